@@ -1,0 +1,101 @@
+//! Stripe's side: two requests at the same time, and the checks of what comes back.
+//!
+//! API: <https://docs.stripe.com/api/customers/retrieve>, <https://docs.stripe.com/api/customer_portal/sessions/create>.
+
+mod answer;
+mod attempts;
+mod error;
+mod request;
+mod transport;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio::time::Instant;
+
+pub use answer::SessionHosts;
+pub use attempts::Attempts;
+pub use transport::{SecretKey, Transport, TransportError};
+
+use crate::portal::{Claim, CustomerId, Portals, Refusal, Session, Trail, open::Wish};
+
+/// Which half of the Stripe account the service works in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mode {
+    /// Real money.
+    Live,
+    /// A sandbox.
+    Test,
+}
+
+/// What does not change from call to call.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The mode of the key, and so of every answer.
+    pub mode: Mode,
+    /// The portal configuration to ask for, `bpc_…`; none = the account's default.
+    pub configuration: Option<String>,
+    /// The key in a customer's metadata that names its tenant.
+    pub tenant_metadata_key: String,
+    /// Where a session's URL may lead.
+    pub session_hosts: SessionHosts,
+}
+
+/// Opens portals at Stripe.
+#[derive(Debug)]
+pub struct StripePortals {
+    attempts: Arc<Attempts>,
+    terms: Terms,
+}
+
+impl StripePortals {
+    /// Over a pool of connections, on terms that don't change.
+    #[must_use]
+    pub fn new(attempts: Attempts, terms: Terms) -> Self {
+        Self { attempts: Arc::new(attempts), terms }
+    }
+
+    async fn claim(&self, customer: &CustomerId, deadline: Instant) -> Result<Claim, Refusal> {
+        let answer = self.attempts.send(&request::retrieve(customer), deadline).await?;
+        if answer.status != http::StatusCode::OK {
+            return Err(error::refusal(&answer, error::Asked::Customer));
+        }
+        answer::claim(&answer::object(&answer.body)?, customer, &self.terms)
+    }
+
+    async fn session(
+        &self,
+        customer: &CustomerId,
+        wish: &Wish,
+        deadline: Instant,
+        trail: &Trail,
+    ) -> Result<Session, Refusal> {
+        let request = request::create(customer, wish, self.terms.configuration.as_deref());
+        let answer = self.attempts.send(&request, deadline).await?;
+        if let Some(id) = &answer.request_id {
+            trail.stripe_request(id);
+        }
+        if answer.status != http::StatusCode::OK {
+            return Err(error::refusal(&answer, error::Asked::Session(&wish.flow)));
+        }
+        let object = answer::object(&answer.body)?;
+        if let Some(id) = object.get("id").and_then(Value::as_str).filter(|id| answer::is_session_id(id)) {
+            trail.session(id);
+        }
+        answer::session(&object, &answer, customer, wish, &self.terms)
+    }
+}
+
+#[async_trait]
+impl Portals for StripePortals {
+    async fn open(
+        &self,
+        customer: &CustomerId,
+        wish: &Wish,
+        deadline: Instant,
+        trail: &Trail,
+    ) -> (Result<Claim, Refusal>, Result<Session, Refusal>) {
+        tokio::join!(self.claim(customer, deadline), self.session(customer, wish, deadline, trail))
+    }
+}

@@ -1,0 +1,228 @@
+//! One attempt over a pooled HTTP client: a time limit, a body cap, a key that is read again, no redirects, no retries.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use stripe_client_core::{RequestBuilder, StripeMethod};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use crate::{adapters::stripe::Mode, hot_file::HotFile};
+
+/// The largest answer of Stripe's that is read, in bytes.
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// How long an idle connection is kept for the next call.
+const POOL_IDLE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// A restricted or secret key. Debug and errors never show it.
+pub struct SecretKey(HeaderValue);
+
+impl SecretKey {
+    /// Takes `sk_` or `rk_`, the mode, and `[A-Za-z0-9]+`, with white space around it as editors leave it.
+    ///
+    /// # Errors
+    /// What is wrong, without the key.
+    pub fn parse(bytes: &[u8], mode: Mode) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|_| "it is no text".to_owned())?.trim();
+        let (own, other) = match mode {
+            Mode::Live => ("live_", "test_"),
+            Mode::Test => ("test_", "live_"),
+        };
+        let rest = text.strip_prefix("sk_").or_else(|| text.strip_prefix("rk_"));
+        let rest = rest.ok_or("it holds no secret or restricted key (sk_…, rk_…)")?;
+        if rest.starts_with(other) {
+            return Err(format!(
+                "it holds a key of the other mode; the configured one is {}",
+                own.trim_end_matches('_')
+            ));
+        }
+        let random = rest.strip_prefix(own).filter(|random| !random.is_empty());
+        if !random.is_some_and(|random| random.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+            return Err("it holds no whole key".to_owned());
+        }
+        let mut header = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| "it holds no key".to_owned())?;
+        header.set_sensitive(true);
+        Ok(Self(header))
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(..)")
+    }
+}
+
+/// What came back, whatever its status.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// `Stripe-Should-Retry`.
+    pub(super) should_retry: Option<bool>,
+    /// `Idempotent-Replayed`.
+    pub(super) replayed: bool,
+    /// `Request-Id`, `req_…`.
+    pub(super) request_id: Option<String>,
+    pub(super) body: Bytes,
+}
+
+/// Why nothing whole came back.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// No usable key was ever read.
+    #[error("no usable Stripe key")]
+    NoKey,
+    /// The request could not be made from its parts.
+    #[error("malformed request")]
+    Malformed(#[source] http::Error),
+    /// No connection: refused, unresolved, or a certificate that is not trusted.
+    #[error("no connection to Stripe")]
+    NoConnection(#[source] hyper_util::client::legacy::Error),
+    /// The connection broke before the whole answer was there.
+    #[error("cut off by Stripe")]
+    CutOff(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The attempt's time is gone.
+    #[error("no answer in the attempt's time")]
+    TimedOut,
+    /// The answer is over 64 KiB.
+    #[error("an answer over 64 KiB")]
+    TooLarge,
+}
+
+/// A pool of HTTP/1.1 connections to Stripe's API.
+pub struct Transport {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    base: String,
+    key: Arc<HotFile<SecretKey>>,
+}
+
+impl Transport {
+    /// For an API base that is https, or http on loopback; the settings see to that.
+    ///
+    /// # Errors
+    /// When the system has no trusted roots for an https base.
+    pub fn new(base: &Url, key: Arc<HotFile<SecretKey>>) -> std::io::Result<Self> {
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let connector = if base.scheme() == "https" {
+            HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?.https_only()
+        } else {
+            let no_roots = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
+                .with_safe_default_protocol_versions()
+                .map_err(std::io::Error::other)?
+                .with_root_certificates(rustls::RootCertStore::empty())
+                .with_no_client_auth();
+            HttpsConnectorBuilder::new().with_tls_config(no_roots).https_or_http()
+        };
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            // Attempts are counted and budgeted in one place, which is not here.
+            .retry_canceled_requests(false)
+            .build(connector.enable_http1().wrap_connector(http));
+        Ok(Self { client, base: base.as_str().trim_end_matches('/').to_owned(), key })
+    }
+
+    /// Sends the request once and reads the whole answer, until a moment.
+    pub(super) async fn attempt(
+        &self,
+        request: &RequestBuilder,
+        idempotency_key: Option<&str>,
+        until: Instant,
+    ) -> Result<Answer, TransportError> {
+        let request = self.http_request(request, idempotency_key)?;
+        timeout_at(until, self.exchange(request)).await.unwrap_or(Err(TransportError::TimedOut))
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, TransportError> {
+        let response = self.client.request(request).await.map_err(|error| {
+            if error.is_connect() { TransportError::NoConnection(error) } else { TransportError::CutOff(error.into()) }
+        })?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                TransportError::TooLarge
+            } else {
+                TransportError::CutOff(error)
+            }
+        })?;
+        Ok(Answer {
+            status: head.status,
+            should_retry: text(&head.headers, "stripe-should-retry").and_then(|value| value.parse().ok()),
+            replayed: text(&head.headers, "idempotent-replayed")
+                .is_some_and(|value| value.eq_ignore_ascii_case("true")),
+            request_id: text(&head.headers, "request-id").filter(|id| is_request_id(id)).map(str::to_owned),
+            body: body.to_bytes(),
+        })
+    }
+
+    fn http_request(
+        &self,
+        request: &RequestBuilder,
+        idempotency_key: Option<&str>,
+    ) -> Result<Request<Full<Bytes>>, TransportError> {
+        let key = self.key.get().ok_or(TransportError::NoKey)?;
+        let query = request.query.as_deref().filter(|query| !query.is_empty()).map(|query| format!("?{query}"));
+        let uri = format!("{}/v1{}{}", self.base, request.path, query.unwrap_or_default());
+        let mut builder = Request::builder()
+            .method(match request.method {
+                StripeMethod::Get => Method::GET,
+                StripeMethod::Post => Method::POST,
+                StripeMethod::Delete => Method::DELETE,
+            })
+            .uri(uri)
+            .header(header::AUTHORIZATION, key.0.clone())
+            .header(header::ACCEPT, "application/json")
+            .header(header::USER_AGENT, concat!("billing-portal/", env!("CARGO_PKG_VERSION")))
+            .header("stripe-version", stripe_client_core::VERSION.as_str());
+        if let Some(idempotency_key) = idempotency_key {
+            builder = builder.header("idempotency-key", idempotency_key);
+        }
+        let body = request.body.as_ref().map(|body| Bytes::from(body.clone()));
+        if body.is_some() {
+            builder = builder.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        builder.body(Full::new(body.unwrap_or_default())).map_err(TransportError::Malformed)
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// It ends in the audit line, so nothing but Stripe's shape is let in.
+fn is_request_id(id: &str) -> bool {
+    id.len() <= 255 && id.starts_with("req_") && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_whole_and_of_the_configured_mode_and_never_shown() {
+        for good in ["sk_test_abc123", "rk_test_abc123\n", " sk_test_a "] {
+            assert!(SecretKey::parse(good.as_bytes(), Mode::Test).is_ok(), "{good}");
+        }
+        for bad in ["", "\n", "sk_test_", "sk_live_abc", "pk_test_abc", "sk_test_a b", "sk_test_a\nsk_test_b", "abc"] {
+            let error = SecretKey::parse(bad.as_bytes(), Mode::Test).expect_err(bad);
+            assert!(!error.contains("abc"), "{error}");
+        }
+        let key = SecretKey::parse(b"sk_test_abc123", Mode::Test).unwrap();
+        assert!(!format!("{key:?} {:?}", key.0).contains("abc123"));
+    }
+}

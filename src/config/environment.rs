@@ -1,0 +1,78 @@
+//! A variable that looks like a setting and is none is a typing mistake, and stops the start.
+
+use std::ffi::OsString;
+
+use clap::CommandFactory as _;
+
+use crate::config::{SettingError, Settings};
+
+const PREFIX: &str = "BILLING_PORTAL_";
+
+/// Refuses every `BILLING_PORTAL_*` variable that is neither a setting nor what Kubernetes injects.
+pub(super) fn refuse_unknown(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<(), SettingError> {
+    let command = Settings::command();
+    let known: Vec<&str> = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str()).collect();
+    for (name, value) in variables {
+        let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+        if name.starts_with(PREFIX) && !known.contains(&&*name) && !is_injected(&name, &value) {
+            return Err(SettingError::new(
+                &name,
+                "is no setting; remove the variable, or see --help for the one meant",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What Kubernetes injects for a Service whose name begins with billing-portal: `*_SERVICE_HOST`, `*_SERVICE_PORT*`,
+/// `*_PORT` with a value like `tcp://…`, and `*_PORT_<n>_*`.
+///
+/// <https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables>
+fn is_injected(name: &str, value: &str) -> bool {
+    let numbered_port = name.match_indices("_PORT_").any(|(at, port)| {
+        let rest = name.get(at + port.len()..).unwrap_or_default();
+        rest.split_once('_').is_some_and(|(number, _)| number.parse::<u16>().is_ok())
+    });
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || numbered_port
+        || (name.ends_with("_PORT") && value.contains("://"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refuse(name: &str, value: &str) -> Result<(), SettingError> {
+        refuse_unknown([(name.into(), value.into())].into_iter())
+    }
+
+    #[test]
+    fn what_kubernetes_injects_is_no_mistake() {
+        for (name, value) in [
+            ("BILLING_PORTAL_SERVICE_HOST", "10.0.0.1"),
+            ("BILLING_PORTAL_SERVICE_PORT", "50051"),
+            ("BILLING_PORTAL_SERVICE_PORT_GRPC", "50051"),
+            ("BILLING_PORTAL_PORT", "tcp://10.0.0.1:50051"),
+            ("BILLING_PORTAL_PORT_50051_TCP", "tcp://10.0.0.1:50051"),
+            ("BILLING_PORTAL_CANARY_PORT_50051_TCP_ADDR", "10.0.0.1"),
+            ("BILLING_PORTAL_LISTEN", "127.0.0.1:0"),
+            ("PATH", "/bin"),
+        ] {
+            assert!(refuse(name, value).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn any_other_variable_of_that_name_stops_the_start() {
+        for (name, value) in [
+            ("BILLING_PORTAL_LISTENS", "x"),
+            ("BILLING_PORTAL_STRIPE_SECRET_KEY", "sk_test_secret"),
+            ("BILLING_PORTAL_PORT", "50051"),
+            ("BILLING_PORTAL_PORT_X_TCP", "x"),
+        ] {
+            let error = refuse(name, value).unwrap_err().to_string();
+            assert!(error.contains(name) && !error.contains("secret_"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The outermost layer of our services: every call gets a request id, every refusal its final shape and one log line, and
+//! every call that asks to open a portal its audit outcome, on every way out.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderMap, Method, Response, StatusCode, header},
+    middleware::Next,
+};
+use futures_util::FutureExt as _;
+use tokio_util::task::TaskTracker;
+use tonic::Code;
+
+use crate::{
+    grpc::status::{Refused, code_and_text, respond},
+    portal::{AuditLog, Reason, Refusal, Trail},
+};
+
+/// The one method that leaves an audit trail.
+const AUDITED: &str = "/billing.portal.v1.BillingPortal/CreatePortalSession";
+
+/// What the layer needs.
+#[derive(Clone)]
+pub struct Boundary {
+    /// Where outcomes go.
+    pub audit: Arc<dyn AuditLog>,
+    /// Every call that is not over yet, including those whose caller is gone.
+    pub calls: TaskTracker,
+}
+
+impl std::fmt::Debug for Boundary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Boundary").field("calls", &self.calls.len()).finish_non_exhaustive()
+    }
+}
+
+/// Runs a call in a task of its own, so that a caller who gives up can't cut off its audit line.
+pub async fn run(State(boundary): State<Boundary>, mut request: Request, next: Next) -> Response<Body> {
+    if let Some(not_grpc) = not_grpc(request.method(), request.headers()) {
+        return not_grpc;
+    }
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let trail = Arc::new(Trail::begin(Arc::clone(&boundary.audit), request_id.clone()));
+    request.extensions_mut().insert(Arc::clone(&trail));
+    let mut gave_up = AbandonOnDrop(Some(Arc::clone(&trail)));
+    let call = boundary.calls.spawn(finish(request, next, request_id, trail));
+    let response = call.await.unwrap_or_else(|_| respond(bug("the call's task ended without an answer")));
+    gave_up.0 = None;
+    response
+}
+
+async fn finish(request: Request, next: Next, request_id: String, trail: Arc<Trail>) -> Response<Body> {
+    let started = Instant::now();
+    let path = request.uri().path().to_owned();
+    let response = AssertUnwindSafe(next.run(request))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| respond(bug("the call panicked; the log line before this one says where")));
+    let refused = Refused::of(&response);
+    if let (true, Some(refused)) = (path == AUDITED, &refused)
+        && let Err(refusal) = trail.refuse(refused.reason, refused.detail).await
+    {
+        tracing::error!(request_id, cause = %refusal, "a refusal's audit line is lost");
+    }
+    let duration_ms = started.elapsed().as_millis();
+    let Some(refused) = refused else {
+        tracing::info!(request_id, path = ?path, duration_ms, "served");
+        return response;
+    };
+    log(&refused, &request_id, &path, duration_ms);
+    refused.into_response(&request_id)
+}
+
+/// One line a refusal, at the level of whoever has to act: nobody, an operator soon, an operator now. The path is the
+/// caller's text, so it is logged as Debug prints it.
+fn log(refused: &Refused, request_id: &str, path: &str, duration_ms: u128) {
+    let (reason, cause) = (refused.reason.as_str(), &refused.cause);
+    let (code, _) = code_and_text(refused.reason);
+    if code == Code::Internal {
+        tracing::error!(request_id, ?path, reason, cause, duration_ms, "refused");
+    } else if code == Code::Unavailable {
+        tracing::warn!(request_id, ?path, reason, cause, duration_ms, "refused");
+    } else {
+        tracing::info!(request_id, ?path, reason, cause, duration_ms, "refused");
+    }
+}
+
+fn bug(cause: &str) -> Refusal {
+    Refusal::because(Reason::Bug, cause)
+}
+
+/// What is not gRPC at all is answered in HTTP: 405 for another method, 415 for another content type.
+fn not_grpc(method: &Method, headers: &HeaderMap) -> Option<Response<Body>> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_grpc = content_type
+        .strip_prefix("application/grpc")
+        .is_some_and(|rest| matches!(rest.as_bytes().first(), None | Some(b'+' | b';')));
+    let status = match (method == Method::POST, is_grpc) {
+        (true, true) => return None,
+        (false, _) => StatusCode::METHOD_NOT_ALLOWED,
+        (true, false) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    Some(response)
+}
+
+/// Tells the trail when the caller is gone: hyper drops the call's future then.
+struct AbandonOnDrop(Option<Arc<Trail>>);
+
+impl Drop for AbandonOnDrop {
+    fn drop(&mut self) {
+        if let Some(trail) = &self.0 {
+            trail.abandon();
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! `billing-portal`: lets the owner of a tenant open Stripe's hosted billing portal, for their own tenant and no other.
+//!
+//! Three rooms, and arrows that point inward only:
+//!
+//! - [`portal`], the domain: who may open which portal. It knows neither of the others.
+//! - [`grpc`], the way in: from a socket's metadata and message to the domain, and back to a status.
+//! - [`adapters`], the way out: the directory, Stripe, the flag and the audit log behind the domain's seams.
+//!
+//! [`config`] reads every setting, [`server`] puts the rooms together, [`hot_file`] is how a file is read again.
+
+pub mod adapters;
+pub mod config;
+pub mod grpc;
+pub mod hot_file;
+pub mod portal;
+pub mod server;
+pub mod telemetry;

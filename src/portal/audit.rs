@@ -1,0 +1,226 @@
+//! What is left behind: one intent before Stripe is called, one outcome for every call that asks to open a portal.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Instant, SystemTime},
+};
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use crate::portal::{
+    account::CustomerId,
+    flow::Flow,
+    principal::Principal,
+    refusal::{Reason, Refusal},
+    session::SessionUrl,
+};
+
+/// Where audit lines go.
+#[async_trait]
+pub trait AuditLog: Send + Sync {
+    /// Appends one line. A `durable` one has reached the disk when this returns; others follow in batches.
+    ///
+    /// # Errors
+    /// AUDIT_UNAVAILABLE: the line is not written.
+    async fn append(&self, line: Line, durable: bool) -> Result<(), Refusal>;
+}
+
+/// One audit line. What is not known is left out; no field can hold a token, a key or a session URL.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    /// When the line was made, RFC 3339 in UTC.
+    pub time: String,
+    /// `intent` or `outcome`.
+    pub event: &'static str,
+    /// What stands in the refusal's ErrorInfo, the log and here.
+    pub request_id: String,
+    /// The method, `CreatePortalSession`.
+    pub rpc: &'static str,
+    /// What is known of the call.
+    #[serde(flatten)]
+    pub facts: Facts,
+    /// `OK` or the refusal's reason; outcomes only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// Which integrity failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<&'static str>,
+    /// Whether a session URL left; outcomes only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub released: Option<bool>,
+    /// Milliseconds since the call came in; outcomes only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+}
+
+/// What becomes known of a call on its way.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Facts {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stripe_request_id: Option<String>,
+}
+
+/// The trail of one call: it gathers facts while the call goes on and writes its outcome exactly once, on every way out.
+pub struct Trail {
+    log: Arc<dyn AuditLog>,
+    request_id: String,
+    started: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    facts: Facts,
+    /// The outcome is written, or being written.
+    closed: bool,
+    /// The caller gave up, so a URL would reach nobody.
+    abandoned: bool,
+}
+
+impl Trail {
+    /// Starts the trail of a call that has just come in.
+    #[must_use]
+    pub fn begin(log: Arc<dyn AuditLog>, request_id: String) -> Self {
+        Self { log, request_id, started: Instant::now(), state: Mutex::default() }
+    }
+
+    /// Notes who asks, as soon as the token is verified.
+    pub fn principal(&self, principal: &Principal) {
+        let facts = &mut self.state().facts;
+        facts.subject = Some(principal.user().as_str().to_owned());
+        facts.tenant = Some(principal.tenant().as_str().to_owned());
+        facts.role = Some(principal.role().as_str().to_owned());
+    }
+
+    /// Notes what is asked for.
+    pub fn flow(&self, flow: &Flow) {
+        self.state().facts.flow = Some(flow.name());
+    }
+
+    /// Notes a session that Stripe made, whatever becomes of it.
+    pub fn session(&self, id: &str) {
+        self.state().facts.session = Some(id.to_owned());
+    }
+
+    /// Notes Stripe's id of the request that made, or was to make, the session.
+    pub fn stripe_request(&self, id: &str) {
+        self.state().facts.stripe_request_id = Some(id.to_owned());
+    }
+
+    /// The caller gave up: nothing will be released any more.
+    pub fn abandon(&self) {
+        self.state().abandoned = true;
+    }
+
+    /// Writes the intent, to disk, before Stripe is called.
+    ///
+    /// # Errors
+    /// AUDIT_UNAVAILABLE, or CANCELLED when the caller is gone already.
+    pub async fn intend(&self, customer: &CustomerId) -> Result<(), Refusal> {
+        let facts = {
+            let mut state = self.state();
+            state.facts.customer = Some(customer.as_str().to_owned());
+            if state.abandoned {
+                return Err(cancelled());
+            }
+            state.facts.clone()
+        };
+        self.log.append(self.line("intent", facts), true).await
+    }
+
+    /// Writes the outcome OK, to disk, and only then hands the URL out.
+    ///
+    /// # Errors
+    /// AUDIT_UNAVAILABLE, or CANCELLED when the caller is gone; the URL is gone then too.
+    pub async fn release(&self, url: SessionUrl) -> Result<SessionUrl, Refusal> {
+        let facts = {
+            let mut state = self.state();
+            if state.abandoned || state.closed {
+                return Err(cancelled());
+            }
+            state.closed = true;
+            state.facts.clone()
+        };
+        let line = Line {
+            reason: Some("OK"),
+            released: Some(true),
+            duration_ms: Some(self.elapsed_ms()),
+            ..self.line("outcome", facts)
+        };
+        match self.log.append(line, true).await {
+            Ok(()) => Ok(url),
+            Err(refusal) => {
+                self.state().closed = false;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Writes the outcome of a call that ends without a URL, unless an outcome is written already.
+    ///
+    /// # Errors
+    /// AUDIT_UNAVAILABLE, to be logged: a refusal stays the refusal that it was.
+    pub async fn refuse(&self, reason: Reason, detail: Option<&'static str>) -> Result<(), Refusal> {
+        let facts = {
+            let mut state = self.state();
+            if state.closed {
+                return Ok(());
+            }
+            state.closed = true;
+            state.facts.clone()
+        };
+        let line = Line {
+            reason: Some(reason.as_str()),
+            detail,
+            released: Some(false),
+            duration_ms: Some(self.elapsed_ms()),
+            ..self.line("outcome", facts)
+        };
+        self.log.append(line, false).await
+    }
+
+    fn line(&self, event: &'static str, facts: Facts) -> Line {
+        Line {
+            time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+            event,
+            request_id: self.request_id.clone(),
+            rpc: "CreatePortalSession",
+            facts,
+            reason: None,
+            detail: None,
+            released: None,
+            duration_ms: None,
+        }
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn cancelled() -> Refusal {
+    Refusal::because(Reason::Cancelled, "the caller gave up before the answer")
+}
+
+impl std::fmt::Debug for Trail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trail").field("request_id", &self.request_id).finish_non_exhaustive()
+    }
+}

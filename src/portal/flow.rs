@@ -1,0 +1,159 @@
+//! Which page of the portal is asked for.
+
+use crate::portal::{
+    account::is_stripe_id,
+    refusal::{Reason, Refusal},
+};
+
+/// A page of the portal, by Stripe's name of the flow; the ids in it are well formed, whose they are is Stripe's to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// The portal's home; no flow.
+    Home,
+    /// Add a payment method and make it the default.
+    PaymentMethodUpdate,
+    /// Change the billing details.
+    CustomerUpdate,
+    /// Cancel a subscription.
+    SubscriptionCancel(SubscriptionId),
+    /// Choose another price or quantity.
+    SubscriptionUpdate(SubscriptionId),
+    /// Confirm one prepared change.
+    SubscriptionUpdateConfirm(SubscriptionId, Item),
+}
+
+impl Flow {
+    /// The name in the audit line, in Stripe's `flow_data[type]` and in the message's field: `home` or the field's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::PaymentMethodUpdate => "payment_method_update",
+            Self::CustomerUpdate => "customer_update",
+            Self::SubscriptionCancel(_) => "subscription_cancel",
+            Self::SubscriptionUpdate(_) => "subscription_update",
+            Self::SubscriptionUpdateConfirm(..) => "subscription_update_confirm",
+        }
+    }
+
+    /// The subscription that the flow is about.
+    #[must_use]
+    pub const fn subscription(&self) -> Option<&SubscriptionId> {
+        match self {
+            Self::Home | Self::PaymentMethodUpdate | Self::CustomerUpdate => None,
+            Self::SubscriptionCancel(id) | Self::SubscriptionUpdate(id) | Self::SubscriptionUpdateConfirm(id, _) => {
+                Some(id)
+            }
+        }
+    }
+}
+
+/// Stripe's id of a subscription, `sub_[A-Za-z0-9]+`, at most 255 bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionId(String);
+
+impl SubscriptionId {
+    /// Takes the id that stands in `field`.
+    ///
+    /// # Errors
+    /// FLOW_INVALID at that field.
+    pub fn parse(text: &str, field: &'static str) -> Result<Self, Refusal> {
+        stripe_id(text, &["sub_"], field).map(Self)
+    }
+
+    /// The id as it came in.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A change of one item of a subscription: a price, a quantity, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    id: String,
+    price: Option<String>,
+    quantity: Option<u32>,
+}
+
+impl Item {
+    /// Takes `si_…`, and at least one of `price_…` or `plan_…` (empty = unchanged) and a quantity of at least 1.
+    ///
+    /// # Errors
+    /// FLOW_INVALID at the field that breaks its rule.
+    pub fn parse(id: &str, price: &str, quantity: Option<u32>) -> Result<Self, Refusal> {
+        const ITEM: &str = "subscription_update_confirm.item";
+        let id = stripe_id(id, &["si_"], "subscription_update_confirm.item.id")?;
+        let price = match price {
+            "" => None,
+            price => Some(stripe_id(price, &["price_", "plan_"], "subscription_update_confirm.item.price_id")?),
+        };
+        if quantity == Some(0) {
+            return Err(invalid("the quantity is 0", "subscription_update_confirm.item.quantity"));
+        }
+        if price.is_none() && quantity.is_none() {
+            return Err(invalid("neither a price nor a quantity changes", ITEM));
+        }
+        Ok(Self { id, price, quantity })
+    }
+
+    /// Stripe's id of the subscription item.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The new price; none = unchanged.
+    #[must_use]
+    pub fn price(&self) -> Option<&str> {
+        self.price.as_deref()
+    }
+
+    /// The new quantity; none = unchanged.
+    #[must_use]
+    pub const fn quantity(&self) -> Option<u32> {
+        self.quantity
+    }
+}
+
+fn stripe_id(text: &str, prefixes: &[&str], field: &'static str) -> Result<String, Refusal> {
+    if is_stripe_id(text, prefixes) {
+        Ok(text.to_owned())
+    } else {
+        Err(invalid("an id is not of Stripe's shape", field))
+    }
+}
+
+fn invalid(cause: &str, field: &'static str) -> Refusal {
+    Refusal::because(Reason::FlowInvalid, cause).at(field)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_confirmed_change_needs_an_item_and_something_to_change() {
+        assert!(Item::parse("si_1", "price_1", None).is_ok());
+        assert!(Item::parse("si_1", "plan_1", Some(1)).is_ok());
+        assert!(Item::parse("si_1", "", Some(7)).is_ok());
+        for (id, price, quantity, field) in [
+            ("", "price_1", None, "subscription_update_confirm.item.id"),
+            ("sub_1", "price_1", None, "subscription_update_confirm.item.id"),
+            ("si_1", "prod_1", None, "subscription_update_confirm.item.price_id"),
+            ("si_1", "price_1", Some(0), "subscription_update_confirm.item.quantity"),
+            ("si_1", "", None, "subscription_update_confirm.item"),
+        ] {
+            let refusal = Item::parse(id, price, quantity).unwrap_err();
+            assert_eq!((refusal.reason(), refusal.field()), (Reason::FlowInvalid, Some(field)));
+        }
+    }
+
+    #[test]
+    fn a_subscription_id_is_its_prefix_and_alphanumerics() {
+        assert!(SubscriptionId::parse("sub_1Abc", "f").is_ok());
+        for bad in ["", "sub_", "sub_1/../2", "sub_1&customer=cus_2", "si_1", &format!("sub_{}", "a".repeat(252))] {
+            assert!(SubscriptionId::parse(bad, "f").is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The use cases: open a portal, and tell a page whether it may be opened.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use crate::portal::{
+    access::{Directory, Flag, Visibility, access, visibility},
+    account::CustomerId,
+    audit::Trail,
+    flow::Flow,
+    locale::Locale,
+    principal::{Owner, Principal},
+    refusal::Refusal,
+    return_url::ReturnUrl,
+    session::{Claim, Session, SessionUrl},
+};
+
+/// Stripe's side: who the customer says it belongs to, and a session for it.
+#[async_trait]
+pub trait Portals: Send + Sync {
+    /// Reads the customer and creates a session at the same time, and returns both outcomes once both are known. The id of
+    /// a session that was made goes into the trail at once, whatever becomes of it.
+    async fn open(
+        &self,
+        customer: &CustomerId,
+        wish: &Wish,
+        deadline: Instant,
+        trail: &Trail,
+    ) -> (Result<Claim, Refusal>, Result<Session, Refusal>);
+}
+
+/// What a person wants opened.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Where to return.
+    pub return_url: ReturnUrl,
+    /// The portal's language; none = Stripe chooses.
+    pub locale: Option<Locale>,
+    /// The page of the portal.
+    pub flow: Flow,
+}
+
+/// The use cases over their seams.
+#[derive(Clone)]
+pub struct UseCases {
+    /// The kill switch.
+    pub flag: Arc<dyn Flag>,
+    /// The company's record.
+    pub directory: Arc<dyn Directory>,
+    /// Stripe.
+    pub portals: Arc<dyn Portals>,
+}
+
+impl UseCases {
+    /// Opens the portal of the owner's own tenant. Flag, membership and mapping first; then the intent is written; then
+    /// Stripe is asked. The proof's outcome wins over the session's, and the URL leaves only with the outcome on disk.
+    ///
+    /// # Errors
+    /// The first check that fails, in the documented order.
+    pub async fn open(
+        &self,
+        owner: &Owner,
+        wish: &Wish,
+        deadline: Instant,
+        trail: &Trail,
+    ) -> Result<SessionUrl, Refusal> {
+        let customer = access(owner, &*self.flag, &*self.directory).await?;
+        trail.intend(&customer).await?;
+        let (claim, session) = self.portals.open(&customer, wish, deadline, trail).await;
+        let proof = claim?.prove(owner.principal().tenant())?;
+        trail.release(session?.unlock(proof)).await
+    }
+
+    /// Tells a page whether to show the action, by the same predicate.
+    ///
+    /// # Errors
+    /// Whatever is no answer to "may this person".
+    pub async fn visibility(&self, principal: &Principal, displayed_tenant: &str) -> Result<Visibility, Refusal> {
+        visibility(principal, displayed_tenant, &*self.flag, &*self.directory).await
+    }
+}
+
+impl std::fmt::Debug for UseCases {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("UseCases")
+    }
+}

@@ -1,0 +1,124 @@
+//! HTTP/2 connections: how many, how they are served, and how they end.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Header lists over this get HTTP 431 (RFC 9113, SETTINGS_MAX_HEADER_LIST_SIZE), in bytes.
+const MAX_HEADER_LIST_BYTES: u32 = 32 * 1024;
+
+/// Calls at once on one connection; the mesh's sidecar keeps few connections with many calls each.
+const MAX_STREAMS: u32 = 1_000;
+
+/// A peer that answers no ping for this long is gone.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// How long connections may take to send what is left once no call runs any more.
+const LAST_BYTES: Duration = Duration::from_secs(1);
+
+/// A pause after an accept that failed, as it does when the process is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The connections of a listener.
+pub(super) struct Connections {
+    routes: Router,
+    slots: Arc<Semaphore>,
+    open: TaskTracker,
+    /// Tells each connection to take no new streams.
+    going_away: CancellationToken,
+    /// Ends each connection where it stands.
+    killed: CancellationToken,
+}
+
+impl Connections {
+    pub(super) fn new(routes: Router, max_connections: usize) -> Self {
+        Self {
+            routes,
+            slots: Arc::new(Semaphore::new(max_connections)),
+            open: TaskTracker::new(),
+            going_away: CancellationToken::new(),
+            killed: CancellationToken::new(),
+        }
+    }
+
+    /// Accepts and serves until the shutdown is over.
+    pub(super) async fn accept_until(&self, listener: &TcpListener, shutdown: impl Future<Output = ()>) {
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut shutdown => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => self.serve(stream),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection can't be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn serve(&self, stream: TcpStream) {
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            tracing::warn!("a connection over --max-connections is closed");
+            return;
+        };
+        drop(stream.set_nodelay(true));
+        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEADER_LIST_BYTES)
+            .keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.routes.clone()));
+        let (going_away, killed) = (self.going_away.clone(), self.killed.clone());
+        self.open.spawn(async move {
+            let _slot = slot;
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => Some(ended),
+                () = going_away.cancelled() => None,
+            };
+            let ended = match ended {
+                Some(ended) => ended,
+                None => {
+                    connection.as_mut().graceful_shutdown();
+                    tokio::select! {
+                        ended = connection => ended,
+                        () = killed.cancelled() => return,
+                    }
+                }
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ended badly");
+            }
+        });
+    }
+
+    /// Sends GOAWAY on every connection; streams that are open go on.
+    pub(super) fn refuse_new_streams(&self) {
+        self.going_away.cancel();
+    }
+
+    /// Gives every connection a moment to end by itself, then ends it.
+    pub(super) async fn close(&self) {
+        self.open.close();
+        if timeout(LAST_BYTES, self.open.wait()).await.is_err() {
+            tracing::info!(connections = self.open.len(), "connections that do not end are cut");
+            self.killed.cancel();
+            self.open.wait().await;
+        }
+    }
+}

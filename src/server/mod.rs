@@ -1,0 +1,230 @@
+//! Puts the rooms together: the domain over its adapters, behind its layers, on a listener.
+
+mod connections;
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::{Router, middleware};
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::service::Routes;
+use tonic_health::server::{HealthReporter, HealthService};
+
+use crate::{
+    adapters::{
+        audit_log::LineLog,
+        directory::SqlDirectory,
+        flags::{self, Definitions, FileFlag},
+        stripe::{Attempts, Mode, SecretKey, StripePortals, Transport},
+    },
+    config::{AuditTarget, Config, SettingError},
+    grpc::{
+        boundary::{self, Boundary},
+        deadline,
+        gate::{self, Gate},
+        health,
+        interceptor::{AdmitOwner, AdmitPrincipal},
+        keys::{self, Keys},
+        proto::{self, billing_portal_server::BillingPortalServer, portal_access_server::PortalAccessServer},
+        service::{BillingPortalService, PortalAccessService},
+        token::Verifier,
+    },
+    hot_file::HotFile,
+    portal::{AuditLog, UseCases},
+};
+
+/// The largest message, in bytes.
+const MAX_MESSAGE_BYTES: usize = 16 * 1024;
+
+/// How often a database that was never reached is tried again.
+const PROBE_PAUSE: Duration = Duration::from_secs(1);
+
+/// A service that is ready to be given a listener.
+pub struct Server {
+    routes: Router,
+    boundary: Boundary,
+    draining: CancellationToken,
+    cut_off: CancellationToken,
+    directory: Arc<SqlDirectory>,
+    flags: Arc<HotFile<Definitions>>,
+    flag_key: String,
+    reporter: HealthReporter,
+    max_connections: usize,
+    drain_timeout: Duration,
+}
+
+impl Server {
+    /// Opens every file that the settings name.
+    ///
+    /// # Errors
+    /// The setting whose file can't be used; nothing is bound then.
+    pub async fn new(config: Config) -> Result<Self, SettingError> {
+        let verifier = Arc::new(verifier(&config).await?);
+        let audit = audit_log(&config.audit)?;
+        let directory = Arc::new(
+            SqlDirectory::new(&config.database_url, config.ownership)
+                .map_err(|error| SettingError::new("DATABASE_URL", format!("can't be used: {error}")))?,
+        );
+        let flags = Arc::new(HotFile::open("--flags-file", config.flags_file.clone(), flags::parse).await);
+        let use_cases = UseCases {
+            flag: Arc::new(FileFlag::new(Arc::clone(&flags), config.flag_key.clone()).await),
+            directory: Arc::clone(&directory) as _,
+            portals: Arc::new(portals(&config).await?),
+        };
+        let (draining, cut_off) = (CancellationToken::new(), CancellationToken::new());
+        let boundary = Boundary { audit, calls: TaskTracker::new() };
+        let gate = Gate::new(config.max_in_flight, draining.clone(), cut_off.clone());
+        let ours = services(use_cases, &config, verifier)
+            // The caller's and the server's time, over all that follows.
+            .layer(middleware::from_fn_with_state(config.deadline, deadline::enforce))
+            // Overload and shutdown come first, for they are about no call in particular.
+            .layer(middleware::from_fn_with_state(gate, gate::admit))
+            // Outside everything, so that every refusal, panic and cancelled call is told and audited.
+            .layer(middleware::from_fn_with_state(boundary.clone(), boundary::run));
+        let reporter = HealthReporter::new();
+        Ok(Self {
+            routes: open_services(&reporter, config.reflection)?.fallback_service(ours),
+            boundary,
+            draining,
+            cut_off,
+            directory,
+            flags,
+            flag_key: config.flag_key,
+            reporter,
+            max_connections: config.max_connections,
+            drain_timeout: config.drain_timeout,
+        })
+    }
+
+    /// Serves until `shutdown` is over, then drains: no new calls, time for those that run, and at its end none at all.
+    ///
+    /// # Errors
+    /// When the listener has no address.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        tracing::info!(address = %listener.local_addr()?, "listening");
+        let (state, watched) = watch::channel(health::State::default());
+        let telling = tokio::spawn(health::tell(self.reporter.clone(), watched));
+        let watching = tokio::spawn(watch_state(state, self.directory, self.flags, self.flag_key));
+        let connections = connections::Connections::new(self.routes, self.max_connections);
+        connections.accept_until(&listener, shutdown).await;
+
+        tracing::info!(calls = self.boundary.calls.len(), "draining");
+        drop(listener);
+        self.draining.cancel();
+        watching.abort();
+        connections.refuse_new_streams();
+        self.boundary.calls.close();
+        if tokio::time::timeout(self.drain_timeout, self.boundary.calls.wait()).await.is_err() {
+            tracing::warn!(calls = self.boundary.calls.len(), "the drain's time is over; calls are cut off");
+            self.cut_off.cancel();
+            self.boundary.calls.wait().await;
+        }
+        // Its end is what ends the Watch streams.
+        drop(telling.await);
+        connections.close().await;
+        tracing::info!("drained");
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("boundary", &self.boundary).finish_non_exhaustive()
+    }
+}
+
+/// Our two services, each behind its interceptor.
+fn services(use_cases: UseCases, config: &Config, verifier: Arc<Verifier>) -> Router {
+    let portal = BillingPortalService { use_cases: use_cases.clone(), return_origins: config.return_origins.clone() };
+    let access = PortalAccessService { use_cases };
+    let portal = BillingPortalServer::new(portal).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let access = PortalAccessServer::new(access).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    Routes::default()
+        .add_service(tonic::service::interceptor::InterceptedService::new(portal, AdmitOwner(Arc::clone(&verifier))))
+        .add_service(tonic::service::interceptor::InterceptedService::new(access, AdmitPrincipal(verifier)))
+        .into_axum_router()
+}
+
+/// Health and reflection, which need neither caller nor principal and must answer under overload.
+fn open_services(reporter: &HealthReporter, reflection: bool) -> Result<Router, SettingError> {
+    let health = HealthService::from_health_reporter(reporter.clone());
+    let mut routes = Routes::builder();
+    routes.add_service(tonic_health::pb::health_server::HealthServer::new(health));
+    if reflection {
+        let builder = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+        };
+        let failed = |error: tonic_reflection::server::Error| SettingError::new("--reflection", error);
+        routes.add_service(builder().build_v1().map_err(failed)?);
+        routes.add_service(builder().build_v1alpha().map_err(failed)?);
+    }
+    Ok(routes.routes().into_axum_router())
+}
+
+async fn verifier(config: &Config) -> Result<Verifier, SettingError> {
+    let file = HotFile::open("--principal-jwks", config.principal_jwks.clone(), keys::parse).await;
+    usable(&file, "--principal-jwks")?;
+    Ok(Verifier {
+        keys: Keys::new(file, config.principal_jwks_max_age),
+        issuer: config.principal_issuer.clone(),
+        audience: config.principal_audience.clone(),
+        clock_skew: config.principal_clock_skew,
+    })
+}
+
+async fn portals(config: &Config) -> Result<StripePortals, SettingError> {
+    let parse = match config.stripe_terms.mode {
+        Mode::Live => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Live),
+        Mode::Test => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Test),
+    };
+    let key = HotFile::open("--stripe-secret-key-file", config.stripe_secret_key_file.clone(), parse).await;
+    usable(&key, "--stripe-secret-key-file")?;
+    let transport = Transport::new(&config.stripe_api_base, Arc::new(key)).map_err(|error| {
+        SettingError::new(
+            "--stripe-api-base",
+            format!("needs the system's trusted roots ({error}); install them, or set SSL_CERT_FILE"),
+        )
+    })?;
+    Ok(StripePortals::new(Attempts::new(transport, config.stripe_attempt_timeout), config.stripe_terms.clone()))
+}
+
+/// What must be good at the start, or there is none.
+fn usable<T: Send + Sync + 'static>(file: &HotFile<T>, setting: &str) -> Result<(), SettingError> {
+    match file.error() {
+        None => Ok(()),
+        Some(error) => Err(SettingError::new(setting, format!("names a file that can't be used: {error}"))),
+    }
+}
+
+fn audit_log(target: &AuditTarget) -> Result<Arc<dyn AuditLog>, SettingError> {
+    let log = match target {
+        AuditTarget::Stdout => LineLog::to_stdout(),
+        AuditTarget::File(path) => LineLog::to_file(path),
+    };
+    log.map(|log| Arc::new(log) as _).map_err(|error| SettingError::new("--audit", format!("can't be opened: {error}")))
+}
+
+/// Ready once the database was reached; a later outage is told in statuses, or every replica would vanish at once.
+async fn watch_state(
+    state: watch::Sender<health::State>,
+    directory: Arc<SqlDirectory>,
+    flags: Arc<HotFile<Definitions>>,
+    flag_key: String,
+) {
+    while let Err(refusal) = directory.probe().await {
+        tracing::warn!(cause = %refusal, "not ready: the database was not reached yet");
+        tokio::time::sleep(PROBE_PAUSE).await;
+    }
+    tracing::info!("ready");
+    let mut changes = flags.changes();
+    loop {
+        let flag_could_be_on = flags::could_be_on(changes.borrow_and_update().as_deref(), &flag_key);
+        state.send_replace(health::State { ready: true, flag_could_be_on });
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Stripe's refusals, with Stripe's texts.
+//!
+//! Shape: <https://docs.stripe.com/api/errors>.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{Answer, Mode};
+
+/// A refusal on its way to be an answer.
+#[derive(Debug)]
+pub(crate) struct Error {
+    pub(crate) status: u16,
+    kind: &'static str,
+    message: String,
+    code: Option<&'static str>,
+    param: Option<String>,
+    /// Whether the endpoint had begun to work: only then the answer is kept under the idempotency key.
+    pub(crate) executed: bool,
+}
+
+impl Error {
+    /// A request that is wrong in itself.
+    pub(crate) fn invalid(status: u16, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { status, kind: "invalid_request_error", message, code: None, param: None, executed: false }
+    }
+
+    /// A mistake with the idempotency key.
+    pub(crate) fn idempotency(status: u16, message: impl Into<String>) -> Self {
+        Self { kind: "idempotency_error", ..Self::invalid(status, message) }
+    }
+
+    pub(crate) fn parameter_unknown(name: &str) -> Self {
+        Self::invalid(400, format!("Received unknown parameter: {name}")).code("parameter_unknown").param(name)
+    }
+
+    pub(crate) fn parameter_missing(name: &str) -> Self {
+        Self::invalid(400, format!("Missing required param: {name}.")).code("parameter_missing").param(name)
+    }
+
+    pub(crate) fn parameter_empty(name: &str) -> Self {
+        let message = format!(
+            "You passed an empty string for '{name}'. We assume empty values are an attempt to unset a parameter; however '{name}' cannot be unset. You should remove '{name}' from your request or supply a non-empty value."
+        );
+        Self::invalid(400, message).code("parameter_invalid_empty").param(name)
+    }
+
+    /// An object that is not there, or only in the other mode.
+    pub(crate) fn missing(status: u16, kind: &str, id: &str, param: &str, elsewhere: Option<Mode>) -> Self {
+        let mut message = format!("No such {kind}: '{id}'");
+        if let Some(mode) = elsewhere {
+            let (there, key) = (mode.as_str(), mode.other().as_str());
+            message.push_str(&format!(
+                "; a similar object exists in {there} mode, but a {key} mode key was used to make this request."
+            ));
+        }
+        Self::invalid(status, message).code("resource_missing").param(param).while_executing()
+    }
+
+    pub(crate) const fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    pub(crate) fn param(mut self, param: &str) -> Self {
+        self.param = Some(param.to_owned());
+        self
+    }
+
+    pub(crate) const fn while_executing(mut self) -> Self {
+        self.executed = true;
+        self
+    }
+
+    pub(crate) fn answer(&self) -> Answer {
+        let mut error = Map::new();
+        if let Some(code) = self.code {
+            error.insert("code".to_owned(), code.into());
+            error.insert(
+                "doc_url".to_owned(),
+                format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")).into(),
+            );
+        }
+        error.insert("message".to_owned(), Value::from(self.message.as_str()));
+        if let Some(param) = &self.param {
+            error.insert("param".to_owned(), param.as_str().into());
+        }
+        error.insert("type".to_owned(), self.kind.into());
+        Answer { status: self.status, headers: Vec::new(), body: json!({ "error": error }).to_string().into_bytes() }
+    }
+}
