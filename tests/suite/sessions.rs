@@ -1,0 +1,129 @@
+//! Integration: sessions are created through real sockets, for the owner's own tenant, exactly as asked.
+
+use billing_portal::grpc::proto::{
+    CreatePortalSessionRequest,
+    create_portal_session_request::{
+        CustomerUpdate, Flow, PaymentMethodUpdate, SubscriptionCancel, SubscriptionUpdate, SubscriptionUpdateConfirm,
+        subscription_update_confirm::Item,
+    },
+};
+use stripe_simulator::{Configuration, Mode, RecordedRequest};
+
+use crate::support::{
+    World,
+    world::{RETURN_URL, home},
+};
+
+fn header<'a>(request: &'a RecordedRequest, name: &str) -> Option<&'a str> {
+    request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+}
+
+fn body(request: &RecordedRequest) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(request.body.as_bytes()).into_owned().collect()
+}
+
+#[tokio::test]
+async fn an_owner_gets_the_portal_of_their_own_tenant() {
+    let world = World::start().await;
+    let url = world.open(&world.olivia()).await.unwrap();
+    assert_eq!(world.stripe.customer_of(&url).as_deref(), Some("cus_A"));
+    let greta = world.issuer.token("greta", "globex", "owner");
+    let url = world.open(&greta).await.unwrap();
+    assert_eq!(world.stripe.customer_of(&url).as_deref(), Some("cus_B"));
+}
+
+#[tokio::test]
+async fn stripe_is_asked_twice_at_the_pinned_version_with_one_new_key_a_call() {
+    let world = World::start().await;
+    for _ in 0..2 {
+        world.open(&world.olivia()).await.unwrap();
+    }
+    let requests = world.stripe.requests();
+    assert_eq!(requests.len(), 4);
+    for request in &requests {
+        assert_eq!(header(request, "stripe-version"), Some("2026-09-30.endive"));
+        assert!(!format!("{request:?}").contains(world.stripe.secret_key(Mode::Test)));
+    }
+    let (posts, gets): (Vec<_>, Vec<_>) = requests.iter().partition(|request| request.method == "POST");
+    assert!(gets.iter().all(|get| get.path == "/v1/customers/cus_A" && header(get, "idempotency-key").is_none()));
+    for post in &posts {
+        assert_eq!(post.path, "/v1/billing_portal/sessions");
+        let asked = [("customer".to_owned(), "cus_A".to_owned()), ("return_url".to_owned(), RETURN_URL.to_owned())];
+        assert_eq!(body(post), asked);
+    }
+    let keys: Vec<_> = posts.iter().map(|post| header(post, "idempotency-key").unwrap()).collect();
+    assert_ne!(keys[0], keys[1]);
+}
+
+#[tokio::test]
+async fn every_flow_opens_its_page_and_leads_back() {
+    let world = World::start().await;
+    world
+        .stripe
+        .add_configuration(Configuration::new("bpc_default").default_of_mode(true).active(true).price("price_A"));
+    let sub = || "sub_A".to_owned();
+    let item = Item { id: "si_A".to_owned(), price_id: "price_A".to_owned(), quantity: Some(3) };
+    let flows = [
+        Flow::PaymentMethodUpdate(PaymentMethodUpdate {}),
+        Flow::CustomerUpdate(CustomerUpdate {}),
+        Flow::SubscriptionCancel(SubscriptionCancel { subscription_id: sub() }),
+        Flow::SubscriptionUpdate(SubscriptionUpdate { subscription_id: sub() }),
+        Flow::SubscriptionUpdateConfirm(SubscriptionUpdateConfirm { subscription_id: sub(), item: Some(item) }),
+    ];
+    for flow in flows {
+        let message = CreatePortalSessionRequest { flow: Some(flow), locale: "de".to_owned(), ..home() };
+        let url = world.open_with(&world.olivia(), message).await.unwrap();
+        assert_eq!(world.stripe.customer_of(&url).as_deref(), Some("cus_A"));
+    }
+    let names: Vec<_> = world.audit().into_iter().filter(|line| line["event"] == "outcome").collect();
+    let names: Vec<_> = names.iter().map(|line| line["flow"].as_str().unwrap()).collect();
+    let expected = [
+        "payment_method_update",
+        "customer_update",
+        "subscription_cancel",
+        "subscription_update",
+        "subscription_update_confirm",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn a_pinned_configuration_is_asked_for_and_checked() {
+    let world = World::with(&["--stripe-portal-configuration=bpc_own"]).await;
+    world.stripe.add_configuration(Configuration::new("bpc_own").active(true));
+    world.open(&world.olivia()).await.unwrap();
+    let requests = world.stripe.requests();
+    let post = requests.iter().find(|request| request.method == "POST").unwrap();
+    assert!(body(post).contains(&("configuration".to_owned(), "bpc_own".to_owned())));
+}
+
+#[tokio::test]
+async fn a_remapped_tenant_gets_its_new_customer_at_the_next_call() {
+    let world = World::start().await;
+    world.open(&world.olivia()).await.unwrap();
+    world.stripe.add_customer(stripe_simulator::Customer::new("cus_New").metadata("tenant_id", "acme"));
+    world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = 'cus_New' WHERE tenant_id = 'acme'").await;
+    let url = world.open(&world.olivia()).await.unwrap();
+    assert_eq!(world.stripe.customer_of(&url).as_deref(), Some("cus_New"));
+}
+
+#[tokio::test]
+async fn the_stripe_key_is_read_again_when_its_file_changes() {
+    let world = World::start().await;
+    // A broken file keeps the last good key, and so does one of the other mode.
+    for broken in ["", "sk_test", world.stripe.secret_key(Mode::Live)] {
+        std::fs::write(world.path("stripe.key"), broken).unwrap();
+        world.open(&world.olivia()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_named_anywhere_but_in_the_token_is_ignored() {
+    let world = World::start().await;
+    let mut request = crate::support::world::bearer(&world.olivia(), home());
+    for name in ["x-tenant-id", "tenant", "baggage"] {
+        request.metadata_mut().insert(name, "tenant=globex".parse().unwrap());
+    }
+    let url = world.send(request).await.unwrap();
+    assert_eq!(world.stripe.customer_of(&url).as_deref(), Some("cus_A"));
+}

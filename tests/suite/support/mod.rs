@@ -1,0 +1,10 @@
+//! What tests share: a world of real parts, tokens, and what a caller is told.
+
+// pub mod example;
+pub(crate) mod issuer;
+pub(crate) mod told;
+pub(crate) mod world;
+
+pub(crate) use issuer::Issuer;
+pub(crate) use told::Told;
+pub(crate) use world::World;

@@ -1,0 +1,33 @@
+//! What a caller is told: the status with its details, as a client in any language sees it.
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+/// A refusal on the wire.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) code: Code,
+    pub(crate) reason: String,
+    pub(crate) request_id: String,
+    pub(crate) field: Option<String>,
+    pub(crate) may_retry: bool,
+    pub(crate) text: String,
+}
+
+impl Told {
+    /// Every status of ours has an ErrorInfo of our domain with a request id, so a missing one is a failure.
+    pub(crate) fn of(status: &Status) -> Self {
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
+        assert_eq!(info.domain, "billing.portal.v1");
+        let field = details.bad_request().map(|bad| bad.field_violations[0].field.clone());
+        Self {
+            code: status.code(),
+            reason: info.reason.clone(),
+            request_id: info.metadata["request_id"].clone(),
+            field,
+            may_retry: details.retry_info().is_some(),
+            text: status.message().to_owned(),
+        }
+    }
+}

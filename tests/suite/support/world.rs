@@ -1,0 +1,206 @@
+//! A world of real parts on ports of its own: the service on a socket, the simulator, SQLite and files in a folder.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use billing_portal::{
+    config,
+    grpc::proto::{
+        CreatePortalSessionRequest, GetPortalAccessRequest, GetPortalAccessResponse,
+        billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
+    },
+    server::Server,
+};
+use serde_json::Value;
+use sqlx::SqlitePool;
+use stripe_simulator::{Customer, Mode, Simulator, Subscription};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tonic::{
+    Request,
+    transport::{Channel, Endpoint},
+};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
+use super::{Issuer, Told};
+
+/// Where the page of every test lies.
+pub(crate) const RETURN_URL: &str = "https://app.example.com/settings";
+
+/// A flag that is on for every tenant but `dark`.
+pub(crate) const FLAG_ON: &str = r#"{"flags":{"billing-portal":{"state":"ENABLED","variants":{"on":true,"off":false},
+    "defaultVariant":"on","targeting":{"if":[{"==":[{"var":"targetingKey"},"dark"]},"off"]}}}}"#;
+
+/// A flag that is off for everyone.
+pub(crate) const FLAG_OFF: &str =
+    r#"{"flags":{"billing-portal":{"state":"DISABLED","variants":{"on":true,"off":false},"defaultVariant":"on"}}}"#;
+
+/// Tenants: acme and globex with customers, dark with the flag off, initech without an account.
+const DIRECTORY: &str = "
+    CREATE TABLE billing_portal_tenants (tenant_id text, stripe_customer_id text);
+    CREATE TABLE billing_portal_owners (tenant_id text, user_id text);
+    CREATE INDEX customers ON billing_portal_tenants (stripe_customer_id);
+    CREATE INDEX tenants ON billing_portal_tenants (tenant_id);
+    CREATE INDEX owners ON billing_portal_owners (tenant_id, user_id);
+    INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_A'), ('globex', 'cus_B'), ('dark', 'cus_D'), ('initech', NULL);
+    INSERT INTO billing_portal_owners VALUES ('acme', 'olivia'), ('globex', 'greta'), ('dark', 'dora'), ('initech', 'ines');
+";
+
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) stripe: Simulator,
+    pub(crate) issuer: Issuer,
+    pub(crate) address: SocketAddr,
+    pub(crate) channel: Channel,
+    pub(crate) database: SqlitePool,
+    stop: Option<oneshot::Sender<()>>,
+    served: JoinHandle<()>,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With settings of its own beside the usual ones; returns once the service is ready.
+    pub(crate) async fn with(settings: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let stripe = Simulator::start(TcpListener::bind("127.0.0.1:0").await.unwrap()).unwrap();
+        for (tenant, customer) in [("acme", "cus_A"), ("globex", "cus_B"), ("dark", "cus_D")] {
+            stripe.add_customer(Customer::new(customer).metadata("tenant_id", tenant));
+        }
+        stripe.add_subscription(Subscription::new("sub_A", "cus_A").item("si_A", "price_A", 1));
+        stripe.add_subscription(Subscription::new("sub_B", "cus_B").item("si_B", "price_A", 1));
+        let database = SqlitePool::connect(&format!("{}?mode=rwc", database_url(&folder))).await.unwrap();
+        sqlx::raw_sql(DIRECTORY).execute(&database).await.unwrap();
+        let issuer = Issuer::new("key-1");
+        std::fs::write(folder.path().join("flags.json"), FLAG_ON).unwrap();
+        std::fs::write(folder.path().join("jwks.json"), issuer.jwks().to_string()).unwrap();
+        std::fs::write(folder.path().join("stripe.key"), stripe.secret_key(Mode::Test)).unwrap();
+
+        let mut arguments = arguments(&folder, stripe.base_url());
+        override_settings(&mut arguments, settings);
+        let server = Server::new(config::read(arguments).unwrap()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(async move {
+            server.serve(listener, async { drop(stopped.await) }).await.unwrap();
+        });
+        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+        let world = Self { folder, stripe, issuer, address, channel, database, stop: Some(stop), served };
+        world.health_is("", ServingStatus::Serving).await;
+        world
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) async fn sql(&self, statements: &'static str) {
+        sqlx::raw_sql(statements).execute(&self.database).await.unwrap();
+    }
+
+    /// Waits, by Watch, until the health of a service is as expected.
+    pub(crate) async fn health_is(&self, service: &str, expected: ServingStatus) {
+        let request = HealthCheckRequest { service: service.to_owned() };
+        let mut watch = HealthClient::new(self.channel.clone()).watch(request).await.unwrap().into_inner();
+        while let Some(told) = watch.message().await.unwrap() {
+            if told.status() == expected {
+                return;
+            }
+        }
+        panic!("the watch ended");
+    }
+
+    pub(crate) fn olivia(&self) -> String {
+        self.issuer.token("olivia", "acme", "owner")
+    }
+
+    /// Opens the portal's home with a token.
+    pub(crate) async fn open(&self, token: &str) -> Result<String, Told> {
+        self.open_with(token, home()).await
+    }
+
+    pub(crate) async fn open_with(&self, token: &str, message: CreatePortalSessionRequest) -> Result<String, Told> {
+        self.send(bearer(token, message)).await
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn send(&self, request: Request<CreatePortalSessionRequest>) -> Result<String, Told> {
+        let answer = BillingPortalClient::new(self.channel.clone()).create_portal_session(request).await;
+        answer.map(|answer| answer.into_inner().url).map_err(|status| Told::of(&status))
+    }
+
+    pub(crate) async fn access(&self, token: &str, displayed: &str) -> Result<GetPortalAccessResponse, Told> {
+        let message = GetPortalAccessRequest { displayed_tenant_id: displayed.to_owned() };
+        let answer = PortalAccessClient::new(self.channel.clone()).get_portal_access(bearer(token, message)).await;
+        answer.map(tonic::Response::into_inner).map_err(|status| Told::of(&status))
+    }
+
+    /// The audit lines so far; a call's line is written before its answer.
+    pub(crate) fn audit(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path("audit.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The reasons of the outcomes so far.
+    pub(crate) fn outcomes(&self) -> Vec<String> {
+        let lines = self.audit().into_iter().filter(|line| line["event"] == "outcome");
+        lines.map(|line| line["reason"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Asks the service to stop, without waiting for it.
+    pub(crate) fn shut_down(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Waits until the service has drained.
+    pub(crate) async fn stopped(self) {
+        self.served.await.unwrap();
+    }
+}
+
+/// The settings of a world, with none that a test is likely to change.
+pub(crate) fn arguments(folder: &TempDir, stripe: &str) -> Vec<String> {
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    [
+        "billing-portal",
+        "--caller-identity=none",
+        &format!("--principal-jwks={}", file("jwks.json")),
+        "--principal-issuer=https://login.test",
+        "--return-url-origins=https://app.example.com,http://127.0.0.1:3000",
+        &format!("--database-url={}", database_url(folder)),
+        &format!("--flags-file={}", file("flags.json")),
+        &format!("--stripe-secret-key-file={}", file("stripe.key")),
+        "--stripe-mode=test",
+        &format!("--stripe-api-base={stripe}"),
+        &format!("--stripe-session-hosts={stripe}"),
+        &format!("--audit=file:{}", file("audit.jsonl")),
+    ]
+    .map(str::to_owned)
+    .into()
+}
+
+fn database_url(folder: &TempDir) -> String {
+    format!("sqlite:{}", folder.path().join("directory.db").display())
+}
+
+/// The portal's home.
+pub(crate) fn home() -> CreatePortalSessionRequest {
+    CreatePortalSessionRequest { return_url: RETURN_URL.to_owned(), ..Default::default() }
+}
+
+pub(crate) fn bearer<T>(token: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    request
+}
+
+/// A setting given by a test takes the place of the usual one, for a flag that stands twice stops the start.
+pub(crate) fn override_settings(arguments: &mut Vec<String>, settings: &[&str]) {
+    for setting in settings {
+        let name = setting.split('=').next().unwrap();
+        arguments.retain(|argument| argument.split('=').next() != Some(name));
+        arguments.push((*setting).to_owned());
+    }
+}

@@ -1,0 +1,197 @@
+//! Integration: every bad token of the corpus is refused through the real server, and nothing behind it is touched.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use tonic::{Code, Request};
+
+use crate::support::{
+    Issuer, World,
+    issuer::{claims, now},
+    world::{bearer, home},
+};
+
+async fn refused(world: &World, token: &str, reason: &str, what: &str) {
+    let told = world.open(token).await.expect_err(what);
+    assert_eq!((told.code, told.reason.as_str()), (Code::Unauthenticated, reason), "{what}");
+    assert_eq!(world.access(token, "").await.unwrap_err().reason, reason, "{what}");
+    assert!(world.stripe.requests().is_empty(), "{what}");
+}
+
+fn with(mut object: Value, name: &str, value: Value) -> Value {
+    object[name] = value;
+    object
+}
+
+#[tokio::test]
+async fn headers_that_a_token_must_not_have() {
+    let world = World::start().await;
+    let good = world.issuer.header();
+    for (name, value) in [
+        ("alg", json!("none")),
+        ("alg", json!("None")),
+        ("alg", json!("HS256")),
+        ("alg", json!("ES256")),
+        ("alg", json!("ES384")),
+        ("alg", Value::Null),
+        ("typ", json!("JWT")),
+        ("typ", json!("at+jwt")),
+        ("typ", json!("Principal+JWT")),
+        ("typ", Value::Null),
+        ("kid", json!("unknown")),
+        ("kid", json!("../../etc/passwd")),
+        ("kid", json!("' OR 1=1 --")),
+        ("kid", json!(["key-1"])),
+        ("crit", json!(["exp"])),
+        ("jku", json!("https://evil.test/jwks")),
+        ("x5u", json!("https://evil.test/x")),
+        ("x5c", json!([])),
+        ("jwk", world.issuer.jwk()),
+    ] {
+        let what = format!("{name}: {value}");
+        let token = world.issuer.sign(&with(good.clone(), name, value), &claims("olivia", "acme", "owner"));
+        refused(&world, &token, "TOKEN_INVALID", &what).await;
+    }
+}
+
+#[tokio::test]
+async fn claims_that_a_token_must_not_have() {
+    let world = World::start().await;
+    let now = now();
+    for (name, value) in [
+        ("iss", json!("https://login.test/")),
+        ("iss", json!("HTTPS://login.test")),
+        ("iss", json!(["https://login.test"])),
+        ("aud", json!(["billing-portal"])),
+        ("aud", json!("billing-portal-2")),
+        ("aud", Value::Null),
+        ("sub", json!("")),
+        ("sub", json!("a b")),
+        ("sub", json!(7)),
+        ("tenant", json!("")),
+        ("tenant", json!({"id": "acme"})),
+        ("tenant", json!("x".repeat(256))),
+        ("role", json!("")),
+        ("role", json!(["owner"])),
+        ("role", Value::Null),
+        ("exp", json!(format!("{}", now + 60))),
+        ("exp", json!(-1)),
+        ("exp", json!(1e18)),
+        ("exp", json!(now + 301 + 5)),
+        ("exp", json!(now)),
+        ("exp", Value::Null),
+        ("iat", json!(now + 60)),
+        ("iat", json!(1.5)),
+        ("nbf", json!(now + 60)),
+        ("nbf", json!("soon")),
+        ("nbf", Value::Null),
+        ("act", json!({"sub": "service"})),
+    ] {
+        let what = format!("{name}: {value}");
+        let token = world.issuer.sign(&world.issuer.header(), &with(claims("olivia", "acme", "owner"), name, value));
+        refused(&world, &token, "TOKEN_INVALID", &what).await;
+    }
+}
+
+#[tokio::test]
+async fn an_outdated_token_is_told_apart() {
+    let world = World::start().await;
+    let mut claims = claims("olivia", "acme", "owner");
+    claims["iat"] = json!(now() - 200);
+    claims["exp"] = json!(now() - 6);
+    refused(&world, &world.issuer.sign(&world.issuer.header(), &claims), "TOKEN_EXPIRED", "expired").await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_a_little_off_is_tolerated() {
+    let world = World::start().await;
+    let mut claims = claims("olivia", "acme", "owner");
+    claims["iat"] = json!(now() + 3);
+    claims["nbf"] = json!(now() + 3);
+    world.open(&world.issuer.sign(&world.issuer.header(), &claims)).await.unwrap();
+}
+
+#[tokio::test]
+async fn members_that_stand_twice() {
+    let world = World::start().await;
+    let header = world.issuer.header().to_string();
+    let claims = claims("olivia", "acme", "owner").to_string();
+    let twice = |text: &str, member: &str| text.replacen('{', &format!("{{{member},"), 1);
+    for (header, claims) in [
+        (header.clone(), twice(&claims, r#""tenant":"globex""#)),
+        (header.clone(), twice(&claims, r#""\u0074enant":"globex""#)),
+        (header.clone(), twice(&claims, r#""role":"owner""#)),
+        (twice(&header, r#""alg":"EdDSA""#), claims.clone()),
+        (header.clone(), "[]".to_owned()),
+        (header.clone(), format!("{claims}{claims}")),
+    ] {
+        let token = world.issuer.sign_raw(&header, &claims);
+        refused(&world, &token, "TOKEN_INVALID", &claims).await;
+    }
+}
+
+#[tokio::test]
+async fn signatures_and_shapes_that_do_not_hold() {
+    let world = World::start().await;
+    let good = world.olivia();
+    let parts: Vec<&str> = good.split('.').collect();
+    let forged = Issuer::new("key-1").token("olivia", "acme", "owner");
+    let mut flipped = URL_SAFE_NO_PAD.decode(parts[2]).unwrap();
+    flipped[10] ^= 1;
+    let flipped = URL_SAFE_NO_PAD.encode(flipped);
+    let others = claims("greta", "globex", "owner").to_string();
+    for (what, token) in [
+        ("forged", forged),
+        ("flipped", format!("{}.{}.{flipped}", parts[0], parts[1])),
+        ("swapped claims", format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(others), parts[2])),
+        ("no signature", format!("{}.{}.", parts[0], parts[1])),
+        ("two segments", format!("{}.{}", parts[0], parts[1])),
+        ("four segments", format!("{good}.x")),
+        ("five segments", format!("{good}.x.y")),
+        ("zero signature", format!("{}.{}.{}", parts[0], parts[1], URL_SAFE_NO_PAD.encode([0_u8; 64]))),
+        ("padded", format!("{good}=")),
+        ("white space", format!("{good} ")),
+        ("joined", format!("{good},Bearer {good}")),
+        ("over 8 KiB", format!("{good}{}", "A".repeat(8 * 1024))),
+        ("empty", String::new()),
+    ] {
+        refused(&world, &token, "TOKEN_INVALID", what).await;
+    }
+}
+
+#[tokio::test]
+async fn authorization_stands_once_and_is_a_bearer() {
+    let world = World::start().await;
+    let good = world.olivia();
+    for value in [
+        format!("Basic {good}"),
+        good.clone(),
+        format!("bearer {good}"),
+        format!("Bearer  {good}"),
+        "Bearer".to_owned(),
+    ] {
+        let mut request = Request::new(home());
+        request.metadata_mut().insert("authorization", value.parse().unwrap());
+        assert_eq!(world.send(request).await.unwrap_err().reason, "TOKEN_INVALID", "{value}");
+    }
+    let mut twice = bearer(&good, home());
+    twice.metadata_mut().append("authorization", format!("Bearer {good}").parse().unwrap());
+    assert_eq!(world.send(twice).await.unwrap_err().reason, "TOKEN_INVALID");
+
+    let mut binary = Request::new(home());
+    binary
+        .metadata_mut()
+        .insert_bin("authorization-bin", tonic::metadata::BinaryMetadataValue::from_bytes(good.as_bytes()));
+    assert_eq!(world.send(binary).await.unwrap_err().reason, "TOKEN_MISSING");
+}
+
+#[tokio::test]
+async fn a_key_that_is_published_signs_and_one_that_is_withdrawn_does_not() {
+    let world = World::start().await;
+    let next = Issuer::new("key-2");
+    let token = next.token("olivia", "acme", "owner");
+    assert_eq!(world.open(&token).await.unwrap_err().reason, "TOKEN_INVALID");
+    std::fs::write(world.path("jwks.json"), next.jwks().to_string()).unwrap();
+    // The file is read again within half a second; until then the old key signs.
+    while world.open(&token).await.is_err() {}
+    assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "TOKEN_INVALID");
+}
