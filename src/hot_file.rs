@@ -1,18 +1,20 @@
 //! A file that is read again while we run: flags, keys, the Stripe key.
 //!
-//! It is polled, not watched: reading a small file twice a second costs nothing, and it sees what every kind of file system
-//! and mount does (an atomic symlink swap of a ConfigMap, a bind mount, a network share) without a special case.
+//! It is polled, not watched: reading a small file a few times a second costs nothing, and it sees what every kind of file
+//! system and mount does (an atomic symlink swap of a ConfigMap, a bind mount, a network share) without a special case. New
+//! content counts once two looks in a row have seen it, for a file that is being written in place shows halves of keys that
+//! look whole.
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use tokio::{io::AsyncReadExt as _, sync::watch, task::JoinHandle};
 
-/// How often a file is read. The contract grants a flag 1 s and a key 2 s.
-const POLL: Duration = Duration::from_millis(500);
+/// How often a file is read. The contract grants a flag 1 s and a key 2 s; two looks have to agree.
+const POLL: Duration = Duration::from_millis(250);
 
 /// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -37,7 +39,10 @@ struct Shared<T> {
 /// What the last looks at the file found.
 #[derive(Default)]
 struct Seen {
-    bytes: Option<Vec<u8>>,
+    /// What the last look read.
+    last: Option<Result<Vec<u8>, String>>,
+    /// What was last parsed.
+    parsed: Option<Vec<u8>>,
     good_at: Option<Instant>,
     error: Option<String>,
 }
@@ -47,7 +52,9 @@ impl<T: Send + Sync + 'static> HotFile<T> {
     /// that the log names.
     pub async fn open(name: &'static str, path: PathBuf, parse: Parse<T>) -> Self {
         let shared = Arc::new(Shared { name, path, parse, value: watch::channel(None).0, seen: Mutex::default() });
-        shared.look().await;
+        // The first look counts alone: at the start there is nothing to keep.
+        let first = shared.read().await;
+        shared.take(first);
         let poll = tokio::spawn({
             let shared = Arc::clone(&shared);
             async move {
@@ -71,14 +78,14 @@ impl<T: Send + Sync + 'static> HotFile<T> {
     /// The last good value, unless the file has not been seen good for longer than `max_age`.
     #[must_use]
     pub fn get_fresh(&self, max_age: Duration) -> Option<Arc<T>> {
-        let good_at = self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner).good_at?;
+        let good_at = self.shared.seen().good_at?;
         (good_at.elapsed() <= max_age).then(|| self.get()).flatten()
     }
 
     /// Why the file is not good now, for the message that stops a start.
     #[must_use]
     pub fn error(&self) -> Option<String> {
-        self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner).error.clone()
+        self.shared.seen().error.clone()
     }
 
     /// Tells of each new value.
@@ -91,9 +98,21 @@ impl<T: Send + Sync + 'static> HotFile<T> {
 impl<T> Shared<T> {
     async fn look(&self) {
         let read = self.read().await;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let agrees = {
+            let mut seen = self.seen();
+            let agrees = seen.last.as_ref() == Some(&read);
+            seen.last = Some(read.clone());
+            agrees
+        };
+        if agrees {
+            self.take(read);
+        }
+    }
+
+    fn take(&self, read: Result<Vec<u8>, String>) {
+        let mut seen = self.seen();
         match read {
-            Ok(bytes) if seen.bytes.as_ref() == Some(&bytes) => {
+            Ok(bytes) if seen.parsed.as_ref() == Some(&bytes) => {
                 // An unchanged file is as good or as bad as it was.
                 if seen.error.is_none() {
                     seen.good_at = Some(Instant::now());
@@ -101,7 +120,7 @@ impl<T> Shared<T> {
             }
             Ok(bytes) => {
                 let parsed = (self.parse)(&bytes);
-                seen.bytes = Some(bytes);
+                seen.parsed = Some(bytes);
                 match parsed {
                     Ok(value) => {
                         seen.good_at = Some(Instant::now());
@@ -114,10 +133,14 @@ impl<T> Shared<T> {
             }
             Err(error) => {
                 // Forgotten, so that the same content is parsed again when the file is back.
-                seen.bytes = None;
+                seen.parsed = None;
                 self.keep_last_good(&mut seen, error);
             }
         }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep_last_good(&self, seen: &mut Seen, error: String) {
@@ -159,6 +182,11 @@ mod tests {
         std::str::from_utf8(bytes).ok().and_then(|text| text.trim().parse().ok()).ok_or_else(|| "no number".to_owned())
     }
 
+    async fn look_twice(file: &HotFile<u32>) {
+        file.shared.look().await;
+        file.shared.look().await;
+    }
+
     #[tokio::test]
     async fn a_broken_or_vanished_file_keeps_the_last_good_value() {
         let folder = tempfile::tempdir().unwrap();
@@ -169,13 +197,13 @@ mod tests {
         assert_eq!(file.get().as_deref(), Some(&1));
 
         std::fs::write(&path, "garbage").unwrap();
-        file.shared.look().await;
+        look_twice(&file).await;
         assert_eq!(file.get().as_deref(), Some(&1));
         assert_eq!(file.error().as_deref(), Some("no number"));
         assert!(file.get_fresh(Duration::ZERO).is_none());
 
         std::fs::remove_file(&path).unwrap();
-        file.shared.look().await;
+        look_twice(&file).await;
         assert_eq!(file.get().as_deref(), Some(&1));
 
         // An atomic symlink swap, as a ConfigMap does it.
@@ -184,6 +212,22 @@ mod tests {
         std::fs::rename(folder.path().join("link"), &path).unwrap();
         changes.wait_for(|value| value.as_deref() == Some(&2)).await.unwrap();
         assert!(file.get_fresh(Duration::from_secs(60)).is_some());
+    }
+
+    #[tokio::test]
+    async fn content_that_only_one_look_has_seen_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("n");
+        std::fs::write(&path, "1").unwrap();
+        let file = HotFile::open("--n", path.clone(), number).await;
+        file.poll.abort();
+        for half_written in ["2", "23", "234"] {
+            std::fs::write(&path, half_written).unwrap();
+            file.shared.look().await;
+            assert_eq!(file.get().as_deref(), Some(&1));
+        }
+        file.shared.look().await;
+        assert_eq!(file.get().as_deref(), Some(&234));
     }
 
     #[tokio::test]

@@ -12,18 +12,19 @@ pub struct State {
     pub flag_could_be_on: bool,
 }
 
-/// The service's names; the first is the probe's.
-const READY: [&str; 2] = ["", "billing.portal.v1.PortalAccess"];
+/// The service's names; the last is the probe's.
+const READY: [&str; 2] = ["billing.portal.v1.PortalAccess", ""];
 const OPEN: &str = "billing.portal.v1.BillingPortal";
 
 /// Tells each change until the state's sender is dropped; then ends every Watch, so that no drain waits for one.
 pub async fn tell(mut reporter: HealthReporter, mut state: watch::Receiver<State>) {
     loop {
         let State { ready, flag_could_be_on } = *state.borrow_and_update();
-        for name in READY {
-            reporter.set_service_status(name, serving(ready)).await;
+        // The probe's name last: whoever sees it SERVING sees the others as they are.
+        for (name, is_serving) in [(OPEN, ready && flag_could_be_on)].into_iter().chain(READY.map(|name| (name, ready)))
+        {
+            reporter.set_service_status(name, serving(is_serving)).await;
         }
-        reporter.set_service_status(OPEN, serving(ready && flag_could_be_on)).await;
         if state.changed().await.is_err() {
             break;
         }
