@@ -1,8 +1,11 @@
 //! Every test that needs more than one file of the crate, in one binary, for linking is what costs.
 //!
 //! By the kinds that the product was promised: unit ([`predicate`]), integration ([`sessions`], [`refusals`], [`stripe`],
-//! [`attempts`], [`token`], [`audit`], [`health`], [`drain`], [`process`], [`redirect`]), regression ([`visibility`]), smoke ([`smoke`]).
-//! Beside them: [`isolation`] (tenants are kept apart under load) and [`arrows`] (the structure of the crate).
+//! [`attempts`], [`token`], [`audit`], [`health`], [`drain`], [`process`], [`redirect`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
+//! Beside them: [`isolation`] (tenants are kept apart under load) [`arrows`] (the structure of the crate)
+//! and [`simulator`] (it is as strict as Stripe).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod arrows;
 mod attempts;
@@ -12,11 +15,13 @@ mod health;
 mod isolation;
 mod predicate;
 mod process;
-// mod redirect;
+mod redirect;
 mod refusals;
 mod sessions;
-// mod smoke;
+mod simulator;
+mod smoke;
 mod stripe;
 mod support;
 mod token;
-// mod visibility;
+mod visibility;
+mod wire;

@@ -169,6 +169,8 @@ async fn stripes_own_refusals_have_their_reasons() {
         (400, error("url_invalid", "return_url"), "RETURN_URL_NOT_ALLOWED"),
         (400, error("", "locale"), "LOCALE_INVALID"),
         (429, error("rate_limit", ""), "STRIPE_RATE_LIMITED"),
+        (429, error("lock_timeout", ""), "STRIPE_CONFLICT"),
+        (409, error("", ""), "STRIPE_CONFLICT"),
         (500, json!({}), "STRIPE_UNAVAILABLE"),
     ] {
         assert_eq!(reason(&world, on(SESSIONS, status(code, json))).await, expected);

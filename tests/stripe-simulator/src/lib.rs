@@ -1,8 +1,8 @@
 //! A simulator of Stripe, as strict as Stripe, for tests, the example and benches: the customers and portal sessions of
 //! one account in test and live mode, and the hosted page that a session's URL opens.
 //!
-//! Shapes: <https://docs.stripe.com/api> at version 2026-09-30.endive. Read in this order: [`model`] (what an account holds),
-//! [`api`] (what every request passes: key, version, idempotency), `form`, `customers`, `sessions`, `flows` (the endpoints),
+//! Shapes: <https://docs.stripe.com/api> at version 2026-09-30.endive. Read in this order: `model` (what an account holds),
+//! `api` (what every request passes: key, version, idempotency), `form`, `customers`, `sessions`, `flows` (the endpoints),
 //! `error` (Stripe's refusals), `portal` (the hosted page).
 
 mod api;

@@ -1,6 +1,6 @@
 //! What tests share: a world of real parts, tokens, and what a caller is told.
 
-// pub mod example;
+pub(crate) mod example;
 pub(crate) mod issuer;
 pub(crate) mod told;
 pub(crate) mod world;

@@ -1,0 +1,126 @@
+//! The folder that holds what the service reads and writes, as an operator's would.
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+
+use crate::people::{GLOBEX, PEOPLE};
+
+/// The flag's name in the flag file.
+pub(crate) const FLAG_KEY: &str = "billing-portal";
+
+const SCHEMA: &str = "
+DROP TABLE IF EXISTS billing_portal_tenants;
+DROP TABLE IF EXISTS billing_portal_owners;
+CREATE TABLE billing_portal_tenants (tenant_id TEXT PRIMARY KEY, stripe_customer_id TEXT UNIQUE);
+CREATE TABLE billing_portal_owners (tenant_id TEXT, user_id TEXT, PRIMARY KEY (tenant_id, user_id));
+";
+
+/// The files, by what they are for.
+pub(crate) struct Files {
+    folder: PathBuf,
+    /// Removes the folder when it is dropped; none where `--state-dir` keeps it.
+    _temporary: Option<TempDir>,
+    stripe_key: PathBuf,
+}
+
+impl Files {
+    /// In the folder given, made where it does not exist, or in a temporary one.
+    pub(crate) fn create(kept: Option<&Path>) -> Result<Self> {
+        let (folder, temporary) = match kept {
+            Some(folder) => {
+                fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
+                (fs::canonicalize(folder)?, None)
+            }
+            None => {
+                let private = fs::Permissions::from_mode(0o700);
+                let temporary =
+                    tempfile::Builder::new().prefix("billing-portal-settings-").permissions(private).tempdir()?;
+                (temporary.path().to_owned(), Some(temporary))
+            }
+        };
+        let stripe_key = folder.join("stripe-key");
+        Ok(Self { folder, _temporary: temporary, stripe_key })
+    }
+
+    pub(crate) fn flags(&self) -> PathBuf {
+        self.folder.join("flags.json")
+    }
+
+    pub(crate) fn audit(&self) -> PathBuf {
+        self.folder.join("audit.jsonl")
+    }
+
+    pub(crate) fn directory(&self) -> PathBuf {
+        self.folder.join("directory.db")
+    }
+
+    pub(crate) fn key_set(&self) -> PathBuf {
+        self.folder.join("principal-jwks.json")
+    }
+
+    pub(crate) fn stripe_key(&self) -> &Path {
+        &self.stripe_key
+    }
+
+    /// A key of Stripe's stays where it is.
+    pub(crate) fn use_stripe_key(&mut self, file: &Path) {
+        file.clone_into(&mut self.stripe_key);
+    }
+
+    /// Readable by its owner only, as any key.
+    pub(crate) fn write_stripe_key(&self, key: &str) -> Result<()> {
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&self.stripe_key)?;
+        Ok(writeln!(file, "{key}")?)
+    }
+
+    /// The public half only; the private key never leaves the process.
+    pub(crate) fn write_key_set(&self, keys: &serde_json::Value) -> Result<()> {
+        Ok(fs::write(self.key_set(), format!("{keys:#}\n"))?)
+    }
+
+    /// On for everybody but one tenant. Whom the targeting does not name gets the default variant, so that changing it to
+    /// `off`, or the state to `DISABLED`, switches the feature off.
+    pub(crate) fn write_flags(&self) -> Result<()> {
+        let flags = serde_json::json!({
+            "$schema": "https://flagd.dev/schema/v0/flags.json",
+            "flags": { FLAG_KEY: {
+                "state": "ENABLED",
+                "variants": { "on": true, "off": false },
+                "defaultVariant": "on",
+                "targeting": { "if": [{ "in": [{ "var": "targetingKey" }, [GLOBEX.id]] }, "off"] },
+            }},
+        });
+        Ok(fs::write(self.flags(), format!("{flags:#}\n"))?)
+    }
+
+    /// The two relations that the service reads, from scratch.
+    pub(crate) async fn write_directory(&self, tenants: &[(&str, String)]) -> Result<()> {
+        let options = SqliteConnectOptions::new().filename(self.directory()).create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&options).await.context("the directory can't be made")?;
+        sqlx::raw_sql(SCHEMA).execute(&mut connection).await?;
+        for (tenant, customer) in tenants {
+            sqlx::query("INSERT INTO billing_portal_tenants VALUES (?1, ?2)")
+                .bind(*tenant)
+                .bind(customer)
+                .execute(&mut connection)
+                .await?;
+        }
+        for owner in PEOPLE.iter().filter(|person| person.present_owner) {
+            sqlx::query("INSERT INTO billing_portal_owners VALUES (?1, ?2)")
+                .bind(owner.tenant.id)
+                .bind(owner.id)
+                .execute(&mut connection)
+                .await?;
+        }
+        Ok(connection.close().await?)
+    }
+}

@@ -1,0 +1,162 @@
+//! Everything around the page: the folder with its files, the directory, Stripe, and the real service.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use axum::http::Uri;
+use billing_portal::{
+    config::{self, Stop},
+    server::Server,
+    telemetry,
+};
+use stripe_simulator::{Customer, Mode, Simulator, Subscription};
+use tokio::net::TcpListener;
+
+use crate::{
+    arguments::Arguments,
+    files::Files,
+    people::{ACME, TENANTS},
+    ports,
+    token::{AUDIENCE, ISSUER, Issuer},
+};
+
+const DEFAULT_SERVICE_ADDRESS: SocketAddr = SocketAddr::new(LOOPBACK, 50051);
+const DEFAULT_STRIPE_ADDRESS: SocketAddr = SocketAddr::new(LOOPBACK, 4242);
+
+/// No listener of the example is on any other interface.
+pub(crate) const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+/// Whom the service asks for portal sessions.
+pub(crate) enum Stripe {
+    /// Ends when it is dropped.
+    Simulated(Simulator),
+    /// Test mode of Stripe itself.
+    Real { key_file: PathBuf, customer: String },
+}
+
+impl Stripe {
+    pub(crate) fn api_base(&self) -> &str {
+        match self {
+            Self::Simulated(simulator) => simulator.base_url(),
+            Self::Real { .. } => "https://api.stripe.com",
+        }
+    }
+
+    /// The origin of the portal's pages, for the page's content security policy.
+    pub(crate) fn portal_origin(&self) -> &str {
+        match self {
+            Self::Simulated(simulator) => simulator.base_url(),
+            Self::Real { .. } => "https://billing.stripe.com",
+        }
+    }
+
+    /// What `--stripe-session-hosts` takes: a loopback origin is given whole.
+    fn session_host(&self) -> &str {
+        match self {
+            Self::Simulated(simulator) => simulator.base_url(),
+            Self::Real { .. } => "billing.stripe.com",
+        }
+    }
+}
+
+/// What the page needs around it.
+pub(crate) struct World {
+    pub(crate) files: Files,
+    pub(crate) stripe: Stripe,
+    /// Where the page's backend calls.
+    pub(crate) service: Uri,
+    /// A service of ours that waits to be served, unless `--service` names one.
+    pub(crate) own_service: Option<(Server, TcpListener)>,
+    /// The settings of a service that somebody else starts.
+    pub(crate) arguments_for_a_service: Option<String>,
+}
+
+/// Writes the files, starts Stripe and prepares the service.
+pub(crate) async fn prepare(arguments: &Arguments, page: &str, issuer: &Issuer) -> Result<World> {
+    let stripe = stripe(arguments).await?;
+    let mut files = Files::create(arguments.state_dir.as_deref())?;
+    files.write_flags()?;
+    files.write_key_set(&issuer.key_set())?;
+    match &stripe {
+        Stripe::Simulated(simulator) => files.write_stripe_key(simulator.secret_key(Mode::Test))?,
+        Stripe::Real { key_file, .. } => files.use_stripe_key(key_file),
+    }
+    files.write_directory(&mapped_tenants(&stripe)).await?;
+    if let Some(service) = arguments.service.clone() {
+        telemetry::install(None);
+        let listen = service.authority().map_or_else(String::new, ToString::to_string);
+        let flags = service_arguments(&listen, page, &files, &stripe).join(" ");
+        return Ok(World { files, stripe, service, own_service: None, arguments_for_a_service: Some(flags) });
+    }
+    let listener = ports::bind(arguments.service_address, DEFAULT_SERVICE_ADDRESS).await?;
+    let address = listener.local_addr()?;
+    let server = server(service_arguments(&address.to_string(), page, &files, &stripe)).await?;
+    let service = format!("http://{address}").parse().context("the service's address makes no URL")?;
+    Ok(World { files, stripe, service, own_service: Some((server, listener)), arguments_for_a_service: None })
+}
+
+async fn stripe(arguments: &Arguments) -> Result<Stripe> {
+    if let (Some(key_file), Some(customer)) = (&arguments.stripe_secret_key_file, &arguments.stripe_customer) {
+        return Ok(Stripe::Real { key_file: key_file.clone(), customer: customer.clone() });
+    }
+    let listener = ports::bind(arguments.stripe_address, DEFAULT_STRIPE_ADDRESS).await?;
+    let simulator = Simulator::start(listener).context("the Stripe simulator does not start")?;
+    for tenant in TENANTS {
+        if let Some(customer) = tenant.customer {
+            let email = format!("accounts@{}.example", tenant.id);
+            let customer = Customer::new(customer).name(tenant.name).email(email.as_str());
+            simulator.add_customer(customer.metadata("tenant_id", tenant.id));
+        }
+    }
+    if let Some(customer) = ACME.customer {
+        simulator.add_subscription(Subscription::new("sub_AcmeTeam", customer).item("si_AcmeTeam", "price_Team", 12));
+    }
+    Ok(Stripe::Simulated(simulator))
+}
+
+/// Which tenant has which customer. Stripe itself knows only the one that the command line names.
+fn mapped_tenants(stripe: &Stripe) -> Vec<(&'static str, String)> {
+    match stripe {
+        Stripe::Simulated(_) => {
+            TENANTS.iter().filter_map(|tenant| Some((tenant.id, tenant.customer?.to_owned()))).collect()
+        }
+        Stripe::Real { customer, .. } => vec![(ACME.id, customer.clone())],
+    }
+}
+
+/// Every setting that ties the service to this world, so that no variable of the developer's shell decides one; limits
+/// and times keep their defaults.
+fn service_arguments(listen: &str, page: &str, files: &Files, stripe: &Stripe) -> Vec<String> {
+    [
+        ("--listen", listen.to_owned()),
+        ("--caller-identity", "none".to_owned()),
+        ("--principal-jwks", files.key_set().display().to_string()),
+        ("--principal-issuer", ISSUER.to_owned()),
+        ("--principal-audience", AUDIENCE.to_owned()),
+        ("--return-url-origins", page.to_owned()),
+        ("--database-url", format!("sqlite:{}", files.directory().display())),
+        ("--ownership", "token-and-directory".to_owned()),
+        ("--flags-file", files.flags().display().to_string()),
+        ("--flag-key", crate::files::FLAG_KEY.to_owned()),
+        ("--stripe-secret-key-file", files.stripe_key().display().to_string()),
+        ("--stripe-mode", "test".to_owned()),
+        ("--stripe-api-base", stripe.api_base().to_owned()),
+        ("--stripe-session-hosts", stripe.session_host().to_owned()),
+        ("--stripe-tenant-metadata-key", "tenant_id".to_owned()),
+        ("--audit", format!("file:{}", files.audit().display())),
+        ("--reflection", "true".to_owned()),
+    ]
+    .into_iter()
+    .flat_map(|(flag, value)| [flag.to_owned(), value])
+    .collect()
+}
+
+async fn server(arguments: Vec<String>) -> Result<Server> {
+    let arguments = std::iter::once("billing-portal".to_owned()).chain(arguments);
+    let config = config::read(arguments).map_err(|stop| match stop {
+        Stop::Told(text) => anyhow!("{text}"),
+        Stop::Setting(error) => anyhow!("{error}"),
+    })?;
+    telemetry::install(config.log_format);
+    Ok(Server::new(config).await?)
+}

@@ -1,0 +1,173 @@
+//! Smoke: the happy path with the programs that people use, a real Chromium and a real grpcurl.
+
+use std::{path::PathBuf, process::Stdio};
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
+
+use crate::support::example::Example;
+
+/// A driver with one browser window; both end with it.
+struct Browser {
+    client: Client,
+    driver: Child,
+    _profile: TempDir,
+}
+
+impl Browser {
+    async fn start() -> Self {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .kill_on_drop(true)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is missing; tests/run installs it");
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port: u16 = loop {
+            let line = lines.next_line().await.unwrap().expect("chromedriver ended early");
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                break port.trim_end_matches('.').parse().unwrap();
+            }
+        };
+        let profile = tempfile::tempdir().unwrap();
+        let arguments = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--window-size=1200,1000",
+            &format!("--user-data-dir={}", profile.path().display()),
+        ];
+        let capabilities = json!({"goog:chromeOptions": {"args": arguments}});
+        let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(capabilities.as_object().unwrap().clone())
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        Self { client, driver, _profile: profile }
+    }
+
+    async fn sign_in(&self, example: &Example, person: &str) {
+        self.client.goto(&example.page).await.unwrap();
+        self.click(&format!("button[value={person}]")).await;
+    }
+
+    async fn click(&self, css: &str) {
+        self.client.wait().for_element(Locator::Css(css)).await.unwrap().click().await.unwrap();
+    }
+
+    async fn text(&self, css: &str) -> String {
+        self.client.wait().for_element(Locator::Css(css)).await.unwrap().text().await.unwrap()
+    }
+
+    async fn has(&self, css: &str) -> bool {
+        !self.client.find_all(Locator::Css(css)).await.unwrap().is_empty()
+    }
+
+    async fn screenshot(&self, name: &str) {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join(format!("{name}.png"));
+        std::fs::write(&path, self.client.screenshot().await.unwrap()).unwrap();
+        eprintln!("screenshot: {}", path.display());
+    }
+
+    async fn end(mut self) {
+        self.client.close().await.unwrap();
+        self.driver.kill().await.unwrap();
+    }
+}
+
+const ACTION: &str = "form[action='/settings/billing'] button";
+
+#[tokio::test]
+#[ignore = "needs Chromium and chromedriver: tests/run installs them"]
+async fn the_owner_clicks_and_stands_in_the_portal_of_their_tenant_and_comes_back() {
+    let (example, browser) = (Example::start(&[]).await, Browser::start().await);
+    browser.sign_in(&example, "olivia").await;
+    assert_eq!(browser.text(ACTION).await, "Open billing portal");
+    browser.screenshot("settings-owner").await;
+    browser.click(ACTION).await;
+
+    assert_eq!(browser.text("#customer-name").await, "Acme Robotics");
+    assert_eq!(browser.text("#customer-id").await, "cus_AcmeRobotics");
+    let url = browser.client.current_url().await.unwrap();
+    let portal = example.value("Stripe");
+    assert_eq!(url.origin().ascii_serialization(), portal);
+    assert_ne!(portal, example.page, "the portal lies on another origin than the page");
+    assert_eq!(browser.client.windows().await.unwrap().len(), 1, "in the same tab");
+    browser.screenshot("portal").await;
+
+    browser.click("#return").await;
+    assert_eq!(browser.text("[role=status]").await, "You are back from the billing portal.");
+    browser.screenshot("settings-returned").await;
+    browser.end().await;
+    example.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and chromedriver: tests/run installs them"]
+async fn a_member_sees_no_action() {
+    let (example, browser) = (Example::start(&[]).await, Browser::start().await);
+    browser.sign_in(&example, "mia").await;
+    assert!(browser.text("#billing").await.contains("Only owners of this workspace can manage billing."));
+    assert!(!browser.has(ACTION).await);
+    browser.screenshot("settings-member").await;
+    browser.end().await;
+    example.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and chromedriver: tests/run installs them"]
+async fn a_click_after_the_flag_went_off_gives_a_friendly_sentence() {
+    let (example, browser) = (Example::start(&[]).await, Browser::start().await);
+    browser.sign_in(&example, "olivia").await;
+    assert_eq!(browser.text(ACTION).await, "Open billing portal");
+    example.switch_off().await;
+    browser.click(ACTION).await;
+    let alert = browser.text("[role=alert]").await;
+    assert!(alert.contains("Billing has just been switched off for this workspace."), "{alert}");
+    assert!(!browser.has(ACTION).await);
+    browser.screenshot("settings-switched-off").await;
+    browser.end().await;
+    example.stop().await;
+}
+
+async fn shell(line: &str) -> (bool, String) {
+    let output = Command::new("sh").args(["-c", line]).output().await.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    (output.status.success(), text)
+}
+
+#[tokio::test]
+#[ignore = "needs grpcurl: tests/run installs it"]
+async fn the_printed_grpcurl_line_returns_a_url_over_reflection() {
+    let example = Example::start(&[]).await;
+    let (ok, text) = shell(&example.grpcurl).await;
+    assert!(ok, "{text}");
+    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let url = answer["url"].as_str().unwrap();
+    let html = reqwest::get(url).await.unwrap().text().await.unwrap();
+    assert!(html.contains("cus_AcmeRobotics"), "{html}");
+
+    let address = example.value("gRPC service");
+    let (ok, text) = shell(&format!("grpcurl -plaintext {address} list")).await;
+    assert!(ok && text.contains("billing.portal.v1.BillingPortal") && text.contains("grpc.health.v1.Health"), "{text}");
+    let (ok, text) = shell(&format!("grpcurl -plaintext {address} grpc.health.v1.Health/Check")).await;
+    assert!(ok && text.contains("SERVING"), "{text}");
+    // Without a token, the refusal and its details are readable.
+    let call = format!("grpcurl -plaintext {address} billing.portal.v1.BillingPortal/CreatePortalSession");
+    let (ok, text) = shell(&call).await;
+    assert!(!ok && text.contains("Unauthenticated") && text.contains("TOKEN_MISSING"), "{text}");
+    example.stop().await;
+}

@@ -1,0 +1,131 @@
+//! The reference settings page as a process of its own, read by what it prints.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+
+pub(crate) struct Example {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    printed: Vec<String>,
+    /// The page's origin.
+    pub(crate) page: String,
+    /// The printed line to paste.
+    pub(crate) grpcurl: String,
+}
+
+impl Example {
+    /// On free ports, with further arguments; returns once it has printed its grpcurl line.
+    pub(crate) async fn start(arguments: &[&str]) -> Self {
+        let mut all = vec!["--page-address=127.0.0.1:0", "--stripe-address=127.0.0.1:0"];
+        if !arguments.iter().any(|argument| argument.starts_with("--service=")) {
+            all.push("--service-address=127.0.0.1:0");
+        }
+        all.extend(arguments);
+        let path = Path::new(env!("CARGO_BIN_EXE_billing-portal")).with_file_name("examples").join("settings");
+        assert!(path.exists(), "build the example first: cargo build --example settings");
+        let mut child = Command::new(path)
+            .args(all)
+            .kill_on_drop(true)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut example = Self { child, lines, printed: Vec::new(), page: String::new(), grpcurl: String::new() };
+        while !example.grpcurl.starts_with("grpcurl -plaintext") {
+            example.grpcurl = example.lines.next_line().await.unwrap().expect("it ended early");
+            example.printed.push(example.grpcurl.clone());
+        }
+        example.page = example.value("Settings page");
+        example
+    }
+
+    /// The value that stands behind a label.
+    pub(crate) fn value(&self, label: &str) -> String {
+        let values: Vec<_> = self.printed.iter().filter_map(|line| line.strip_prefix(label)).collect();
+        assert_eq!(values.len(), 1, "{label} is not printed once");
+        values[0].trim().to_owned()
+    }
+
+    /// Switches the flag off for everyone, as an operator does, and waits until the service has seen it.
+    pub(crate) async fn switch_off(&self) {
+        let address = format!("http://{}", self.value("gRPC service"));
+        let channel = tonic::transport::Endpoint::from_shared(address).unwrap().connect_lazy();
+        let request = HealthCheckRequest { service: "billing.portal.v1.BillingPortal".to_owned() };
+        let mut watch = HealthClient::new(channel).watch(request).await.unwrap().into_inner();
+        while watch.message().await.unwrap().unwrap().status() != ServingStatus::Serving {}
+        let path = PathBuf::from(self.value("Flag file"));
+        let on = std::fs::read_to_string(&path).unwrap();
+        let off = on.replace("\"ENABLED\"", "\"DISABLED\"");
+        assert_ne!(on, off);
+        std::fs::write(path, off).unwrap();
+        while watch.message().await.unwrap().unwrap().status() != ServingStatus::NotServing {}
+    }
+
+    /// Ends it as Ctrl-C does, and returns all that it printed on both streams.
+    pub(crate) async fn stop(mut self) -> String {
+        let id = self.child.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        while let Some(line) = self.lines.next_line().await.unwrap() {
+            self.printed.push(line);
+        }
+        let mut errors = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut errors).await.unwrap();
+        assert_eq!(self.child.wait().await.unwrap().code(), Some(0), "{errors}");
+        // The printed line to paste holds a token on purpose; everything else is what must hold no secret.
+        self.printed.retain(|line| !line.starts_with("grpcurl"));
+        self.printed.join("\n") + &errors
+    }
+}
+
+/// A browser without pictures: cookies, forms, and redirects only where they are asked for.
+pub(crate) struct Visitor {
+    client: reqwest::Client,
+    page: String,
+}
+
+impl Visitor {
+    pub(crate) async fn sign_in(page: &str, person: &str) -> Self {
+        let policy = reqwest::redirect::Policy::none();
+        let client = reqwest::Client::builder().cookie_store(true).redirect(policy).build().unwrap();
+        let visitor = Self { client, page: page.to_owned() };
+        let answer = visitor.post("/sign-in", &[("person", person)]).await;
+        assert_eq!(answer.status(), 303);
+        visitor
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
+        self.client.get(format!("{}{path}", self.page)).send().await.unwrap()
+    }
+
+    pub(crate) async fn settings(&self) -> String {
+        self.get("/settings").await.text().await.unwrap()
+    }
+
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> reqwest::Response {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let post = self.client.post(format!("{}{path}", self.page));
+        post.header("content-type", "application/x-www-form-urlencoded").body(body).send().await.unwrap()
+    }
+
+    /// Sends the billing form whether or not the page shows it, with a tenant as displayed.
+    pub(crate) async fn open_billing(&self, displayed: &str) -> reqwest::Response {
+        let csrf_token = field(&self.settings().await, "csrf_token");
+        self.post("/settings/billing", &[("csrf_token", &csrf_token), ("displayed_tenant_id", displayed)]).await
+    }
+}
+
+/// The value of a hidden field.
+fn field(html: &str, name: &str) -> String {
+    let (_, rest) = html.split_once(&format!("name=\"{name}\" value=\"")).expect("the page has no such field");
+    rest.split('"').next().unwrap().to_owned()
+}

