@@ -1,231 +1,145 @@
-//! What every request of the API passes: key, version, idempotency, and the place of faults.
-//!
-//! Rules: <https://docs.stripe.com/api/authentication>, <https://docs.stripe.com/api/idempotent_requests>,
-//! <https://docs.stripe.com/api/versioning>.
+//! What every request of the API passes: key, version, idempotency, its endpoint, and the place of faults.
 
 use std::sync::Arc;
 
-use axum::{
-    body::{Body, Bytes, to_bytes},
-    extract::{Request, State as Extract},
-    http::{HeaderMap, Response, StatusCode},
-};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use crate::{
-    Shared, customers,
-    error::Error,
+    Shared, auth, customers,
+    error::{Error, Log},
     form::Form,
-    model::{Answer, Mode, RecordedRequest},
-    sessions,
-    state::{Saved, State, random},
+    idempotency::{self, Claim, InProgress},
+    model::Mode,
+    parameters, sessions,
+    state::{State, now, random},
+    wire::{Answer, RecordedRequest},
 };
 
-/// The account's own version, for requests that name none.
-const ACCOUNT_VERSION: &str = "2026-09-30.endive";
-
-/// Answers one request; in a task of its own, so that a client that hangs up does not undo what Stripe has begun.
-pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, request: Request) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    let body = to_bytes(body, 1024 * 1024).await.unwrap_or_else(|_| Bytes::new());
-    let call = RecordedRequest {
-        method: head.method.to_string(),
-        path: head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
-        headers: recorded(&head.headers),
-        body: String::from_utf8_lossy(&body).into_owned(),
-    };
-    let authorization = head.headers.get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let answering = tokio::spawn(answer(shared, call, authorization));
-    let answer = answering.await.unwrap_or_else(|_| Error::invalid(500, "the simulator failed").answer());
-    response(answer)
-}
-
-async fn answer(shared: Arc<Shared>, call: RecordedRequest, authorization: Option<String>) -> Answer {
+/// Answers one request; the authorization stands beside it, so that the record never holds a key.
+pub(crate) async fn answer(shared: Arc<Shared>, call: RecordedRequest, authorization: Option<String>) -> Answer {
+    let request_id = format!("req_{}", random());
     let (mut answer, in_progress) = {
         let mut state = shared.state();
         if state.records {
             state.requests.push(call.clone());
         }
-        begin(&mut state, &call, authorization.as_deref())
+        begin(&mut state, &shared, &call, authorization.as_deref(), &request_id)
     };
-    let version = call.header("stripe-version").unwrap_or(ACCOUNT_VERSION).to_owned();
-    for (name, value) in [
-        ("content-type", "application/json".to_owned()),
-        ("request-id", format!("req_{}", random())),
-        ("stripe-version", version),
-    ] {
-        answer.headers.push((name.to_owned(), value));
+    let mut add = |name: &str, value| answer.headers.push((name.to_owned(), value));
+    add("content-type", "application/json".to_owned());
+    add("request-id", request_id);
+    if let Ok(version) = auth::version(&call) {
+        add("stripe-version", version);
     }
     if let Some(key) = call.header("idempotency-key").filter(|_| call.method == "POST") {
-        answer.headers.push(("idempotency-key".to_owned(), key.to_owned()));
+        add("idempotency-key", key.to_owned());
     }
-    let honest = answer.clone();
     if let Some(tamper) = shared.tamper() {
         answer = tamper(call, answer).await;
     }
     // The key is in progress until the answer leaves.
-    if let Some(key) = in_progress
-        && let Some(saved) = shared.state().saved.get_mut(&key)
-    {
-        saved.answer = Some(honest);
-    }
+    drop(in_progress);
     answer
 }
 
-type SavedKey = (Mode, String);
-
-/// The answer, and the idempotency key under which it is to be kept.
-fn begin(state: &mut State, call: &RecordedRequest, authorization: Option<&str>) -> (Answer, Option<SavedKey>) {
-    let mode = match authenticate(state, authorization).and_then(|mode| check_version(call).map(|()| mode)) {
+/// The answer, and the idempotency key that it is kept under.
+fn begin(
+    state: &mut State,
+    shared: &Arc<Shared>,
+    call: &RecordedRequest,
+    authorization: Option<&str>,
+    request_id: &str,
+) -> (Answer, Option<InProgress>) {
+    let mut log = Log { mode: None, request_id, at: now() };
+    let mode = match admit(state, call, authorization, &mut log) {
         Ok(mode) => mode,
-        Err(error) => return (error.answer(), None),
+        Err(error) => return (error.answer(log), None),
     };
-    let (path, query) = call.path.split_once('?').unwrap_or((&call.path, ""));
-    match (call.method.as_str(), path.strip_prefix("/v1/")) {
-        ("GET", Some(rest))
-            if rest.strip_prefix("customers/").is_some_and(|id| !id.is_empty() && !id.contains('/')) =>
-        {
-            let id = rest.trim_start_matches("customers/");
-            (finish(customers::retrieve(state, mode, id, query)), None)
-        }
-        ("POST", Some("billing_portal/sessions")) => post(state, mode, call, query),
-        (method, _) => {
-            let message = format!(
-                "Unrecognized request URL ({method}: {path}). Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
-            );
-            (Error::invalid(404, message).answer(), None)
-        }
+    if call.method != "POST" {
+        return (finish(retrieve(state, mode, call), log), None);
+    }
+    let key = match idempotency::claim(state, mode, call) {
+        Ok(Claim::Replay(answer)) => return (answer, None),
+        Ok(Claim::First(key)) => Some(key),
+        Ok(Claim::Unkeyed) => None,
+        Err(error) => return (error.answer(log), None),
+    };
+    let outcome = create(state, mode, call);
+    // What failed before the endpoint began is not kept: the same key may be used for the request put right.
+    let kept = key.filter(|_| outcome.as_ref().map_or_else(|error| error.executed, |_| true));
+    let answer = finish(outcome, log);
+    let in_progress = kept.map(|key| {
+        let mut in_progress = InProgress::begin(state, shared, key, call);
+        in_progress.keep(request_id, &answer);
+        in_progress
+    });
+    (answer, in_progress)
+}
+
+fn admit(state: &State, call: &RecordedRequest, authorization: Option<&str>, log: &mut Log<'_>) -> Result<Mode, Error> {
+    let (path, _) = call.target();
+    if !path.starts_with("/v1/") {
+        return Err(unrecognized(&call.method, path));
+    }
+    let mode = auth::authenticate(state, authorization)?;
+    log.mode = Some(mode);
+    auth::version(call)?;
+    Ok(mode)
+}
+
+fn retrieve(state: &State, mode: Mode, call: &RecordedRequest) -> Result<Value, Error> {
+    let (path, query) = call.target();
+    let id = path.strip_prefix("/v1/customers/").filter(|id| !id.is_empty() && !id.contains('/'));
+    match id.filter(|_| call.method == "GET") {
+        Some(id) => customers::retrieve(state, mode, id, query),
+        None => Err(unrecognized(&call.method, path)),
     }
 }
 
-fn post(state: &mut State, mode: Mode, call: &RecordedRequest, query: &str) -> (Answer, Option<SavedKey>) {
-    let form = match parameters(call, query) {
-        Ok(form) => form,
-        Err(error) => return (error.answer(), None),
-    };
-    let Some(key) = call.header("idempotency-key") else {
-        return (finish(sessions::create(state, mode, &form)), None);
-    };
-    if key.is_empty() || key.len() > 255 {
-        return (Error::idempotency(400, "Idempotency keys must be between 1 and 255 characters long.").answer(), None);
+fn create(state: &mut State, mode: Mode, call: &RecordedRequest) -> Result<Value, Error> {
+    let (path, query) = call.target();
+    if path != "/v1/billing_portal/sessions" {
+        return Err(unrecognized(&call.method, path));
     }
-    let key = (mode, key.to_owned());
-    let asked = format!("{} {} {}", call.method, call.path, form.canonical());
-    if let Some(saved) = state.saved.get(&key) {
-        return (again(saved, &asked, &key.1), None);
-    }
-    let outcome = sessions::create(state, mode, &form);
-    let kept = outcome.as_ref().map_or_else(|error| error.executed, |_| true);
-    if kept {
-        state.saved.insert(key.clone(), Saved { asked, answer: None });
-    }
-    (finish(outcome), kept.then_some(key))
-}
-
-/// A key that was seen: a mistake, too early, or a replay.
-fn again(saved: &Saved, asked: &str, key: &str) -> Answer {
-    if saved.asked != asked {
-        let message = format!(
-            "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{key}' if you meant to execute a different request."
-        );
-        return Error::idempotency(400, message).answer();
-    }
-    let Some(answer) = &saved.answer else {
-        let message = format!(
-            "There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): {key}. Please try again later."
-        );
-        return Error::idempotency(409, message).code("idempotency_key_in_use").answer();
-    };
-    let original =
-        answer.headers.iter().find(|(name, _)| name == "request-id").map(|(_, id)| id.clone()).unwrap_or_default();
-    let headers =
-        vec![("idempotent-replayed".to_owned(), "true".to_owned()), ("original-request".to_owned(), original)];
-    Answer { headers, ..answer.clone() }
-}
-
-fn parameters(call: &RecordedRequest, query: &str) -> Result<Form, Error> {
-    let content_type = call.header("content-type").unwrap_or_default();
-    let is_form = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .eq_ignore_ascii_case("application/x-www-form-urlencoded");
-    if !is_form && !call.body.is_empty() {
-        let message = format!(
-            "Invalid request (check that your POST content type is application/x-www-form-urlencoded, not {content_type})."
-        );
-        return Err(Error::invalid(400, message));
-    }
+    check_content_type(call)?;
     let separator = if query.is_empty() || call.body.is_empty() { "" } else { "&" };
-    Form::parse(&format!("{query}{separator}{}", call.body), sessions::KNOWN)
+    let form = Form::parse(&format!("{query}{separator}{}", call.body), parameters::SESSION)?;
+    sessions::create(state, mode, &form)
 }
 
-/// Bearer, or basic with the key as the user.
-fn authenticate(state: &State, authorization: Option<&str>) -> Result<Mode, Error> {
-    const MISSING: &str = "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.";
-    let (scheme, credentials) =
-        authorization.and_then(|value| value.split_once(' ')).ok_or_else(|| Error::invalid(401, MISSING))?;
-    let key = match scheme.to_ascii_lowercase().as_str() {
-        "bearer" => credentials.to_owned(),
-        "basic" => {
-            let decoded = STANDARD.decode(credentials).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            decoded.and_then(|pair| pair.split_once(':').map(|(user, _)| user.to_owned())).unwrap_or_default()
-        }
-        _ => String::new(),
+fn unrecognized(method: &str, path: &str) -> Error {
+    let hint = if path.ends_with('/') {
+        " If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code."
+    } else {
+        ""
     };
-    if key.is_empty() {
-        return Err(Error::invalid(401, MISSING));
-    }
-    state.mode_of(&key).ok_or_else(|| {
-        let shown: String = key
-            .chars()
-            .enumerate()
-            .map(|(at, letter)| if at < 8 || at + 4 >= key.chars().count() { letter } else { '*' })
-            .collect();
-        Error::invalid(401, format!("Invalid API Key provided: {shown}"))
-    })
+    Error::invalid(
+        404,
+        format!(
+            "Unrecognized request URL ({method}: {path}).{hint} Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
+        ),
+    )
 }
 
-/// `2026-09-30.endive`, or a date alone.
-fn check_version(call: &RecordedRequest) -> Result<(), Error> {
-    let Some(version) = call.header("stripe-version") else { return Ok(()) };
-    let (date, name) = version.split_once('.').map_or((version, None), |(date, name)| (date, Some(name)));
-    let parts: Vec<&str> = date.split('-').collect();
-    let digits = |part: &str, count| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
-    let sound = matches!(parts.as_slice(), [year, month, day] if digits(year, 4) && digits(month, 2) && digits(day, 2));
-    if sound && name.is_none_or(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase())) {
+fn check_content_type(call: &RecordedRequest) -> Result<(), Error> {
+    let content_type = call.joined("content-type").unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/x-www-form-urlencoded" || (content_type.is_empty() && call.body.is_empty()) {
         return Ok(());
     }
-    Err(Error::invalid(400, format!("Invalid Stripe API version: {version}")))
+    let message = if essence == "application/json" {
+        "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any questions, we can help at https://support.stripe.com/.".to_owned()
+    } else {
+        format!(
+            "Invalid request: unsupported Content-Type {content_type}. If error persists and you need assistance, please contact support@stripe.com."
+        )
+    };
+    Err(Error::invalid(400, message))
 }
 
-fn finish(outcome: Result<Value, Error>) -> Answer {
+fn finish(outcome: Result<Value, Error>, log: Log<'_>) -> Answer {
     match outcome {
         Ok(object) => Answer { status: 200, headers: Vec::new(), body: object.to_string().into_bytes() },
-        Err(error) => error.answer(),
+        Err(error) => error.answer(log),
     }
-}
-
-/// The headers, with the scheme of the authorization in its place: a key is nobody's to see.
-fn recorded(headers: &HeaderMap) -> Vec<(String, String)> {
-    let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let mut recorded = Vec::new();
-    for (name, value) in headers {
-        let value = text(value);
-        let value =
-            if name == "authorization" { value.split(' ').next().unwrap_or_default().to_owned() } else { value };
-        recorded.push((name.to_string(), value));
-    }
-    recorded
-}
-
-fn response(answer: Answer) -> Response<Body> {
-    let mut builder =
-        Response::builder().status(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
-    for (name, value) in answer.headers {
-        builder = builder.header(name, value);
-    }
-    builder.body(Body::from(answer.body)).unwrap_or_default()
 }

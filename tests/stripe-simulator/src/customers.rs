@@ -6,26 +6,19 @@ use crate::{
     error::Error,
     form::Form,
     model::{Customer, Mode},
-    state::State,
+    parameters,
+    state::{State, elsewhere},
 };
 
-/// What may be asked for beside the id.
-const KNOWN: &[&str] = &["expand[]"];
-
 pub(crate) fn retrieve(state: &State, mode: Mode, id: &str, query: &str) -> Result<Value, Error> {
-    Form::parse(query, KNOWN)?;
+    Form::parse(query, parameters::CUSTOMER)?;
     let Some(customer) = state.customers.get(&(mode, id.to_owned())) else {
-        return Err(Error::missing(404, "customer", id, "id", elsewhere(state, mode, id)));
+        return Err(Error::missing(404, "customer", id, "id", elsewhere(&state.customers, mode, id)));
     };
     if customer.deleted {
         return Ok(json!({"id": id, "object": "customer", "deleted": true}));
     }
     Ok(object(customer))
-}
-
-/// The other mode, if the customer is there.
-pub(crate) fn elsewhere(state: &State, mode: Mode, id: &str) -> Option<Mode> {
-    state.customers.contains_key(&(mode.other(), id.to_owned())).then(|| mode.other())
 }
 
 fn object(customer: &Customer) -> Value {
@@ -42,6 +35,7 @@ fn object(customer: &Customer) -> Value {
         "default_source": null,
         "delinquent": false,
         "description": null,
+        "discount": null,
         "email": customer.email,
         "invoice_prefix": "0000000",
         "invoice_settings": {"custom_fields": null, "default_payment_method": null, "footer": null, "rendering_options": null},

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Answer, Mode};
+use crate::{model::Mode, wire::Answer};
 
 /// A refusal on its way to be an answer.
 #[derive(Debug)]
@@ -45,6 +45,15 @@ impl Error {
         Self::invalid(400, message).code("parameter_invalid_empty").param(name)
     }
 
+    /// An object where a text belongs, a text where an array belongs, and the like.
+    pub(crate) fn not_a(kind: &str, param: &str) -> Self {
+        Self::invalid(400, format!("Invalid {kind}")).param(param)
+    }
+
+    pub(crate) fn one_of(param: &str, allowed: &[&str]) -> Self {
+        Self::invalid(400, format!("Invalid {param}: must be one of {}", allowed.join(", "))).param(param)
+    }
+
     /// An object that is not there, or only in the other mode.
     pub(crate) fn missing(status: u16, kind: &str, id: &str, param: &str, elsewhere: Option<Mode>) -> Self {
         let mut message = format!("No such {kind}: '{id}'");
@@ -72,7 +81,7 @@ impl Error {
         self
     }
 
-    pub(crate) fn answer(&self) -> Answer {
+    pub(crate) fn answer(&self, log: Log<'_>) -> Answer {
         let mut error = Map::new();
         if let Some(code) = self.code {
             error.insert("code".to_owned(), code.into());
@@ -85,7 +94,26 @@ impl Error {
         if let Some(param) = &self.param {
             error.insert("param".to_owned(), param.as_str().into());
         }
+        if let Some(mode) = log.mode {
+            error.insert("request_log_url".to_owned(), log.url(mode).into());
+        }
         error.insert("type".to_owned(), self.kind.into());
         Answer { status: self.status, headers: Vec::new(), body: json!({ "error": error }).to_string().into_bytes() }
+    }
+}
+
+/// Where an account finds a request in its log.
+#[derive(Clone, Copy)]
+pub(crate) struct Log<'a> {
+    /// None before the key is known: then there is no account to show it to.
+    pub(crate) mode: Option<Mode>,
+    pub(crate) request_id: &'a str,
+    pub(crate) at: u64,
+}
+
+impl Log<'_> {
+    fn url(&self, mode: Mode) -> String {
+        let Self { request_id, at, .. } = self;
+        format!("https://dashboard.stripe.com/{}logs/{request_id}?t={at}", mode.dashboard_path())
     }
 }

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use crate::{
     error::Error,
     form::Form,
-    model::{Configuration, Mode},
+    model::{Configuration, Feature, Item, Mode, Subscription},
     sessions::http_url,
-    state::State,
+    state::{State, elsewhere},
 };
 
 const KINDS: [&str; 5] = [
@@ -18,20 +18,17 @@ const KINDS: [&str; 5] = [
     "subscription_update_confirm",
 ];
 
+const ITEMS: &str = "flow_data[subscription_update_confirm][items]";
+
 /// A flow whose parameters are well formed.
+#[derive(Debug)]
 pub(crate) struct FlowData {
     pub(crate) kind: &'static str,
+    pub(crate) subscription: Option<String>,
+    pub(crate) item: Option<Item>,
     after_completion: Value,
-    subscription: Option<String>,
-    item: Option<Item>,
-    retention: Value,
-    discounts: Value,
-}
-
-struct Item {
-    id: String,
-    price: Option<String>,
-    quantity: Option<u64>,
+    /// What is to be taken off the price: parameter, kind of object, id.
+    reductions: Vec<(String, &'static str, String)>,
 }
 
 /// Reads `flow_data`; none when nothing of it is there.
@@ -39,30 +36,30 @@ pub(crate) fn shape(form: &Form, mode: Mode) -> Result<Option<FlowData>, Error> 
     if !form.has("flow_data") {
         return Ok(None);
     }
-    let asked = form.required("flow_data[type]")?;
-    let kind = KINDS.into_iter().find(|kind| *kind == asked).ok_or_else(|| one_of("flow_data[type]", &KINDS))?;
-    for other in KINDS.into_iter().filter(|other| *other != kind) {
-        let name = format!("flow_data[{other}]");
-        if form.has(&name) {
-            return Err(Error::invalid(
-                400,
-                format!("You may only specify `{name}` when `flow_data[type]` is `{other}`."),
-            )
-            .param(&name));
-        }
-    }
+    let kind = choice(form, "flow_data", &KINDS)?;
     let subscription = kind
         .starts_with("subscription")
         .then(|| form.required(&format!("flow_data[{kind}][subscription]")).map(str::to_owned))
         .transpose()?;
-    Ok(Some(FlowData {
-        kind,
-        after_completion: after_completion(form, mode)?,
-        subscription,
-        item: if kind == "subscription_update_confirm" { Some(item(form)?) } else { None },
-        retention: retention(form)?,
-        discounts: discounts(form),
-    }))
+    let item = (kind == "subscription_update_confirm").then(|| item(form)).transpose()?;
+    let mut reductions = discounts(form)?;
+    reductions.extend(retention(form)?);
+    Ok(Some(FlowData { kind, subscription, item, after_completion: after_completion(form, mode)?, reductions }))
+}
+
+/// The `type` of an object, of which only the member of the same name may be there beside it.
+fn choice(form: &Form, name: &str, kinds: &[&'static str]) -> Result<&'static str, Error> {
+    let param = format!("{name}[type]");
+    let asked = form.required(&param)?;
+    let kind = kinds.iter().find(|kind| **kind == asked).ok_or_else(|| Error::one_of(&param, kinds))?;
+    for other in kinds.iter().filter(|other| *other != kind) {
+        let member = format!("{name}[{other}]");
+        if form.has(&member) {
+            let message = format!("You may only specify `{member}` when `{param}` is `{other}`.");
+            return Err(Error::invalid(400, message).param(&member));
+        }
+    }
+    Ok(kind)
 }
 
 fn after_completion(form: &Form, mode: Mode) -> Result<Value, Error> {
@@ -70,20 +67,7 @@ fn after_completion(form: &Form, mode: Mode) -> Result<Value, Error> {
     if !form.has(NAME) {
         return Ok(json!({"hosted_confirmation": null, "redirect": null, "type": "portal_homepage"}));
     }
-    let param = format!("{NAME}[type]");
-    let kinds = ["hosted_confirmation", "portal_homepage", "redirect"];
-    let kind = form.required(&param)?;
-    if !kinds.contains(&kind) {
-        return Err(one_of(&param, &kinds));
-    }
-    for other in ["hosted_confirmation", "redirect"] {
-        let name = format!("{NAME}[{other}]");
-        if kind != other && form.has(&name) {
-            return Err(
-                Error::invalid(400, format!("You may only specify `{name}` when `{param}` is `{other}`.")).param(&name)
-            );
-        }
-    }
+    let kind = choice(form, NAME, &["hosted_confirmation", "portal_homepage", "redirect"])?;
     let redirect = if kind == "redirect" {
         let param = format!("{NAME}[redirect][return_url]");
         json!({"return_url": http_url(form.required(&param)?, &param, mode)?})
@@ -96,43 +80,50 @@ fn after_completion(form: &Form, mode: Mode) -> Result<Value, Error> {
 }
 
 fn item(form: &Form) -> Result<Item, Error> {
-    const NAME: &str = "flow_data[subscription_update_confirm][items]";
-    if form.len(NAME) != 1 {
-        return Err(Error::invalid(400, "Exactly one item must be specified.").param(NAME));
+    if form.len(ITEMS) != 1 {
+        return Err(Error::invalid(400, "Exactly one item must be specified.").param(ITEMS));
     }
-    let id = form.required(&format!("{NAME}[0][id]"))?.to_owned();
-    let price = form.get(&format!("{NAME}[0][price]")).map(str::to_owned);
-    let param = format!("{NAME}[0][quantity]");
-    let quantity = form
-        .get(&param)
-        .map(|text| {
-            text.parse::<u64>().map_err(|_| {
-                Error::invalid(400, format!("Invalid integer: {text}")).code("parameter_invalid_integer").param(&param)
-            })
-        })
-        .transpose()?;
+    let id = form.required(&format!("{ITEMS}[0][id]"))?.to_owned();
+    let price = form.optional(&format!("{ITEMS}[0][price]"))?.map(str::to_owned);
+    let param = format!("{ITEMS}[0][quantity]");
+    let quantity = form.optional(&param)?.map(|text| integer(text, &param)).transpose()?;
     Ok(Item { id, price, quantity })
 }
 
-fn retention(form: &Form) -> Result<Value, Error> {
-    const NAME: &str = "flow_data[subscription_cancel][retention]";
-    if !form.has(NAME) {
-        return Ok(Value::Null);
-    }
-    if form.required(&format!("{NAME}[type]"))? != "coupon_offer" {
-        return Err(one_of(&format!("{NAME}[type]"), &["coupon_offer"]));
-    }
-    Ok(
-        json!({"coupon_offer": {"coupon": form.required(&format!("{NAME}[coupon_offer][coupon]"))?}, "type": "coupon_offer"}),
-    )
+fn integer(text: &str, param: &str) -> Result<u64, Error> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits).ok_or_else(|| {
+        Error::invalid(400, format!("Invalid integer: {text}")).code("parameter_invalid_integer").param(param)
+    })
 }
 
-fn discounts(form: &Form) -> Value {
+fn retention(form: &Form) -> Result<Option<(String, &'static str, String)>, Error> {
+    const NAME: &str = "flow_data[subscription_cancel][retention]";
+    if !form.has(NAME) {
+        return Ok(None);
+    }
+    choice(form, NAME, &["coupon_offer"])?;
+    let param = format!("{NAME}[coupon_offer][coupon]");
+    let coupon = form.required(&param)?.to_owned();
+    Ok(Some((param, "coupon", coupon)))
+}
+
+fn discounts(form: &Form) -> Result<Vec<(String, &'static str, String)>, Error> {
     const NAME: &str = "flow_data[subscription_update_confirm][discounts]";
-    let discounts: Vec<Value> = (0..form.len(NAME))
-        .map(|at| json!({"coupon": form.get(&format!("{NAME}[{at}][coupon]")), "promotion_code": form.get(&format!("{NAME}[{at}][promotion_code]"))}))
-        .collect();
-    if discounts.is_empty() { Value::Null } else { discounts.into() }
+    let mut discounts = Vec::new();
+    for at in 0..form.len(NAME) {
+        let member = |name: &str| format!("{NAME}[{at}][{name}]");
+        let (coupon, code) = (member("coupon"), member("promotion_code"));
+        discounts.push(match (form.optional(&coupon)?, form.optional(&code)?) {
+            (Some(id), None) => (coupon, "coupon", id.to_owned()),
+            (None, Some(id)) => (code, "promotion code", id.to_owned()),
+            (Some(_), Some(_)) | (None, None) => {
+                let message = "You may only specify one of these parameters: coupon, promotion_code.";
+                return Err(Error::invalid(400, message).param(&format!("{NAME}[{at}]")));
+            }
+        });
+    }
+    Ok(discounts)
 }
 
 impl FlowData {
@@ -144,45 +135,78 @@ impl FlowData {
         customer: &str,
         configuration: &Configuration,
     ) -> Result<(), Error> {
-        let Some(id) = &self.subscription else { return Ok(()) };
-        let param = format!("flow_data[{}][subscription]", self.kind);
-        let subscription = state.subscriptions.get(&(mode, id.clone())).filter(|found| found.customer == customer);
-        let Some(subscription) = subscription else {
-            return Err(Error::missing(400, "subscription", id, &param, None));
+        self.check_feature(configuration)?;
+        if let Some(id) = &self.subscription {
+            let found = state.subscriptions.get(&(mode, id.clone()));
+            let Some(subscription) = found.filter(|found| found.customer == customer) else {
+                let param = format!("flow_data[{}][subscription]", self.kind);
+                let elsewhere = elsewhere(&state.subscriptions, mode, id).filter(|_| found.is_none());
+                return Err(Error::missing(400, "subscription", id, &param, elsewhere));
+            };
+            self.check_change(subscription, configuration)?;
+        }
+        // The simulated account has no coupons.
+        match self.reductions.first() {
+            Some((param, kind, id)) => Err(Error::missing(400, kind, id, param, None)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_feature(&self, configuration: &Configuration) -> Result<(), Error> {
+        let (feature, name) = match self.kind {
+            "customer_update" => (Feature::CustomerUpdate, "customer update"),
+            "payment_method_update" => (Feature::PaymentMethodUpdate, "payment method update"),
+            "subscription_cancel" => (Feature::SubscriptionCancel, "subscription cancel"),
+            _ => (Feature::SubscriptionUpdate, "subscription update"),
         };
+        if !configuration.disabled.contains(&feature) {
+            return Ok(());
+        }
+        let what = if self.subscription.is_some() { "subscription" } else { "customer" };
+        let verb = if feature == Feature::SubscriptionCancel { "canceled" } else { "updated" };
+        let message =
+            format!("This {what} cannot be {verb} because the {name} feature in the portal configuration is disabled.");
+        Err(Error::invalid(400, message).param("flow_data[type]").while_executing())
+    }
+
+    fn check_change(&self, subscription: &Subscription, configuration: &Configuration) -> Result<(), Error> {
+        if self.kind != "subscription_cancel" && subscription.items.len() > 1 {
+            let message = format!("The subscription `{}` has multiple items and cannot be updated.", subscription.id);
+            let param = format!("flow_data[{}][subscription]", self.kind);
+            return Err(Error::invalid(400, message).param(&param).while_executing());
+        }
         let Some(item) = &self.item else { return Ok(()) };
-        if !subscription.items.contains(&item.id) {
-            let param = "flow_data[subscription_update_confirm][items][0][id]";
-            return Err(Error::missing(400, "subscription item", &item.id, param, None));
+        if !subscription.items.iter().any(|other| other.id == item.id) {
+            return Err(Error::missing(400, "subscription item", &item.id, &format!("{ITEMS}[0][id]"), None));
         }
-        if let Some(price) = item.price.as_ref().filter(|price| !configuration.prices.contains(price)) {
-            let message = format!(
+        match item.price.as_ref().filter(|price| !configuration.prices.contains(*price)) {
+            None => Ok(()),
+            Some(price) => Err(Error::invalid(400, format!(
                 "The price `{price}` is not in the portal configuration's `features[subscription_update][products]`."
-            );
-            return Err(Error::invalid(400, message)
-                .param("flow_data[subscription_update_confirm][items][0][price]")
-                .while_executing());
+            ))
+            .param(&format!("{ITEMS}[0][price]"))
+            .while_executing()),
         }
-        Ok(())
     }
 
     /// The member `flow` of the session.
     pub(crate) fn object(&self) -> Value {
         let mut flow = json!({
             "after_completion": self.after_completion,
+            "customer_update": null,
             "subscription_cancel": null,
             "subscription_update": null,
             "subscription_update_confirm": null,
             "type": self.kind,
         });
-        let details = match (self.kind, &self.subscription, &self.item) {
-            ("subscription_cancel", Some(id), _) => json!({"retention": self.retention, "subscription": id}),
-            ("subscription_update", Some(id), _) => json!({"subscription": id}),
-            ("subscription_update_confirm", Some(id), Some(item)) => json!({
-                "discounts": self.discounts,
-                "items": [{"id": item.id, "price": item.price, "quantity": item.quantity}],
-                "subscription": id,
-            }),
+        let items: Vec<_> = self.item.iter().map(Item::object).collect();
+        let details = match self.kind {
+            "customer_update" => json!({}),
+            "subscription_cancel" => json!({"retention": null, "subscription": self.subscription}),
+            "subscription_update" => json!({"subscription": self.subscription}),
+            "subscription_update_confirm" => {
+                json!({"discounts": null, "items": items, "subscription": self.subscription})
+            }
             _ => return flow,
         };
         if let Some(member) = flow.get_mut(self.kind) {
@@ -192,6 +216,8 @@ impl FlowData {
     }
 }
 
-fn one_of(param: &str, allowed: &[&str]) -> Error {
-    Error::invalid(400, format!("Invalid {param}: must be one of {}", allowed.join(", "))).param(param)
+impl Item {
+    fn object(&self) -> Value {
+        json!({"id": self.id, "price": self.price, "quantity": self.quantity})
+    }
 }

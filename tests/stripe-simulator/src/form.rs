@@ -1,51 +1,69 @@
 //! Parameters as Stripe takes them: form-encoded, nested by brackets, each known, each once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Error;
 
+/// Stripe's limit for a text, in characters.
+const MAX_TEXT: usize = 5000;
+
 /// Parameters by their full name, with every array index written out: `flow_data[items][0][id]`.
+#[derive(Debug, Default)]
+pub(crate) struct Form {
+    parameters: BTreeMap<String, String>,
+    arrays: BTreeMap<String, Array>,
+}
+
+/// How the elements of an array are told apart; one array can't be written in both ways.
 #[derive(Debug)]
-pub(crate) struct Form(BTreeMap<String, String>);
+enum Array {
+    /// By their index: `items[0][id]`.
+    Numbered,
+    /// By their order: `items[][id]`; the number so far.
+    Pushed(usize),
+}
 
 impl Form {
     /// Takes an encoded query or body. `known` holds the names of leaves, with `[]` for any index.
     pub(crate) fn parse(encoded: &str, known: &[&str]) -> Result<Self, Error> {
-        let mut parameters = BTreeMap::new();
+        check_escapes(encoded)?;
+        let mut form = Self::default();
         for (name, value) in form_urlencoded::parse(encoded.as_bytes()) {
             check_brackets(&name)?;
-            let name = with_index(&name, &parameters);
-            let shape = without_index(&name);
-            if !known.contains(&shape.as_str()) {
-                return Err(unknown(&name, &shape, known));
+            check_text(&name, &value)?;
+            check_known(&name, known)?;
+            let name = form.with_index(&name)?;
+            if form.parameters.contains_key(&name) {
+                let message = format!("Invalid request: {name} was given more than once");
+                return Err(Error::invalid(400, message).param(&name));
             }
-            if parameters.contains_key(&name) {
-                return Err(
-                    Error::invalid(400, format!("Invalid request: {name} was given more than once")).param(&name)
-                );
-            }
-            parameters.insert(name, value.into_owned());
+            form.parameters.insert(name, value.into_owned());
         }
-        Ok(Self(parameters))
+        form.check_indices()?;
+        Ok(form)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.parameters.get(name).map(String::as_str)
+    }
+
+    /// A parameter that says something, if it is there.
+    pub(crate) fn optional(&self, name: &str) -> Result<Option<&str>, Error> {
+        match self.get(name) {
+            Some("") => Err(Error::parameter_empty(name)),
+            value => Ok(value),
+        }
     }
 
     /// A parameter that must be there and say something.
     pub(crate) fn required(&self, name: &str) -> Result<&str, Error> {
-        match self.get(name) {
-            None => Err(Error::parameter_missing(name)),
-            Some("") => Err(Error::parameter_empty(name)),
-            Some(value) => Ok(value),
-        }
+        self.optional(name)?.ok_or_else(|| Error::parameter_missing(name))
     }
 
     /// Whether any parameter lies under a name.
     pub(crate) fn has(&self, name: &str) -> bool {
         let nested = format!("{name}[");
-        self.0.keys().any(|key| key == name || key.starts_with(&nested))
+        self.parameters.keys().any(|key| key == name || key.starts_with(&nested))
     }
 
     /// The number of elements of an array.
@@ -53,10 +71,61 @@ impl Form {
         (0..).take_while(|index| self.has(&format!("{name}[{index}]"))).count()
     }
 
-    /// One text for the same parameters, whatever their order.
-    pub(crate) fn canonical(&self) -> String {
-        form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
+    /// `[]` adds to the array's last element until that has the member already: as Rack, which Stripe's libraries write for.
+    fn with_index(&mut self, name: &str) -> Result<String, Error> {
+        let Some((base, index, rest)) = array_part(name) else { return Ok(name.to_owned()) };
+        let new = if index.is_empty() { Array::Pushed(0) } else { Array::Numbered };
+        let array = self.arrays.entry(base.to_owned()).or_insert(new);
+        match array {
+            Array::Numbered if !index.is_empty() => Ok(name.to_owned()),
+            Array::Pushed(count) if index.is_empty() => {
+                let last = count.checked_sub(1).map(|last| format!("{base}[{last}]{rest}"));
+                if let Some(name) = last.filter(|name| !rest.is_empty() && !self.parameters.contains_key(name)) {
+                    return Ok(name);
+                }
+                *count += 1;
+                Ok(format!("{base}[{}]{rest}", *count - 1))
+            }
+            Array::Numbered | Array::Pushed(_) => Err(Error::not_a("array", base)),
+        }
     }
+
+    /// Indices go from 0 without a gap; another spelling of a number, `00`, is none.
+    fn check_indices(&self) -> Result<(), Error> {
+        for base in self.arrays.keys() {
+            let within = |name: &String| {
+                let (_, index, _) = array_part(name).filter(|(other, ..)| other == base)?;
+                Some(index.to_owned())
+            };
+            let indices: BTreeSet<String> = self.parameters.keys().filter_map(within).collect();
+            if indices.len() != self.len(base) {
+                return Err(Error::not_a("array", base));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Each `%` has its two digits.
+fn check_escapes(encoded: &str) -> Result<(), Error> {
+    let is_escape = |part: &str| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if encoded.split('%').skip(1).all(is_escape) {
+        return Ok(());
+    }
+    Err(Error::invalid(400, "Invalid request: invalid %-encoding"))
+}
+
+/// Text is UTF-8, of which the decoder leaves U+FFFD where it is not, and of Stripe's length.
+fn check_text(name: &str, value: &str) -> Result<(), Error> {
+    let sound = |text: &str| !text.contains(['\u{fffd}', '\0']);
+    if !sound(name) || !sound(value) {
+        return Err(Error::invalid(400, "Invalid request: parameters must be valid UTF-8"));
+    }
+    if value.chars().count() > MAX_TEXT {
+        let message = format!("Invalid string: {name} must be at most {MAX_TEXT} characters");
+        return Err(Error::invalid(400, message).param(name));
+    }
+    Ok(())
 }
 
 /// Brackets come in pairs, after the name.
@@ -76,57 +145,88 @@ fn check_brackets(name: &str) -> Result<(), Error> {
     }
 }
 
-/// `[]` goes on where the array stands: a member that the last element has already begins the next.
-fn with_index(name: &str, seen: &BTreeMap<String, String>) -> String {
-    let Some((array, rest)) = name.split_once("[]") else { return name.to_owned() };
-    (0..).map(|index| format!("{array}[{index}]{rest}")).find(|name| !seen.contains_key(name)).unwrap_or_default()
+/// The array's name, the index as written, and what follows.
+fn array_part(name: &str) -> Option<(&str, &str, &str)> {
+    name.match_indices('[').find_map(|(at, _)| {
+        let (base, brackets) = name.split_at(at);
+        let (index, rest) = brackets.strip_prefix('[')?.split_once(']')?;
+        index.bytes().all(|byte| byte.is_ascii_digit()).then_some((base, index, rest))
+    })
 }
 
-fn without_index(name: &str) -> String {
-    let mut shape = String::new();
-    for (position, part) in name.split('[').enumerate() {
-        let is_index = part
-            .strip_suffix(']')
-            .is_some_and(|index| !index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit()));
-        match (position, is_index) {
-            (0, _) => shape.push_str(part),
-            (_, true) => shape.push_str("[]"),
-            (_, false) => {
-                shape.push('[');
-                shape.push_str(part);
-            }
-        }
+fn check_known(name: &str, known: &[&str]) -> Result<(), Error> {
+    let shape = array_part(name).map_or_else(|| name.to_owned(), |(base, _, rest)| format!("{base}[]{rest}"));
+    if known.contains(&shape.as_str()) {
+        return Ok(());
     }
-    shape
-}
-
-fn unknown(name: &str, shape: &str, known: &[&str]) -> Error {
-    if known.iter().any(|known| known.strip_prefix(shape).is_some_and(|rest| rest.starts_with('['))) {
-        return Error::invalid(400, "Invalid object").param(name);
+    let begins = |prefix: &str, next: &str| {
+        known.iter().any(|known| known.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(next)))
+    };
+    if begins(&shape, "[]") {
+        return Err(Error::not_a("array", name));
+    }
+    if begins(&shape, "[") {
+        return Err(Error::not_a("object", name));
     }
     if known.iter().any(|known| shape.strip_prefix(known).is_some_and(|rest| rest.starts_with('['))) {
-        return Error::invalid(400, "Invalid string").param(name);
+        return Err(Error::not_a("string", name));
     }
-    Error::parameter_unknown(name)
+    if let Some((parent, _)) = shape.rsplit_once('[').filter(|(parent, _)| begins(parent, "[]")) {
+        return Err(Error::not_a("array", parent));
+    }
+    Err(Error::parameter_unknown(name))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const KNOWN: &[&str] = &["a", "b[c]", "b[d][][e]"];
+    const KNOWN: &[&str] = &["a", "b[c]", "b[d][][e]", "b[d][][f]", "g[]"];
 
     #[test]
     fn nested_parameters_and_both_forms_of_arrays_are_taken() {
-        let form = Form::parse("a=1&b%5Bc%5D=2&b[d][0][e]=3&b[d][][e]=4", KNOWN).unwrap();
+        let form = Form::parse("a=1&b%5Bc%5D=2&b[d][0][e]=3&b[d][1][e]=4&g[]=5&g[]=6", KNOWN).unwrap();
         assert_eq!(form.get("b[d][1][e]"), Some("4"));
-        assert_eq!((form.len("b[d]"), form.has("b"), form.get("b[c]")), (2, true, Some("2")));
+        assert_eq!((form.len("b[d]"), form.len("g"), form.has("b"), form.get("b[c]")), (2, 2, true, Some("2")));
+        let form = Form::parse("b[d][][e]=1&b[d][][f]=2&b[d][][e]=3&b[d][][f]=4", KNOWN).unwrap();
+        assert_eq!((form.get("b[d][0][f]"), form.get("b[d][1][e]"), form.len("b[d]")), (Some("2"), Some("3"), 2));
+        // As Rack reads it: a member that the last element lacks goes there, not to the first.
+        let form = Form::parse("b[d][][e]=1&b[d][][e]=2&b[d][][f]=3", KNOWN).unwrap();
+        assert_eq!((form.get("b[d][0][f]"), form.get("b[d][1][f]")), (None, Some("3")));
     }
 
     #[test]
     fn what_is_unknown_doubled_or_malformed_is_refused() {
-        for bad in ["x=1", "b[x]=1", "a=1&a=2", "b=1", "a[c]=1", "b[c=1", "b]c[=1", "[c]=1", "b[[c]]=1", "b[d][0]=1"] {
+        for bad in [
+            "x=1",
+            "b[x]=1",
+            "a=1&a=2",
+            "b[d][0][e]=1&b[d][0][e]=2",
+            "b=1",
+            "a[c]=1",
+            "b[c=1",
+            "b]c[=1",
+            "[c]=1",
+            "=1",
+            "b[[c]]=1",
+            "b[c]x=1",
+            "b[d][0]=1",
+            "b[d]=1",
+            "b[d][e]=1",
+            "b[]=1",
+            "g=1",
+            "g[0][x]=1",
+            "b[d][1][e]=1",
+            "b[d][00][e]=1",
+            "b[d][0][e]=1&b[d][][f]=1",
+            "b[d][0][0][e]=1",
+            "a=%zz",
+            "a=%1",
+            "a=%ff",
+            "a=%00",
+        ] {
             assert_eq!(Form::parse(bad, KNOWN).unwrap_err().status, 400, "{bad}");
         }
+        assert!(Form::parse(&format!("a={}", "x".repeat(5001)), KNOWN).is_err());
     }
 }

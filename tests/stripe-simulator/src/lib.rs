@@ -2,18 +2,26 @@
 //! one account in test and live mode, and the hosted page that a session's URL opens.
 //!
 //! Shapes: <https://docs.stripe.com/api> at version 2026-09-30.endive. Read in this order: `model` (what an account holds),
-//! `api` (what every request passes: key, version, idempotency), `form`, `customers`, `sessions`, `flows` (the endpoints),
-//! `error` (Stripe's refusals), `portal` (the hosted page).
+//! `server` (connections), `api` (what every request passes, with `auth` and `idempotency`), `form` and `parameters`
+//! (what may be sent), `customers`, `sessions`, `flows` (the endpoints), `error` (Stripe's refusals), `portal` (the page).
 
 mod api;
+mod auth;
 mod customers;
 mod error;
 mod flows;
 mod form;
+mod idempotency;
 mod model;
+mod parameters;
 mod portal;
+mod server;
 mod sessions;
+mod settings;
 mod state;
+#[cfg(test)]
+mod tests;
+mod wire;
 
 use std::{
     fmt,
@@ -25,16 +33,22 @@ use std::{
 
 use tokio::{net::TcpListener, task::JoinHandle};
 
-pub use model::{Answer, Configuration, Customer, Mode, RecordedRequest, Subscription};
+pub use model::{Configuration, Customer, Feature, Mode, Subscription};
+pub use settings::Settings;
 use state::State;
+pub use wire::{Answer, RecordedRequest};
 
 /// The place of faults: each answer of the API passes here before it leaves, and may be changed, delayed or withheld.
+///
+/// What it does befalls the answer only; the account has done its work already. While it holds an answer back, the
+/// request is in progress, and so is its idempotency key.
 pub type Tamper = Arc<dyn Fn(RecordedRequest, Answer) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync>;
 
-/// A running simulator; it stops when it is dropped.
+/// A running simulator; it stops, and cuts every connection, when it is dropped.
 pub struct Simulator {
     shared: Arc<Shared>,
     base_url: String,
+    portal_origin: String,
     secret_keys: [String; 2],
     serving: JoinHandle<()>,
 }
@@ -57,32 +71,36 @@ impl Shared {
 
 impl Simulator {
     /// Serves HTTP/1.1 and HTTP/2 on a listener of the caller's, on the current runtime. The portal pages lie on the same
-    /// origin. Each mode begins with one active default portal configuration.
+    /// origin. Each mode begins with one active default portal configuration, which allows no price.
     ///
     /// # Errors
     /// When the listener has no address.
     pub fn start(listener: TcpListener) -> io::Result<Self> {
-        let base_url = format!("http://{}", listener.local_addr()?);
-        let secret_keys = [Mode::Test, Mode::Live].map(|mode| format!("sk_{}_{}", mode.as_str(), state::random()));
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State::new(base_url.clone(), secret_keys.clone())),
-            tamper: Mutex::new(None),
-        });
-        let router = portal::routes().fallback(api::handle).with_state(Arc::clone(&shared));
-        let serving = tokio::spawn(async move {
-            // It ends only with the task.
-            drop(axum::serve(listener, router).await);
-        });
-        Ok(Self { shared, base_url, secret_keys, serving })
+        Self::start_with(listener, Settings::default())
     }
 
-    /// The API's base and the portal's origin, `http://127.0.0.1:PORT`.
+    /// As [`Simulator::start`], with other settings.
+    ///
+    /// # Errors
+    /// When the listener has no address, or a key of the settings has no mode.
+    pub fn start_with(listener: TcpListener, settings: Settings) -> io::Result<Self> {
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let portal_origin = settings.portal_origin.clone().unwrap_or_else(|| base_url.clone());
+        let secret_keys = settings.secret_keys()?;
+        let state = State::new(portal_origin.clone(), secret_keys.clone());
+        let shared = Arc::new(Shared { state: Mutex::new(state), tamper: Mutex::new(None) });
+        let router = portal::routes().fallback(server::handle).with_state(Arc::clone(&shared));
+        let serving = tokio::spawn(server::serve(listener, router));
+        Ok(Self { shared, base_url, portal_origin, secret_keys, serving })
+    }
+
+    /// The API's base, `http://127.0.0.1:PORT`, without a slash at the end.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// The account's key of a mode, random per simulator.
+    /// The account's key of a mode, random per simulator unless the settings name one.
     #[must_use]
     pub fn secret_key(&self, mode: Mode) -> &str {
         let [test, live] = &self.secret_keys;
@@ -138,7 +156,7 @@ impl Simulator {
     /// The customer whose portal a session's URL opens.
     #[must_use]
     pub fn customer_of(&self, session_url: &str) -> Option<String> {
-        let secret = session_url.strip_prefix(&self.base_url)?.strip_prefix("/p/session/")?;
+        let secret = session_url.strip_prefix(&self.portal_origin)?.strip_prefix("/p/session/")?;
         self.shared.state().sessions.get(secret).map(|session| session.customer.clone())
     }
 

@@ -1,6 +1,8 @@
-//! What an account holds, and what goes over the wire.
+//! What an account holds.
 
-use serde_json::Value;
+use std::collections::HashSet;
+
+use crate::flows::FlowData;
 
 /// Which half of a Stripe account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +20,14 @@ impl Mode {
         match self {
             Self::Test => "test",
             Self::Live => "live",
+        }
+    }
+
+    /// Where the dashboard of a mode lies.
+    pub(crate) const fn dashboard_path(self) -> &'static str {
+        match self {
+            Self::Test => "test/",
+            Self::Live => "",
         }
     }
 
@@ -82,7 +92,15 @@ pub struct Subscription {
     pub(crate) id: String,
     pub(crate) customer: String,
     pub(crate) mode: Mode,
-    pub(crate) items: Vec<String>,
+    pub(crate) items: Vec<Item>,
+}
+
+/// What a subscription is for, and what a flow may change it to.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) id: String,
+    pub(crate) price: Option<String>,
+    pub(crate) quantity: Option<u64>,
 }
 
 impl Subscription {
@@ -99,29 +117,45 @@ impl Subscription {
         self
     }
 
-    /// Adds an item, `si_…`. Its price and quantity are what a person sees; no check of Stripe's needs them here.
+    /// Adds an item, `si_…`, of a price, `price_…`.
     #[must_use]
-    pub fn item(mut self, id: &str, _price: &str, _quantity: u32) -> Self {
-        self.items.push(id.to_owned());
+    pub fn item(mut self, id: &str, price: &str, quantity: u32) -> Self {
+        let (price, quantity) = (Some(price.to_owned()), Some(quantity.into()));
+        self.items.push(Item { id: id.to_owned(), price, quantity });
         self
     }
 }
 
-/// A portal configuration, in test mode, active and not the default unless told otherwise.
+/// What a portal configuration may allow: <https://docs.stripe.com/api/customer_portal/configurations/object>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Feature {
+    /// Name, address and the like.
+    CustomerUpdate,
+    /// Cards and accounts.
+    PaymentMethodUpdate,
+    /// The end of a subscription.
+    SubscriptionCancel,
+    /// Another price or quantity.
+    SubscriptionUpdate,
+}
+
+/// A portal configuration, in test mode, active, with every feature, and not the default unless told otherwise.
 #[derive(Clone, Debug)]
 pub struct Configuration {
     pub(crate) id: String,
     pub(crate) mode: Mode,
     pub(crate) is_default: bool,
     pub(crate) active: bool,
-    pub(crate) prices: Vec<String>,
+    pub(crate) prices: HashSet<String>,
+    pub(crate) disabled: HashSet<Feature>,
 }
 
 impl Configuration {
     /// A configuration `bpc_…` that lets a subscription change to no price.
     #[must_use]
     pub fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), mode: Mode::Test, is_default: false, active: true, prices: Vec::new() }
+        let (prices, disabled) = (HashSet::new(), HashSet::new());
+        Self { id: id.to_owned(), mode: Mode::Test, is_default: false, active: true, prices, disabled }
     }
 
     /// Puts it into a mode.
@@ -148,64 +182,23 @@ impl Configuration {
     /// Adds a price that a subscription may change to.
     #[must_use]
     pub fn price(mut self, price: &str) -> Self {
-        self.prices.push(price.to_owned());
+        self.prices.insert(price.to_owned());
+        self
+    }
+
+    /// Takes a feature away, so that flows which need it are refused.
+    #[must_use]
+    pub fn without(mut self, feature: Feature) -> Self {
+        self.disabled.insert(feature);
         self
     }
 }
 
 /// A portal session that was made.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) customer: String,
     pub(crate) mode: Mode,
     pub(crate) return_url: Option<String>,
-    pub(crate) flow: Option<String>,
-}
-
-/// A request as it came in; of its authorization only the scheme is kept.
-#[derive(Clone, Debug)]
-pub struct RecordedRequest {
-    /// `GET`, `POST`, ….
-    pub method: String,
-    /// With its query.
-    pub path: String,
-    /// Names in lower case.
-    pub headers: Vec<(String, String)>,
-    /// As it came in.
-    pub body: String,
-}
-
-impl RecordedRequest {
-    /// The one value of a header; none when it is missing or stands twice.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.headers.iter().filter(|(header, _)| header == name).map(|(_, value)| value.as_str());
-        values.next().filter(|_| values.next().is_none())
-    }
-}
-
-/// An answer before it leaves.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// Beside those that the server adds.
-    pub headers: Vec<(String, String)>,
-    /// JSON, unless a fault made it something else.
-    pub body: Vec<u8>,
-}
-
-impl Answer {
-    /// The body, parsed; null when it is no JSON.
-    #[must_use]
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
-    }
-
-    /// The answer with another body.
-    #[must_use]
-    pub fn with_json(mut self, json: &Value) -> Self {
-        self.body = json.to_string().into_bytes();
-        self
-    }
+    pub(crate) flow: Option<FlowData>,
 }

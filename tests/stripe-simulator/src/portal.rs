@@ -5,13 +5,22 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::{Path, State as Extract},
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
 
-use crate::{Shared, model::Mode};
+use crate::{
+    Shared,
+    flows::FlowData,
+    model::{Item, Mode, Session},
+    state::State,
+};
+
+/// Nothing but the page's own style: a portal runs no script and stands in no frame.
+const CONTENT_SECURITY_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
 
 #[derive(Template)]
 #[template(path = "portal.html")]
@@ -20,6 +29,8 @@ struct Page {
     customer: String,
     mode: &'static str,
     task: &'static str,
+    /// What the flow is about: labels and what stands there.
+    facts: Vec<(&'static str, String)>,
     return_url: Option<String>,
     return_host: String,
 }
@@ -32,29 +43,37 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/p/session/{secret}", get(show))
 }
 
-async fn show(State(shared): State<Arc<Shared>>, Path(secret): Path<String>) -> Response {
+async fn show(Extract(shared): Extract<Arc<Shared>>, Path(secret): Path<String>) -> Response {
     let page = {
         let state = shared.state();
-        state.sessions.get(&secret).map(|session| {
-            let customer = state.customers.get(&(session.mode, session.customer.clone()));
-            Page {
-                name: customer.and_then(|customer| customer.name.clone()).unwrap_or_else(|| session.customer.clone()),
-                customer: session.customer.clone(),
-                mode: if session.mode == Mode::Test { "Test mode" } else { "Live mode" },
-                task: task(session.flow.as_deref()),
-                return_host: host(session.return_url.as_deref()),
-                return_url: session.return_url.clone(),
-            }
-        })
+        state.sessions.get(&secret).map(|session| page(&state, session))
     };
     let (status, html) = match page {
         Some(page) => (StatusCode::OK, page.render()),
         None => (StatusCode::NOT_FOUND, Gone.render()),
     };
-    let headers = [(header::CACHE_CONTROL, "no-store"), (header::REFERRER_POLICY, "no-referrer")];
+    let headers = [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
     match html {
         Ok(html) => (status, headers, Html(html)).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn page(state: &State, session: &Session) -> Page {
+    let customer = state.customers.get(&(session.mode, session.customer.clone()));
+    Page {
+        name: customer.and_then(|customer| customer.name.clone()).unwrap_or_else(|| session.customer.clone()),
+        customer: session.customer.clone(),
+        mode: if session.mode == Mode::Test { "Test mode" } else { "Live mode" },
+        task: task(session.flow.as_ref().map(|flow| flow.kind)),
+        facts: session.flow.as_ref().map_or_else(Vec::new, |flow| facts(state, session.mode, flow)),
+        return_host: host(session.return_url.as_deref()),
+        return_url: session.return_url.clone(),
     }
 }
 
@@ -67,6 +86,25 @@ fn task(flow: Option<&str>) -> &'static str {
         Some("subscription_update") => "Change your subscription",
         Some("subscription_update_confirm") => "Confirm the change of your subscription",
         _ => "Manage your billing",
+    }
+}
+
+fn facts(state: &State, mode: Mode, flow: &FlowData) -> Vec<(&'static str, String)> {
+    let Some(id) = &flow.subscription else { return Vec::new() };
+    let mut facts = vec![("Subscription", id.clone())];
+    let items = state.subscriptions.get(&(mode, id.clone())).map_or(&[][..], |found| found.items.as_slice());
+    facts.extend(items.iter().map(|item| ("Now", terms(item))));
+    facts.extend(flow.item.iter().map(|item| ("After the change", terms(item))));
+    facts
+}
+
+/// A price and how many of it; a change leaves out what stays.
+fn terms(item: &Item) -> String {
+    match (&item.price, item.quantity) {
+        (Some(price), Some(quantity)) => format!("{price} × {quantity}"),
+        (Some(price), None) => price.clone(),
+        (None, Some(quantity)) => format!("quantity {quantity}"),
+        (None, None) => "as it is".to_owned(),
     }
 }
 

@@ -1,0 +1,38 @@
+//! Every parameter that version 2026-09-30.endive knows, by the name of its leaves; `[]` stands for any index.
+//!
+//! Source: <https://docs.stripe.com/api/customer_portal/sessions/create>.
+
+/// Of `GET /v1/customers/{id}`.
+pub(crate) const CUSTOMER: &[&str] = &["expand[]"];
+
+/// Of `POST /v1/billing_portal/sessions`.
+pub(crate) const SESSION: &[&str] = &[
+    "configuration",
+    "customer",
+    "customer_account",
+    "expand[]",
+    "flow_data[type]",
+    "flow_data[after_completion][type]",
+    "flow_data[after_completion][redirect][return_url]",
+    "flow_data[after_completion][hosted_confirmation][custom_message]",
+    "flow_data[subscription_cancel][subscription]",
+    "flow_data[subscription_cancel][retention][type]",
+    "flow_data[subscription_cancel][retention][coupon_offer][coupon]",
+    "flow_data[subscription_update][subscription]",
+    "flow_data[subscription_update_confirm][subscription]",
+    "flow_data[subscription_update_confirm][items][][id]",
+    "flow_data[subscription_update_confirm][items][][price]",
+    "flow_data[subscription_update_confirm][items][][quantity]",
+    "flow_data[subscription_update_confirm][discounts][][coupon]",
+    "flow_data[subscription_update_confirm][discounts][][promotion_code]",
+    "locale",
+    "on_behalf_of",
+    "return_url",
+];
+
+/// What `locale` takes.
+pub(crate) const LOCALES: [&str; 47] = [
+    "auto", "bg", "cs", "da", "de", "el", "en", "en-AU", "en-CA", "en-GB", "en-IE", "en-IN", "en-NZ", "en-SG", "es",
+    "es-419", "et", "fi", "fil", "fr", "fr-CA", "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl",
+    "pl", "pt", "pt-BR", "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi", "zh", "zh-HK", "zh-TW",
+];
