@@ -17,7 +17,7 @@ use tokio::{io::AsyncReadExt as _, sync::watch, task::JoinHandle};
 const POLL: Duration = Duration::from_millis(250);
 
 /// The largest file that is read, in bytes.
-const MAX_BYTES: u64 = 64 * 1024;
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// How a file's content becomes a value; the error is for an operator, and must not quote a secret.
 pub type Parse<T> = fn(&[u8]) -> Result<T, String>;

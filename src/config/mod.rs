@@ -11,18 +11,25 @@ pub use check::{AuditTarget, Config, SettingError};
 
 use crate::adapters::{directory::Ownership, stripe::Mode};
 
+/// What stands below every help text.
+const AFTER_HELP: &str = "Every flag has a variable; a flag wins over its variable. Durations: 500ms, 5s, 1h. Secrets \
+    come from files only. A setting that is missing, wrong or unsafe stops the start with exit code 64. RUST_LOG chooses \
+    the log level (default: info).";
+
 /// Lets the owner of a tenant open Stripe's hosted billing portal, for their own tenant and no other.
-///
-/// Every flag has a variable; a flag wins over its variable. Durations: 500ms, 5s, 1h. Secrets come from files only. A
-/// setting that is missing, wrong or unsafe stops the start with exit code 64.
 #[derive(Debug, Parser)]
 #[command(
     name = "billing-portal",
     version,
     max_term_width = 120,
-    after_help = "RUST_LOG chooses the log level (default: info)."
+    disable_help_flag = true,
+    after_help = AFTER_HELP
 )]
 pub struct Settings {
+    /// Print this help
+    #[arg(long, short, action = ArgAction::HelpShort)]
+    pub help: Option<bool>,
+
     /// What to do
     #[arg(value_enum, default_value = "serve")]
     pub command: Command,
@@ -31,7 +38,7 @@ pub struct Settings {
     #[arg(long, env = "BILLING_PORTAL_LISTEN", default_value = "127.0.0.1:50051")]
     pub listen: SocketAddr,
 
-    /// How the calling workload is told; none trusts every caller, and only on a loopback listener
+    /// How the calling workload is told; none = not at all, on a loopback listener only
     #[arg(long, env = "BILLING_PORTAL_CALLER_IDENTITY", value_enum)]
     pub caller_identity: CallerIdentity,
 

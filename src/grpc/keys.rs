@@ -18,6 +18,9 @@ const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 const MIN_RSA_BITS: usize = 2_048;
 
+/// The largest set, in bytes.
+const MAX_SET_BYTES: usize = 64 * 1024;
+
 /// A key and the one algorithm that it is for.
 pub struct Key {
     pub(super) algorithm: Algorithm,
@@ -33,6 +36,9 @@ pub type KeySet = HashMap<String, Key>;
 /// # Errors
 /// What is wrong with the set, without quoting it.
 pub fn parse(bytes: &[u8]) -> Result<KeySet, String> {
+    if bytes.len() > MAX_SET_BYTES {
+        return Err(format!("it is over {MAX_SET_BYTES} bytes"));
+    }
     let UniqueObject(set) = serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON object: {error}"))?;
     let Some(Value::Array(members)) = set.get("keys") else {
         return Err("it has no array `keys`, so it is no JSON Web Key Set".to_owned());
@@ -167,6 +173,8 @@ mod tests {
         {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
         }
-        assert!(parse(set(&[good]).as_bytes()).is_ok());
+        let good = set(&[good]);
+        assert!(parse(format!("{good}{}", " ".repeat(64 * 1024)).as_bytes()).is_err());
+        assert!(parse(good.as_bytes()).is_ok());
     }
 }

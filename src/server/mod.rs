@@ -39,6 +39,9 @@ const MAX_MESSAGE_BYTES: usize = 16 * 1024;
 /// How often a database that was never reached is tried again.
 const PROBE_PAUSE: Duration = Duration::from_secs(1);
 
+/// How long calls that were cut off may take to write their audit lines, should the disk hang.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
 /// A service that is ready to be given a listener.
 pub struct Server {
     routes: Router,
@@ -117,7 +120,9 @@ impl Server {
         if tokio::time::timeout(self.drain_timeout, self.boundary.calls.wait()).await.is_err() {
             tracing::warn!(calls = self.boundary.calls.len(), "the drain's time is over; calls are cut off");
             self.cut_off.cancel();
-            self.boundary.calls.wait().await;
+            if tokio::time::timeout(LAST_LINES, self.boundary.calls.wait()).await.is_err() {
+                tracing::error!(calls = self.boundary.calls.len(), "calls end without their audit line");
+            }
         }
         // Its end is what ends the Watch streams.
         drop(telling.await);
