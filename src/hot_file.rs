@@ -52,9 +52,10 @@ impl<T: Send + Sync + 'static> HotFile<T> {
     /// that the log names.
     pub async fn open(name: &'static str, path: PathBuf, parse: Parse<T>) -> Self {
         let shared = Arc::new(Shared { name, path, parse, value: watch::channel(None).0, seen: Mutex::default() });
-        // The first look counts alone: at the start there is nothing to keep.
+        // The first look counts alone, for at the start there is nothing to keep, and leaves it to the caller to tell what
+        // was wrong with it.
         let first = shared.read().await;
-        shared.take(first);
+        shared.take(first, false);
         let poll = tokio::spawn({
             let shared = Arc::clone(&shared);
             async move {
@@ -105,11 +106,11 @@ impl<T> Shared<T> {
             agrees
         };
         if agrees {
-            self.take(read);
+            self.take(read, true);
         }
     }
 
-    fn take(&self, read: Result<Vec<u8>, String>) {
+    fn take(&self, read: Result<Vec<u8>, String>, tell: bool) {
         let mut seen = self.seen();
         match read {
             Ok(bytes) if seen.parsed.as_ref() == Some(&bytes) => {
@@ -125,16 +126,18 @@ impl<T> Shared<T> {
                     Ok(value) => {
                         seen.good_at = Some(Instant::now());
                         seen.error = None;
-                        tracing::info!(setting = self.name, path = %self.path.display(), "file loaded");
+                        if tell {
+                            tracing::info!(setting = self.name, path = %self.path.display(), "file loaded");
+                        }
                         self.value.send_replace(Some(Arc::new(value)));
                     }
-                    Err(error) => self.keep_last_good(&mut seen, error),
+                    Err(error) => self.keep_last_good(&mut seen, error, tell),
                 }
             }
             Err(error) => {
                 // Forgotten, so that the same content is parsed again when the file is back.
                 seen.parsed = None;
-                self.keep_last_good(&mut seen, error);
+                self.keep_last_good(&mut seen, error, tell);
             }
         }
     }
@@ -143,10 +146,12 @@ impl<T> Shared<T> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep_last_good(&self, seen: &mut Seen, error: String) {
+    fn keep_last_good(&self, seen: &mut Seen, error: String, tell: bool) {
         if seen.error.as_ref() != Some(&error) {
-            let kept = seen.good_at.is_some();
-            tracing::error!(setting = self.name, path = %self.path.display(), error, kept_last_good = kept, "file is not good");
+            if tell {
+                let kept_last_good = seen.good_at.is_some();
+                tracing::error!(setting = self.name, path = %self.path.display(), error, kept_last_good, "file is not good");
+            }
             seen.error = Some(error);
         }
     }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use billing_portal::{
     config::{self, Config, Stop},
@@ -11,6 +11,13 @@ use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
 };
+use tokio_util::sync::CancellationToken;
+
+/// How long calls that a second signal has cut off may take to end, audit lines included.
+const LAST_CALLS: Duration = Duration::from_secs(5);
+
+/// How long blocking threads may take to end.
+const LAST_THREADS: Duration = Duration::from_secs(1);
 
 /// A setting stops the start (sysexits.h: EX_USAGE).
 const EXIT_SETTINGS: u8 = 64;
@@ -26,7 +33,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failure("no threads can be had", &error),
     };
-    runtime.block_on(serve(config))
+    let code = runtime.block_on(serve(config));
+    // A thread that hangs in a file or a pipe does not keep the process.
+    runtime.shutdown_timeout(LAST_THREADS);
+    code
 }
 
 async fn serve(config: Config) -> ExitCode {
@@ -45,25 +55,24 @@ async fn serve(config: Config) -> ExitCode {
         Ok(listener) => listener,
         Err(error) => return failure(&format!("{address} can't be listened on"), &error),
     };
-    let (first, second) = (tokio_util::sync::CancellationToken::new(), tokio_util::sync::CancellationToken::new());
+    let (first, second) = (CancellationToken::new(), CancellationToken::new());
     tokio::spawn({
         let (first, second) = (first.clone(), second.clone());
         async move {
             either(&mut terminate, &mut interrupt).await;
             first.cancel();
             either(&mut terminate, &mut interrupt).await;
+            tracing::warn!("a second signal ends the drain");
             second.cancel();
+            // Whatever still holds the process then is not worth waiting for.
+            drop(tokio::time::timeout(LAST_CALLS, either(&mut terminate, &mut interrupt)).await);
+            std::process::exit(1);
         }
     });
-    tokio::select! {
-        served = server.serve(listener, first.cancelled()) => match served {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failure("serving ended", &error),
-        },
-        () = second.cancelled() => {
-            tracing::warn!("a second signal ends the drain");
-            ExitCode::FAILURE
-        }
+    match server.serve(listener, first.cancelled(), second.cancelled()).await {
+        Ok(()) if second.is_cancelled() => ExitCode::FAILURE,
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure("serving ended", &error),
     }
 }
 

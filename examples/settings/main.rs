@@ -35,7 +35,7 @@ use crate::{arguments::Arguments, billing::Billing, token::Issuer, web::App};
 const DEFAULT_PAGE_ADDRESS: SocketAddr = SocketAddr::new(world::LOOPBACK, 3000);
 
 /// How long the page's requests may go on after a signal: a little longer than its two calls to the service.
-const PAGE_DRAIN: Duration = Duration::from_secs(13);
+const PAGE_DRAIN: Duration = Duration::from_secs(15);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -92,7 +92,7 @@ async fn run(arguments: &Arguments, stop: CancellationToken) -> Result<()> {
     let stop_service = CancellationToken::new();
     let service = world.own_service.take().map(|(server, listener)| {
         let stopped = stop_service.clone().cancelled_owned();
-        tokio::spawn(async move { server.serve(listener, stopped).await })
+        tokio::spawn(async move { server.serve(listener, stopped, std::future::pending()).await })
     });
     let billing = Billing::new(&world.service, Arc::clone(&issuer), &page);
     let app = App::new(page.clone(), world.stripe.portal_origin(), billing)?;

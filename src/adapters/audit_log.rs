@@ -6,17 +6,22 @@ use std::{
     os::fd::AsFd as _,
     path::Path,
     sync::{Mutex, PoisonError, mpsc},
-    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::portal::{AuditLog, Line, Reason, Refusal};
 
 /// How long a refusal's line may stay out of the disk's reach.
 const BATCH: Duration = Duration::from_secs(1);
+
+/// How long a call waits for its line, and a drain for the last lines; a reader that has stopped reading holds nothing up.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many lines may wait for the writer.
+const QUEUE: usize = 4_096;
 
 /// A line on its way to the writer, and where the outcome of writing it goes.
 struct Job {
@@ -25,11 +30,12 @@ struct Job {
     done: oneshot::Sender<io::Result<()>>,
 }
 
-/// The log's handle. Dropping it writes out what is left.
+/// The log's handle. Dropping it writes out what is left, as far as that goes in time.
 pub struct LineLog {
     /// Taken when the log is dropped, which ends the writer.
-    jobs: Option<mpsc::Sender<Job>>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    jobs: Option<mpsc::SyncSender<Job>>,
+    /// Closed by the writer's end.
+    ended: Mutex<mpsc::Receiver<()>>,
 }
 
 impl LineLog {
@@ -50,9 +56,13 @@ impl LineLog {
     }
 
     fn start(file: File) -> io::Result<Self> {
-        let (jobs, queue) = mpsc::channel();
-        let writer = std::thread::Builder::new().name("audit".to_owned()).spawn(move || write_all(&file, &queue))?;
-        Ok(Self { jobs: Some(jobs), writer: Mutex::new(Some(writer)) })
+        let (jobs, queue) = mpsc::sync_channel(QUEUE);
+        let (end, ended) = mpsc::channel();
+        std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
+            write_all(&file, &queue);
+            drop(end);
+        })?;
+        Ok(Self { jobs: Some(jobs), ended: Mutex::new(ended) })
     }
 }
 
@@ -64,10 +74,10 @@ impl AuditLog for LineLog {
         json.push(b'\n');
         let (done, written) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(unavailable)?;
-        jobs.send(Job { json, durable, done }).map_err(|_| unavailable())?;
-        match written.await {
-            Ok(outcome) => outcome.map_err(|error| unavailable().caused_by(error)),
-            Err(_) => Err(unavailable()),
+        jobs.try_send(Job { json, durable, done }).map_err(|_| unavailable())?;
+        match timeout(PATIENCE, written).await {
+            Ok(Ok(outcome)) => outcome.map_err(|error| unavailable().caused_by(error)),
+            Ok(Err(_)) | Err(_) => Err(unavailable()),
         }
     }
 }
@@ -79,11 +89,15 @@ fn write_all(mut file: &File, queue: &mpsc::Receiver<Job>) {
     // A line that was cut short by an error is ended, so that it spoils no other.
     let mut torn = false;
     loop {
-        let job = match unsynced_since {
+        let job = match unsynced_since.map(|since| BATCH.saturating_sub(since.elapsed())) {
             None => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
-            Some(since) => queue.recv_timeout(BATCH.saturating_sub(since.elapsed())),
+            // Before the next line, or a flood would put the flush off for ever.
+            Some(Duration::ZERO) => Err(mpsc::RecvTimeoutError::Timeout),
+            Some(left) => queue.recv_timeout(left),
         };
         match job {
+            // Nobody waits for it any more, so what it says will not happen.
+            Ok(Job { durable: true, done, .. }) if done.is_closed() => {}
             Ok(Job { mut json, durable, done }) => {
                 if torn {
                     json.insert(0, b'\n');
@@ -129,8 +143,9 @@ fn sync(file: &File) -> io::Result<()> {
 impl Drop for LineLog {
     fn drop(&mut self) {
         self.jobs = None;
-        if let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            drop(writer.join());
+        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            tracing::error!("the audit log takes no more lines; the last ones are lost");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the settings must be, each and together, before anything binds.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use url::{Host, Url};
 
@@ -9,7 +9,7 @@ use crate::{
         directory::Ownership,
         stripe::{SessionHosts, Terms},
     },
-    config::{CallerIdentity, LogFormat, Settings},
+    config::{CallerIdentity, LogFormat, SettingError, Settings},
     portal::{ReturnOrigins, return_url::is_loopback},
 };
 
@@ -70,35 +70,6 @@ pub enum AuditTarget {
     /// A file that is appended to.
     File(PathBuf),
 }
-
-/// A setting that stops the start: its name, what is wrong, and the mend, in one line.
-#[derive(Debug)]
-pub struct SettingError(String);
-
-impl SettingError {
-    /// `setting` is the flag's or the variable's name; `problem` goes on from there.
-    #[must_use]
-    pub fn new(setting: &str, problem: impl fmt::Display) -> Self {
-        Self(format!("{setting} {problem}").replace(['\n', '\r'], " "))
-    }
-
-    /// clap explains over several lines; the first ones name the setting and what is wrong.
-    pub(super) fn of_clap(error: &clap::Error) -> Self {
-        let text = error.to_string();
-        let text = text.split("\n\nUsage:").next().unwrap_or_default();
-        let text = text.split("\n\nFor more information").next().unwrap_or_default();
-        let line = text.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
-        Self(format!("{line}; see --help"))
-    }
-}
-
-impl fmt::Display for SettingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for SettingError {}
 
 /// Checks every setting.
 pub(super) fn check(settings: Settings) -> Result<Config, SettingError> {
@@ -161,6 +132,12 @@ pub(super) fn check(settings: Settings) -> Result<Config, SettingError> {
 fn check_times(settings: &Settings) -> Result<(), SettingError> {
     if settings.principal_clock_skew > Duration::from_secs(5) || settings.principal_clock_skew.subsec_nanos() != 0 {
         return Err(SettingError::new("--principal-clock-skew", "must be 0s to 5s, in whole seconds"));
+    }
+    if settings.principal_jwks_max_age < Duration::from_secs(1) {
+        return Err(SettingError::new(
+            "--principal-jwks-max-age",
+            "is shorter than the file takes to be read again; give at least 1s",
+        ));
     }
     for (name, time) in [
         ("--principal-jwks-max-age", settings.principal_jwks_max_age),

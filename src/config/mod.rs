@@ -2,12 +2,14 @@
 
 mod check;
 mod environment;
+mod error;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Parser, ValueEnum};
 
-pub use check::{AuditTarget, Config, SettingError};
+pub use check::{AuditTarget, Config};
+pub use error::SettingError;
 
 use crate::adapters::{directory::Ownership, stripe::Mode};
 

@@ -10,6 +10,7 @@ use axum::{
     middleware::Next,
 };
 use futures_util::FutureExt as _;
+use http_body_util::BodyExt as _;
 use tokio_util::task::TaskTracker;
 use tonic::Code;
 
@@ -44,6 +45,14 @@ pub async fn run(State(boundary): State<Boundary>, mut request: Request, next: N
     let request_id = uuid::Uuid::new_v4().to_string();
     let trail = Arc::new(Trail::begin(Arc::clone(&boundary.audit), request_id.clone()));
     request.extensions_mut().insert(Arc::clone(&trail));
+    let cut_off = Arc::clone(&trail);
+    let request = request.map(|body| {
+        Body::new(body.map_err(move |error| {
+            // A message that ends early was taken back by its caller, or its connection broke.
+            cut_off.abandon();
+            error
+        }))
+    });
     let mut gave_up = AbandonOnDrop(Some(Arc::clone(&trail)));
     let call = boundary.calls.spawn(finish(request, next, request_id, trail));
     let response = call.await.unwrap_or_else(|_| respond(bug("the call's task ended without an answer")));
@@ -51,24 +60,31 @@ pub async fn run(State(boundary): State<Boundary>, mut request: Request, next: N
     response
 }
 
+/// Runs the call to its end and writes its outcome here, outside its deadline and its drain: what the audit says has
+/// happened can't be undone any more.
 async fn finish(request: Request, next: Next, request_id: String, trail: Arc<Trail>) -> Response<Body> {
     let started = Instant::now();
     let path = request.uri().path().to_owned();
+    let is_audited = path == AUDITED;
     let response = AssertUnwindSafe(next.run(request))
         .catch_unwind()
         .await
         .unwrap_or_else(|_| respond(bug("the call panicked; the log line before this one says where")));
-    let refused = Refused::of(&response);
-    if let (true, Some(refused)) = (path == AUDITED, &refused)
-        && let Err(refusal) = trail.refuse(refused.reason, refused.detail).await
+    let mut refused = Refused::of(&response, trail.is_abandoned());
+    if is_audited
+        && refused.is_none()
+        && let Err(refusal) = trail.release().await
     {
-        tracing::error!(request_id, cause = %refusal, "a refusal's audit line is lost");
+        refused = Some(Refused::from(&refusal));
     }
     let duration_ms = started.elapsed().as_millis();
     let Some(refused) = refused else {
         tracing::info!(request_id, path = ?path, duration_ms, "served");
         return response;
     };
+    if is_audited && let Err(refusal) = trail.refuse(refused.reason, refused.detail).await {
+        tracing::error!(request_id, cause = %refusal, "a refusal's audit line is late or lost");
+    }
     log(&refused, &request_id, &path, duration_ms);
     refused.into_response(&request_id)
 }

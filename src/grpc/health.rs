@@ -16,6 +16,15 @@ pub struct State {
 const READY: [&str; 2] = ["billing.portal.v1.PortalAccess", ""];
 const OPEN: &str = "billing.portal.v1.BillingPortal";
 
+/// A reporter that says NOT_SERVING of every name from the start, before the first connection can ask.
+pub async fn reporter() -> HealthReporter {
+    let reporter = HealthReporter::new();
+    for name in READY.into_iter().chain([OPEN]) {
+        reporter.set_service_status(name, ServingStatus::NotServing).await;
+    }
+    reporter
+}
+
 /// Tells each change until the state's sender is dropped; then ends every Watch, so that no drain waits for one.
 pub async fn tell(mut reporter: HealthReporter, mut state: watch::Receiver<State>) {
     loop {

@@ -67,6 +67,13 @@ impl From<Refusal> for Status {
     }
 }
 
+impl From<&Refusal> for Refused {
+    fn from(refusal: &Refusal) -> Self {
+        let (field, detail) = (refusal.field(), refusal.detail());
+        Self { reason: refusal.reason(), field, detail, cause: refusal.to_string() }
+    }
+}
+
 /// A refusal as the response of a layer.
 pub(super) fn respond(refusal: Refusal) -> Response<Body> {
     Status::from(refusal).into_http()
@@ -82,19 +89,21 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    /// Reads a response: ours carry their [`Refusal`], those of the libraries underneath are told by their code.
-    pub(super) fn of(response: &Response<Body>) -> Option<Self> {
+    /// Reads a response: ours carry their [`Refusal`], those of the libraries underneath are told by their code, and by
+    /// whether the caller had given up.
+    pub(super) fn of(response: &Response<Body>, gave_up: bool) -> Option<Self> {
         let code = Code::from_bytes(response.headers().get("grpc-status")?.as_bytes());
         if code == Code::Ok {
             return None;
         }
         let status = response.extensions().get::<Status>();
         if let Some(refusal) = status.and_then(|status| status.source()?.downcast_ref::<Refusal>()) {
-            let (field, detail) = (refusal.field(), refusal.detail());
-            return Some(Self { reason: refusal.reason(), field, detail, cause: refusal.to_string() });
+            return Some(Self::from(refusal));
         }
         let text = status.map_or("", Status::message);
         let reason = match code {
+            // Half a message is no mistake of ours.
+            _ if gave_up => Reason::Cancelled,
             Code::Unimplemented if text.is_empty() => Reason::MethodUnknown,
             Code::Unimplemented => Reason::EncodingUnsupported,
             Code::OutOfRange | Code::ResourceExhausted => Reason::MessageTooLarge,
@@ -193,7 +202,7 @@ mod tests {
     fn the_cause_and_its_sources_never_leave() {
         let refusal = Refusal::because(Reason::NotOwner, "cause").caused_by(std::io::Error::other("source"));
         let response = respond(refusal);
-        let refused = Refused::of(&response).unwrap();
+        let refused = Refused::of(&response, false).unwrap();
         assert_eq!(refused.cause, "cause: source");
         let sent = refused.into_response("id");
         assert!(!format!("{:?}", sent.headers()).contains("cause"));

@@ -13,7 +13,6 @@ use crate::portal::{
     flow::Flow,
     principal::Principal,
     refusal::{Reason, Refusal},
-    session::SessionUrl,
 };
 
 /// Where audit lines go.
@@ -73,7 +72,7 @@ pub struct Facts {
     stripe_request_id: Option<String>,
 }
 
-/// The trail of one call: it gathers facts while the call goes on and writes its outcome exactly once, on every way out.
+/// The trail of one call: it gathers facts while the call goes on, for the intent and for the one outcome at its end.
 pub struct Trail {
     log: Arc<dyn AuditLog>,
     request_id: String,
@@ -84,8 +83,6 @@ pub struct Trail {
 #[derive(Default)]
 struct State {
     facts: Facts,
-    /// The outcome is written, or being written.
-    closed: bool,
     /// The caller gave up, so a URL would reach nobody.
     abandoned: bool,
 }
@@ -125,6 +122,12 @@ impl Trail {
         self.state().abandoned = true;
     }
 
+    /// Whether the caller gave up.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.state().abandoned
+    }
+
     /// Writes the intent, to disk, before Stripe is called.
     ///
     /// # Errors
@@ -134,62 +137,47 @@ impl Trail {
             let mut state = self.state();
             state.facts.customer = Some(customer.as_str().to_owned());
             if state.abandoned {
-                return Err(cancelled());
+                return Err(gave_up());
             }
             state.facts.clone()
         };
         self.log.append(self.line("intent", facts), true).await
     }
 
-    /// Writes the outcome OK, to disk, and only then hands the URL out.
+    /// Writes the outcome OK, to disk: only then may the answer with the URL leave. To be called where the call can no longer
+    /// be cut off, or the line would tell of a URL that never left.
     ///
     /// # Errors
-    /// AUDIT_UNAVAILABLE, or CANCELLED when the caller is gone; the URL is gone then too.
-    pub async fn release(&self, url: SessionUrl) -> Result<SessionUrl, Refusal> {
+    /// AUDIT_UNAVAILABLE, or CANCELLED when the caller is gone; the answer must be dropped then. Its refusal is to follow as
+    /// the outcome that counts, even where a disk failed after it took the line.
+    pub async fn release(&self) -> Result<(), Refusal> {
         let facts = {
-            let mut state = self.state();
-            if state.abandoned || state.closed {
-                return Err(cancelled());
+            let state = self.state();
+            if state.abandoned {
+                return Err(gave_up());
             }
-            state.closed = true;
             state.facts.clone()
         };
-        let line = Line {
-            reason: Some("OK"),
-            released: Some(true),
-            duration_ms: Some(self.elapsed_ms()),
-            ..self.line("outcome", facts)
-        };
-        match self.log.append(line, true).await {
-            Ok(()) => Ok(url),
-            Err(refusal) => {
-                self.state().closed = false;
-                Err(refusal)
-            }
-        }
+        self.log.append(self.outcome("OK", None, true, facts), true).await
     }
 
-    /// Writes the outcome of a call that ends without a URL, unless an outcome is written already.
+    /// Writes the outcome of a call that ends without a URL.
     ///
     /// # Errors
     /// AUDIT_UNAVAILABLE, to be logged: a refusal stays the refusal that it was.
     pub async fn refuse(&self, reason: Reason, detail: Option<&'static str>) -> Result<(), Refusal> {
-        let facts = {
-            let mut state = self.state();
-            if state.closed {
-                return Ok(());
-            }
-            state.closed = true;
-            state.facts.clone()
-        };
-        let line = Line {
-            reason: Some(reason.as_str()),
+        let facts = self.state().facts.clone();
+        self.log.append(self.outcome(reason.as_str(), detail, false, facts), false).await
+    }
+
+    fn outcome(&self, reason: &'static str, detail: Option<&'static str>, released: bool, facts: Facts) -> Line {
+        Line {
+            reason: Some(reason),
             detail,
-            released: Some(false),
-            duration_ms: Some(self.elapsed_ms()),
+            released: Some(released),
+            duration_ms: Some(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)),
             ..self.line("outcome", facts)
-        };
-        self.log.append(line, false).await
+        }
     }
 
     fn line(&self, event: &'static str, facts: Facts) -> Line {
@@ -206,16 +194,12 @@ impl Trail {
         }
     }
 
-    fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn cancelled() -> Refusal {
+fn gave_up() -> Refusal {
     Refusal::because(Reason::Cancelled, "the caller gave up before the answer")
 }
 

@@ -55,7 +55,8 @@ pub struct UseCases {
 
 impl UseCases {
     /// Opens the portal of the owner's own tenant. Flag, membership and mapping first; then the intent is written; then
-    /// Stripe is asked. The proof's outcome wins over the session's, and the URL leaves only with the outcome on disk.
+    /// Stripe is asked. The proof's outcome wins over the session's. The answer with the URL still has to pass
+    /// [`Trail::release`], at the edge, where nothing can cut it off any more.
     ///
     /// # Errors
     /// The first check that fails, in the documented order.
@@ -70,7 +71,7 @@ impl UseCases {
         trail.intend(&customer).await?;
         let (claim, session) = self.portals.open(&customer, wish, deadline, trail).await;
         let proof = claim?.prove(owner.principal().tenant())?;
-        trail.release(session?.unlock(proof)).await
+        Ok(session?.unlock(proof))
     }
 
     /// Tells a page whether to show the action, by the same predicate.

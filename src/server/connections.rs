@@ -1,6 +1,11 @@
 //! HTTP/2 connections: how many, how they are served, and how they end.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    io::{self, Cursor},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
 use hyper_util::{
@@ -8,6 +13,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::Semaphore,
     time::timeout,
@@ -22,6 +28,11 @@ const MAX_STREAMS: u32 = 1_000;
 
 /// A peer that answers no ping for this long is gone.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// What a client of HTTP/2 sends first, in bytes (RFC 9113, section 3.4), and how long it may take. A sidecar may keep a
+/// connection idle for hours, but one that has not said this much serves only to use up `--max-connections`.
+const PREFACE: usize = 24;
+const PREFACE_TIME: Duration = Duration::from_secs(5);
 
 /// How long connections may take to send what is left once no call runs any more.
 const LAST_BYTES: Duration = Duration::from_secs(1);
@@ -76,16 +87,25 @@ impl Connections {
             return;
         };
         drop(stream.set_nodelay(true));
-        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_STREAMS)
-            .max_header_list_size(MAX_HEADER_LIST_BYTES)
-            .keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(KEEP_ALIVE)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.routes.clone()));
+        let routes = self.routes.clone();
         let (going_away, killed) = (self.going_away.clone(), self.killed.clone());
         self.open.spawn(async move {
             let _slot = slot;
+            let io = tokio::select! {
+                io = timeout(PREFACE_TIME, after_preface(stream)) => io,
+                () = going_away.cancelled() => return,
+            };
+            let Ok(Ok(io)) = io else {
+                tracing::debug!("a connection did not begin with HTTP/2");
+                return;
+            };
+            let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(MAX_STREAMS)
+                .max_header_list_size(MAX_HEADER_LIST_BYTES)
+                .keep_alive_interval(KEEP_ALIVE)
+                .keep_alive_timeout(KEEP_ALIVE)
+                .serve_connection(TokioIo::new(io), TowerToHyperService::new(routes));
             let mut connection = pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => Some(ended),
@@ -121,4 +141,12 @@ impl Connections {
             self.open.wait().await;
         }
     }
+}
+
+/// Waits for the preface, and gives the stream back with it in front.
+async fn after_preface(stream: TcpStream) -> io::Result<impl AsyncRead + AsyncWrite> {
+    let (mut reader, writer) = stream.into_split();
+    let mut preface = [0; PREFACE];
+    reader.read_exact(&mut preface).await?;
+    Ok(tokio::io::join(Cursor::new(preface).chain(reader), writer))
 }

@@ -1,36 +1,37 @@
 //! Puts the rooms together: the domain over its adapters, behind its layers, on a listener.
 
 mod connections;
+mod parts;
 
 use std::{io, sync::Arc, time::Duration};
 
 use axum::{Router, middleware};
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
-use tonic_health::server::{HealthReporter, HealthService};
+use tonic_health::{
+    pb::health_server::HealthServer,
+    server::{HealthReporter, HealthService},
+};
 
 use crate::{
     adapters::{
-        audit_log::LineLog,
         directory::SqlDirectory,
         flags::{self, Definitions, FileFlag},
-        stripe::{Attempts, Mode, SecretKey, StripePortals, Transport},
     },
-    config::{AuditTarget, Config, SettingError},
+    config::{Config, SettingError},
     grpc::{
         boundary::{self, Boundary},
         deadline,
         gate::{self, Gate},
         health,
         interceptor::{AdmitOwner, AdmitPrincipal},
-        keys::{self, Keys},
         proto::{self, billing_portal_server::BillingPortalServer, portal_access_server::PortalAccessServer},
         service::{BillingPortalService, PortalAccessService},
         token::Verifier,
     },
     hot_file::HotFile,
-    portal::{AuditLog, UseCases},
+    portal::UseCases,
 };
 
 /// The largest message, in bytes.
@@ -40,7 +41,7 @@ const MAX_MESSAGE_BYTES: usize = 16 * 1024;
 const PROBE_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long calls that were cut off may take to write their audit lines, should the disk hang.
-const LAST_LINES: Duration = Duration::from_secs(1);
+const LAST_LINES: Duration = Duration::from_secs(3);
 
 /// A service that is ready to be given a listener.
 pub struct Server {
@@ -62,17 +63,18 @@ impl Server {
     /// # Errors
     /// The setting whose file can't be used; nothing is bound then.
     pub async fn new(config: Config) -> Result<Self, SettingError> {
-        let verifier = Arc::new(verifier(&config).await?);
-        let audit = audit_log(&config.audit)?;
+        let verifier = Arc::new(parts::verifier(&config).await?);
+        let audit = parts::audit_log(&config.audit)?;
         let directory = Arc::new(
             SqlDirectory::new(&config.database_url, config.ownership)
                 .map_err(|error| SettingError::new("DATABASE_URL", format!("can't be used: {error}")))?,
         );
         let flags = Arc::new(HotFile::open("--flags-file", config.flags_file.clone(), flags::parse).await);
+        let flags_error = flags.error();
         let use_cases = UseCases {
             flag: Arc::new(FileFlag::new(Arc::clone(&flags), config.flag_key.clone()).await),
             directory: Arc::clone(&directory) as _,
-            portals: Arc::new(portals(&config).await?),
+            portals: Arc::new(parts::portals(&config).await?),
         };
         let (draining, cut_off) = (CancellationToken::new(), CancellationToken::new());
         let boundary = Boundary { audit, calls: TaskTracker::new() };
@@ -84,7 +86,11 @@ impl Server {
             .layer(middleware::from_fn_with_state(gate, gate::admit))
             // Outside everything, so that every refusal, panic and cancelled call is told and audited.
             .layer(middleware::from_fn_with_state(boundary.clone(), boundary::run));
-        let reporter = HealthReporter::new();
+        let reporter = health::reporter().await;
+        // The only file that may be missing at the start, told once every setting is known to be good.
+        if let Some(error) = flags_error {
+            tracing::warn!(setting = "--flags-file", error, "the feature is off: the flag file is not good yet");
+        }
         Ok(Self {
             routes: open_services(&reporter, config.reflection)?.fallback_service(ours),
             boundary,
@@ -99,11 +105,17 @@ impl Server {
         })
     }
 
-    /// Serves until `shutdown` is over, then drains: no new calls, time for those that run, and at its end none at all.
+    /// Serves until `shutdown` is over, then drains: no new calls, time for those that run, and at its end, or at once when
+    /// `hurry` is over, none at all.
     ///
     /// # Errors
     /// When the listener has no address.
-    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+        hurry: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         tracing::info!(address = %listener.local_addr()?, "listening");
         let (state, watched) = watch::channel(health::State::default());
         let telling = tokio::spawn(health::tell(self.reporter.clone(), watched));
@@ -117,10 +129,14 @@ impl Server {
         watching.abort();
         connections.refuse_new_streams();
         self.boundary.calls.close();
-        if tokio::time::timeout(self.drain_timeout, self.boundary.calls.wait()).await.is_err() {
+        let all_ended = tokio::select! {
+            ended = timeout(self.drain_timeout, self.boundary.calls.wait()) => ended.is_ok(),
+            () = hurry => false,
+        };
+        if !all_ended {
             tracing::warn!(calls = self.boundary.calls.len(), "the drain's time is over; calls are cut off");
             self.cut_off.cancel();
-            if tokio::time::timeout(LAST_LINES, self.boundary.calls.wait()).await.is_err() {
+            if timeout(LAST_LINES, self.boundary.calls.wait()).await.is_err() {
                 tracing::error!(calls = self.boundary.calls.len(), "calls end without their audit line");
             }
         }
@@ -152,9 +168,9 @@ fn services(use_cases: UseCases, config: &Config, verifier: Arc<Verifier>) -> Ro
 
 /// Health and reflection, which need neither caller nor principal and must answer under overload.
 fn open_services(reporter: &HealthReporter, reflection: bool) -> Result<Router, SettingError> {
-    let health = HealthService::from_health_reporter(reporter.clone());
+    let health = HealthServer::new(HealthService::from_health_reporter(reporter.clone()));
     let mut routes = Routes::builder();
-    routes.add_service(tonic_health::pb::health_server::HealthServer::new(health));
+    routes.add_service(health.max_decoding_message_size(MAX_MESSAGE_BYTES));
     if reflection {
         let builder = || {
             tonic_reflection::server::Builder::configure()
@@ -163,53 +179,10 @@ fn open_services(reporter: &HealthReporter, reflection: bool) -> Result<Router, 
                 .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
         let failed = |error: tonic_reflection::server::Error| SettingError::new("--reflection", error);
-        routes.add_service(builder().build_v1().map_err(failed)?);
-        routes.add_service(builder().build_v1alpha().map_err(failed)?);
+        routes.add_service(builder().build_v1().map_err(failed)?.max_decoding_message_size(MAX_MESSAGE_BYTES));
+        routes.add_service(builder().build_v1alpha().map_err(failed)?.max_decoding_message_size(MAX_MESSAGE_BYTES));
     }
     Ok(routes.routes().into_axum_router())
-}
-
-async fn verifier(config: &Config) -> Result<Verifier, SettingError> {
-    let file = HotFile::open("--principal-jwks", config.principal_jwks.clone(), keys::parse).await;
-    usable(&file, "--principal-jwks")?;
-    Ok(Verifier {
-        keys: Keys::new(file, config.principal_jwks_max_age),
-        issuer: config.principal_issuer.clone(),
-        audience: config.principal_audience.clone(),
-        clock_skew: config.principal_clock_skew,
-    })
-}
-
-async fn portals(config: &Config) -> Result<StripePortals, SettingError> {
-    let parse = match config.stripe_terms.mode {
-        Mode::Live => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Live),
-        Mode::Test => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Test),
-    };
-    let key = HotFile::open("--stripe-secret-key-file", config.stripe_secret_key_file.clone(), parse).await;
-    usable(&key, "--stripe-secret-key-file")?;
-    let transport = Transport::new(&config.stripe_api_base, Arc::new(key)).map_err(|error| {
-        SettingError::new(
-            "--stripe-api-base",
-            format!("needs the system's trusted roots ({error}); install them, or set SSL_CERT_FILE"),
-        )
-    })?;
-    Ok(StripePortals::new(Attempts::new(transport, config.stripe_attempt_timeout), config.stripe_terms.clone()))
-}
-
-/// What must be good at the start, or there is none.
-fn usable<T: Send + Sync + 'static>(file: &HotFile<T>, setting: &str) -> Result<(), SettingError> {
-    match file.error() {
-        None => Ok(()),
-        Some(error) => Err(SettingError::new(setting, format!("names a file that can't be used: {error}"))),
-    }
-}
-
-fn audit_log(target: &AuditTarget) -> Result<Arc<dyn AuditLog>, SettingError> {
-    let log = match target {
-        AuditTarget::Stdout => LineLog::to_stdout(),
-        AuditTarget::File(path) => LineLog::to_file(path),
-    };
-    log.map(|log| Arc::new(log) as _).map_err(|error| SettingError::new("--audit", format!("can't be opened: {error}")))
 }
 
 /// Ready once the database was reached; a later outage is told in statuses, or every replica would vanish at once.

@@ -65,33 +65,25 @@ async fn a_log_that_can_not_be_written_opens_nothing_and_calls_no_stripe() {
 
 #[tokio::test]
 async fn an_outcome_that_can_not_be_written_releases_no_url() {
-    let world = World::start().await;
-    let (asked, release) = crate::stripe::hold(&world.stripe);
-    let token = world.olivia();
     // A file size limit on the process would hit other tests, so the log is a pipe whose reader goes away mid-call.
-    let fifo = world.path("fifo");
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let reader = std::thread::spawn({
         let fifo = fifo.clone();
         move || std::fs::File::open(fifo).unwrap()
     });
-    let second = World::with(&[&format!("--audit=file:{}", fifo.display())]).await;
+    let world = World::with(&[&format!("--audit=file:{}", fifo.display())]).await;
     let reader = reader.join().unwrap();
-    let (second_asked, second_release) = crate::stripe::hold(&second.stripe);
-    let second_token = second.olivia();
-    let (outcome, ()) = tokio::join!(second.open(&second_token), async {
-        second_asked.notified().await;
-        drop(reader);
-        second_release.add_permits(10);
-    });
-    assert_eq!(outcome.unwrap_err().reason, "AUDIT_UNAVAILABLE");
-
-    // The same call with a log that holds is released.
+    let (asked, release) = crate::stripe::hold(&world.stripe);
+    let token = world.olivia();
     let (outcome, ()) = tokio::join!(world.open(&token), async {
         asked.notified().await;
+        drop(reader);
         release.add_permits(10);
     });
-    outcome.unwrap();
+    assert_eq!(outcome.unwrap_err().reason, "AUDIT_UNAVAILABLE");
+    assert_eq!(world.stripe.requests().len(), 2, "the session was made, and not released");
 }
 
 #[tokio::test]
@@ -128,4 +120,42 @@ async fn a_user_id_can_not_forge_a_line() {
     let token = world.issuer.token("x\\n{\"event\":\"outcome\"}", "acme", "owner");
     assert!(world.open(&token).await.is_err());
     assert_eq!(world.audit().len(), 1);
+}
+
+/// Waits for the one outcome.
+async fn outcome(world: &World) -> Value {
+    loop {
+        if let Some(line) = world.audit().into_iter().find(|line| line["event"] == "outcome") {
+            return line;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_taken_back_or_cut_off_is_a_cancelled_call_and_no_defect() {
+    for reset in [true, false] {
+        let world = World::start().await;
+        let stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
+        let (mut client, mut connection) = h2::client::handshake(stream).await.unwrap();
+        let mut pings = connection.ping_pong().unwrap();
+        let connection = tokio::spawn(connection);
+        let request = http::Request::post(format!(
+            "http://{}/billing.portal.v1.BillingPortal/CreatePortalSession",
+            world.address
+        ))
+        .header("content-type", "application/grpc")
+        .header("authorization", format!("Bearer {}", world.olivia()));
+        let (_answer, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+        body.send_data(bytes::Bytes::from_static(&[0, 0, 0, 1]), false).unwrap();
+        // The answer to a ping shows that what was sent before it has been read.
+        pings.ping(h2::Ping::opaque()).await.unwrap();
+        if reset {
+            body.send_reset(h2::Reason::CANCEL);
+        } else {
+            connection.abort();
+        }
+        let outcome = outcome(&world).await;
+        assert_eq!((&outcome["reason"], &outcome["subject"]), (&"CANCELLED".into(), &"olivia".into()), "{outcome}");
+    }
 }

@@ -139,6 +139,9 @@ async fn run(calls: usize, at_once: usize) {
     assert!(released > calls / 4, "too few were released to show anything: {told:?}");
     let expected = ["released", "MAPPING_INTEGRITY", "NO_BILLING_ACCOUNT"];
     assert!(told.keys().all(|reason| expected.contains(&reason.as_str())), "{told:?}");
+    // A mapping that stood still, or that contradicted nothing, would show nothing.
+    assert!(expected.iter().all(|reason| told.contains_key(*reason)), "{told:?}");
+    assert!(changes > calls / 100, "only {changes} changes of the mapping");
     let seconds = started.elapsed().as_secs_f64();
     eprintln!(
         "isolation: {calls} calls by {TENANTS} tenants, {at_once} at once, {changes} changes of the mapping: {told:?}, 0 wrong, {seconds:.1} s"

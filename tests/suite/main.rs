@@ -1,7 +1,8 @@
 //! Every test that needs more than one file of the crate, in one binary, for linking is what costs.
 //!
 //! By the kinds that the product was promised: unit ([`predicate`]), integration ([`sessions`], [`refusals`], [`stripe`],
-//! [`attempts`], [`token`], [`audit`], [`health`], [`drain`], [`process`], [`redirect`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
+//! [`attempts`], [`token`], [`audit`], [`health`], [`drain`], [`settings`], [`process`],
+//! [`redirect`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
 //! Beside them: [`isolation`] (tenants are kept apart under load) [`arrows`] (the structure of the crate)
 //! and [`simulator`] (it is as strict as Stripe).
 
@@ -18,6 +19,7 @@ mod process;
 mod redirect;
 mod refusals;
 mod sessions;
+mod settings;
 mod simulator;
 mod smoke;
 mod stripe;

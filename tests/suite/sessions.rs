@@ -113,8 +113,16 @@ async fn the_stripe_key_is_read_again_when_its_file_changes() {
     // A broken file keeps the last good key, and so does one of the other mode.
     for broken in ["", "sk_test", world.stripe.secret_key(Mode::Live)] {
         std::fs::write(world.path("stripe.key"), broken).unwrap();
+        world.key_set_is_read_again().await;
         world.open(&world.olivia()).await.unwrap();
     }
+    // One that is whole takes its place: Stripe does not know this one.
+    std::fs::write(world.path("stripe.key"), "sk_test_another").unwrap();
+    world.key_set_is_read_again().await;
+    assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "STRIPE_CREDENTIALS");
+    std::fs::write(world.path("stripe.key"), world.stripe.secret_key(Mode::Test)).unwrap();
+    world.key_set_is_read_again().await;
+    world.open(&world.olivia()).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,18 +1,33 @@
 //! Integration: bytes that no generated client sends, and defects of our own, each with its true refusal.
 
-use std::sync::Arc;
+use std::{error::Error as _, sync::Arc};
 
+use async_trait::async_trait;
 use axum::{Router, middleware};
 use billing_portal::{
     adapters::audit_log::LineLog,
-    grpc::boundary::{self, Boundary},
+    grpc::{
+        boundary::{self, Boundary},
+        proto::{
+            GetPortalAccessRequest, billing_portal_server::BillingPortal as _, portal_access_server::PortalAccess as _,
+        },
+        service::{BillingPortalService, PortalAccessService},
+    },
+    portal::{
+        Claim, CustomerId, Directory, Entry, Flag, Portals, Reason, Refusal, ReturnOrigins, Session, TenantId, Trail,
+        UseCases, UserId, open::Wish,
+    },
 };
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use prost::Message as _;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    time::Instant,
+};
 use tokio_util::task::TaskTracker;
 use tonic::{Code, Status};
 
@@ -111,4 +126,69 @@ async fn a_panic_is_a_bug_and_is_audited() {
     let text = std::fs::read_to_string(path).unwrap();
     assert!(text.contains("\"BUG\"") && text.contains(&told.request_id) && !text.contains("secret text"), "{text}");
     served.abort();
+}
+
+#[tokio::test]
+async fn a_connection_that_never_speaks_does_not_keep_its_place() {
+    let world = World::with(&["--max-connections=2"]).await;
+    // The world's own connection is the first.
+    let mut silent = TcpStream::connect(world.address).await.unwrap();
+    silent.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
+    // Wait until it is over, which is what frees its place.
+    let mut sent = Vec::new();
+    assert_eq!(silent.read_to_end(&mut sent).await.unwrap(), 0);
+    let request = grpc(world.address, &world.olivia()).body(Full::from(frame(0, &home().encode_to_vec()))).unwrap();
+    assert_eq!(Status::from_header_map(&send(request).await.1).unwrap().code(), Code::Ok);
+}
+
+#[tokio::test]
+async fn a_connection_over_the_limit_is_closed() {
+    let world = World::with(&["--max-connections=1"]).await;
+    let mut second = TcpStream::connect(world.address).await.unwrap();
+    assert!(matches!(second.read(&mut [0]).await, Ok(0) | Err(_)), "the world's own connection is the first");
+    world.open(&world.olivia()).await.unwrap();
+}
+
+/// Seams behind a handler that must not be reached.
+struct Untouched;
+
+#[async_trait]
+impl Flag for Untouched {
+    async fn is_on(&self, _: &TenantId) -> bool {
+        panic!("the flag was asked")
+    }
+}
+
+#[async_trait]
+impl Directory for Untouched {
+    async fn look_up(&self, _: &TenantId, _: &UserId) -> Result<Entry, Refusal> {
+        panic!("the directory was asked")
+    }
+}
+
+#[async_trait]
+impl Portals for Untouched {
+    async fn open(
+        &self,
+        _: &CustomerId,
+        _: &Wish,
+        _: Instant,
+        _: &Trail,
+    ) -> (Result<Claim, Refusal>, Result<Session, Refusal>) {
+        panic!("Stripe was asked")
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_is_reached_around_its_interceptor_answers_bug() {
+    let use_cases =
+        UseCases { flag: Arc::new(Untouched), directory: Arc::new(Untouched), portals: Arc::new(Untouched) };
+    let return_origins = ReturnOrigins::parse(&["https://app.example.com".to_owned()]).unwrap();
+    let portal = BillingPortalService { use_cases: use_cases.clone(), return_origins };
+    let status = portal.create_portal_session(tonic::Request::new(home())).await.unwrap_err();
+    let refusal = |status: &Status| status.source().unwrap().downcast_ref::<Refusal>().unwrap().reason();
+    assert_eq!(refusal(&status), Reason::Bug);
+    let access = PortalAccessService { use_cases };
+    let status = access.get_portal_access(tonic::Request::new(GetPortalAccessRequest::default())).await.unwrap_err();
+    assert_eq!(refusal(&status), Reason::Bug);
 }

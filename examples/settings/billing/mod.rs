@@ -29,7 +29,7 @@ const DOMAIN: &str = "billing.portal.v1";
 const ACCESS_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Stripe is behind this one.
-const OPEN_DEADLINE: Duration = Duration::from_secs(10);
+const OPEN_DEADLINE: Duration = Duration::from_secs(12);
 
 /// Where Stripe leads back to, as `new URL(x).href` prints it.
 pub(crate) fn return_url(page: &str) -> String {

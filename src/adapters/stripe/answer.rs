@@ -25,19 +25,21 @@ impl SessionHosts {
         Self(entries)
     }
 
-    /// A URL on an allowed host: https without user information and, in its raw text, without a port; or on an allowed
-    /// loopback origin. A backslash is refused, for not every parser reads it as browsers do.
+    /// A URL on an allowed host: https, and in its raw text nothing but that host between the slashes, so no user
+    /// information and no port; or on an allowed loopback origin. Raw text counts beside the parsed one, for not every
+    /// parser forgives what this one does.
     fn allow(&self, raw: &str) -> bool {
         let Ok(url) = Url::parse(raw) else { return false };
-        let is_plain = raw.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-        if !is_plain || !url.username().is_empty() || url.password().is_some() {
+        if !raw.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
             return false;
         }
-        let (Some(host), Some((_, rest))) = (url.host_str(), raw.split_once("://")) else { return false };
-        let raw_port = rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains(':'));
+        let Some((scheme, rest)) = raw.split_once("://") else { return false };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         self.0.iter().any(|allowed| match allowed.split_once("://") {
-            Some((scheme, _)) => url.scheme() == scheme && url.origin().ascii_serialization() == *allowed,
-            None => url.scheme() == "https" && !raw_port && host == allowed,
+            Some(origin) => (scheme, authority) == origin && url.origin().ascii_serialization() == *allowed,
+            None => {
+                url.scheme() == "https" && url.host_str() == Some(allowed) && authority.eq_ignore_ascii_case(allowed)
+            }
         })
     }
 }
@@ -45,6 +47,17 @@ impl SessionHosts {
 /// The whole body as one JSON object.
 pub(super) fn object(body: &[u8]) -> Result<Object, Refusal> {
     serde_json::from_slice(body).map_err(|_| protocol("the answer is not one whole JSON object"))
+}
+
+/// A new idempotency key has no old answer.
+pub(super) fn is_for_this_call(answer: &Answer) -> Result<(), Refusal> {
+    if answer.replayed {
+        return Err(Refusal::because(
+            Reason::StripeResponseRejected,
+            "Stripe answers a new idempotency key with an old answer",
+        ));
+    }
+    Ok(())
 }
 
 /// Whose the customer says it is.
@@ -187,6 +200,15 @@ mod tests {
             "http://user@127.0.0.1:4242/x",
             "https://127.0.0.1:4242/x",
             "https://xbilling.stripe.com/",
+            "https:///billing.stripe.com/x",
+            "https:///billing.stripe.com:8443/x",
+            "https:////billing.stripe.com/x",
+            "https://@billing.stripe.com/x",
+            "https://b%69lling.stripe.com/x",
+            "https://billing.stripe.com./x",
+            "https://billing.stripe\u{3002}com/x",
+            "http:///127.0.0.1:4242/x",
+            "http://127.1:4242/x",
         ] {
             assert!(!hosts.allow(bad), "{bad}");
         }

@@ -39,7 +39,8 @@ impl Attempts {
         Self { transport, timeout, budget: Arc::new(TpsBudget::new(Duration::from_secs(10), 1, 0.1)) }
     }
 
-    /// Returns the last attempt's answer, whatever its status.
+    /// Returns the last attempt's answer, whatever its status. It is `replayed` only when it answers another call: a later
+    /// attempt may well be answered with what an earlier one made.
     pub(super) async fn send(&self, request: &RequestBuilder, deadline: Instant) -> Result<Answer, Refusal> {
         // Random and new for each call: never derived from what a caller sends, never used again.
         let key = matches!(request.method, StripeMethod::Post).then(|| uuid::Uuid::new_v4().to_string());
@@ -47,12 +48,9 @@ impl Attempts {
         let mut attempt = 1;
         loop {
             let until = deadline.min(Instant::now() + self.timeout);
-            let outcome = self.transport.attempt(request, key.as_deref(), until).await;
-            if attempt == 1 && outcome.as_ref().is_ok_and(|answer| answer.replayed) {
-                return Err(Refusal::because(
-                    Reason::StripeResponseRejected,
-                    "Stripe answers a new idempotency key with an old answer",
-                ));
+            let mut outcome = self.transport.attempt(request, key.as_deref(), until).await;
+            if let Ok(answer) = &mut outcome {
+                answer.replayed &= attempt == 1;
             }
             let pause = rand::rng().random_range(Duration::ZERO..=FIRST_PAUSE * 2_u32.pow(attempt - 1));
             let again = attempt < MAX_ATTEMPTS
@@ -72,7 +70,7 @@ impl Attempts {
 /// Stripe's own word first; else what is known to pass.
 fn can_help(outcome: &Result<Answer, TransportError>) -> bool {
     match outcome {
-        Ok(answer) if answer.status.is_success() => false,
+        Ok(answer) if answer.status.is_success() || answer.replayed => false,
         Ok(answer) => answer.should_retry.unwrap_or_else(|| match answer.status.as_u16() {
             409 | 502 | 503 | 504 => true,
             429 => error::is_lock_timeout(answer),

@@ -11,7 +11,6 @@ mod transport;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::Value;
 use tokio::time::Instant;
 
 pub use answer::SessionHosts;
@@ -58,6 +57,7 @@ impl StripePortals {
 
     async fn claim(&self, customer: &CustomerId, deadline: Instant) -> Result<Claim, Refusal> {
         let answer = self.attempts.send(&request::retrieve(customer), deadline).await?;
+        answer::is_for_this_call(&answer)?;
         if answer.status != http::StatusCode::OK {
             return Err(error::refusal(&answer, error::Asked::Customer));
         }
@@ -76,13 +76,16 @@ impl StripePortals {
         if let Some(id) = &answer.request_id {
             trail.stripe_request(id);
         }
+        let object = answer::object(&answer.body);
+        let named = object.as_ref().ok().and_then(|object| object.get("id")?.as_str());
+        if let Some(id) = named.filter(|id| answer::is_session_id(id)) {
+            trail.session(id);
+        }
+        answer::is_for_this_call(&answer)?;
         if answer.status != http::StatusCode::OK {
             return Err(error::refusal(&answer, error::Asked::Session(&wish.flow)));
         }
-        let object = answer::object(&answer.body)?;
-        if let Some(id) = object.get("id").and_then(Value::as_str).filter(|id| answer::is_session_id(id)) {
-            trail.session(id);
-        }
+        let object = object?;
         answer::session(&object, &answer, customer, wish, &self.terms)
     }
 }

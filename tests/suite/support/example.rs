@@ -74,7 +74,7 @@ impl Example {
     /// Ends it as Ctrl-C does, and returns all that it printed on both streams.
     pub(crate) async fn stop(mut self) -> String {
         let id = self.child.id().unwrap().to_string();
-        assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        assert!(std::process::Command::new("sh").args(["-c", &format!("kill -INT {id}")]).status().unwrap().success());
         while let Some(line) = self.lines.next_line().await.unwrap() {
             self.printed.push(line);
         }

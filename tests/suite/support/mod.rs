@@ -2,6 +2,7 @@
 
 pub(crate) mod example;
 pub(crate) mod issuer;
+pub(crate) mod process;
 pub(crate) mod told;
 pub(crate) mod world;
 

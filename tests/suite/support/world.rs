@@ -84,7 +84,7 @@ impl World {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(async move {
-            server.serve(listener, async { drop(stopped.await) }).await.unwrap();
+            server.serve(listener, async { drop(stopped.await) }, std::future::pending()).await.unwrap();
         });
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
         let world = Self { folder, stripe, issuer, address, channel, database, stop: Some(stop), served };
@@ -110,6 +110,21 @@ impl World {
             }
         }
         panic!("the watch ended");
+    }
+
+    /// Publishes one more key and waits until it signs. All files are looked at every 250 ms and count at the second look, so
+    /// one that was written before has been seen too, or is about to be within the same look.
+    pub(crate) async fn key_set_is_read_again(&self) {
+        let key = Issuer::new("key-2");
+        let token = key.token("olivia", "acme", "member");
+        // Twice: the file in question may be looked at just after this one.
+        for keys in [vec![self.issuer.jwk(), key.jwk()], vec![self.issuer.jwk()]] {
+            let published = keys.len() == 2;
+            std::fs::write(self.path("jwks.json"), serde_json::json!({"keys": keys}).to_string()).unwrap();
+            while self.access(&token, "").await.is_ok() != published {
+                tokio::task::yield_now().await;
+            }
+        }
     }
 
     pub(crate) fn olivia(&self) -> String {

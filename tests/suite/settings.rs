@@ -1,0 +1,111 @@
+//! Integration: a setting that is missing, wrong or unsafe stops the real binary, with one line that names it.
+
+use std::process::Output;
+
+use tokio::net::TcpListener;
+
+use crate::support::{
+    process::{binary, settings},
+    world::{arguments, override_settings},
+};
+
+async fn run_with(changes: &[&str], variables: &[(&str, &str)]) -> Output {
+    let (_folder, mut arguments) = settings();
+    override_settings(&mut arguments, changes);
+    binary().args(arguments).envs(variables.iter().copied()).output().await.unwrap()
+}
+
+#[tokio::test]
+async fn each_unsafe_or_wrong_setting_stops_the_start_with_one_line_that_names_it() {
+    for (change, named) in [
+        ("--listen=0.0.0.0:50051", "--caller-identity"),
+        ("--listen=nowhere", "--listen"),
+        ("--caller-identity=istio", "--caller-identity"),
+        ("--principal-jwks=/nowhere", "--principal-jwks"),
+        ("--principal-jwks=/dev/null", "--principal-jwks"),
+        ("--principal-issuer=", "--principal-issuer"),
+        ("--principal-clock-skew=6s", "--principal-clock-skew"),
+        ("--principal-clock-skew=soon", "--principal-clock-skew"),
+        ("--return-url-origins=*", "--return-url-origins"),
+        ("--return-url-origins=http://app.example.com", "--return-url-origins"),
+        ("--return-url-origins=https://app.example.com/", "--return-url-origins"),
+        ("--database-url=mysql://x", "DATABASE_URL"),
+        ("--stripe-secret-key-file=/nowhere", "--stripe-secret-key-file"),
+        ("--stripe-secret-key-file=sk_test_abc123", "--stripe-secret-key-file"),
+        ("--stripe-mode=live", "--stripe-secret-key-file"),
+        ("--stripe-mode=both", "--stripe-mode"),
+        ("--stripe-api-base=http://api.stripe.com", "--stripe-api-base"),
+        ("--stripe-api-base=https://user@api.stripe.com", "--stripe-api-base"),
+        ("--stripe-session-hosts=*.stripe.com", "--stripe-session-hosts"),
+        ("--stripe-session-hosts=https://billing.stripe.com", "--stripe-session-hosts"),
+        ("--stripe-portal-configuration=cus_1", "--stripe-portal-configuration"),
+        ("--stripe-attempt-timeout=11s", "--stripe-attempt-timeout"),
+        ("--deadline=0s", "--deadline"),
+        ("--drain-timeout=0s", "--drain-timeout"),
+        ("--max-in-flight=0", "--max-in-flight"),
+        ("--max-connections=0", "--max-connections"),
+        ("--audit=stderr", "--audit"),
+        ("--audit=file:/nowhere/audit", "--audit"),
+        ("--reflection=maybe", "--reflection"),
+        ("--no-such-flag=1", "--no-such-flag"),
+        ("--principal-jwks-max-age=10ms", "--principal-jwks-max-age"),
+        ("--max-in-flight=sk_test_abc123", "--max-in-flight"),
+        ("--log-format=sk_test_abc123", "--log-format"),
+        ("--sk_test_abc123", "no flag"),
+        ("sk_test_abc123", "--help"),
+    ] {
+        let output = run_with(&[change], &[]).await;
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{change}: {text}");
+        assert!(text.lines().count() == 1 && text.contains(named), "{change}: {text}");
+        assert!(!text.contains("abc123"), "{change}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_loopback_session_host_needs_a_loopback_api() {
+    let changes = ["--stripe-api-base=https://api.stripe.com", "--stripe-session-hosts=http://127.0.0.1:4242"];
+    let output = run_with(&changes, &[]).await;
+    assert_eq!(output.status.code(), Some(64));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--stripe-session-hosts"));
+}
+
+#[tokio::test]
+async fn an_unknown_variable_stops_the_start_and_what_is_missing_is_named() {
+    let output = run_with(&[], &[("BILLING_PORTAL_STRIPE_SECRET_KEY", "sk_test_abc123")]).await;
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    assert!(text.contains("BILLING_PORTAL_STRIPE_SECRET_KEY") && !text.contains("abc123"), "{text}");
+
+    let output = binary().output().await.unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    assert!(text.contains("--principal-jwks") && text.lines().count() == 1, "{text}");
+}
+
+#[tokio::test]
+async fn help_names_every_setting_and_is_no_failure() {
+    let output = binary().arg("--help").output().await.unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    for argument in arguments(&tempfile::tempdir().unwrap(), "x").iter().skip(1) {
+        assert!(text.contains(argument.split('=').next().unwrap()), "{argument}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_use_fails_after_the_settings_were_good() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = format!("--listen={}", taken.local_addr().unwrap());
+    let output = run_with(&[&listen], &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn what_kubernetes_injects_does_not_stop_the_start() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = format!("--listen={}", taken.local_addr().unwrap());
+    let injected = [("BILLING_PORTAL_SERVICE_HOST", "10.0.0.1"), ("BILLING_PORTAL_PORT", "tcp://10.0.0.1:50051")];
+    // It gets as far as the listener, so the settings were good.
+    assert_eq!(run_with(&[&listen], &injected).await.status.code(), Some(1));
+}

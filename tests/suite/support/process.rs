@@ -1,0 +1,64 @@
+//! The real binary as a process of its own.
+
+use std::{net::SocketAddr, process::Stdio};
+
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
+
+use super::{Issuer, world::arguments};
+
+pub(crate) fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_billing-portal"));
+    command.env_clear().kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A folder with good files, and the settings that name them.
+pub(crate) fn settings() -> (TempDir, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("jwks.json"), Issuer::new("k").jwks().to_string()).unwrap();
+    std::fs::write(folder.path().join("stripe.key"), "sk_test_abc123").unwrap();
+    let mut arguments = arguments(&folder, "http://127.0.0.1:1");
+    arguments.push("--listen=127.0.0.1:0".to_owned());
+    arguments.remove(0);
+    (folder, arguments)
+}
+
+/// Starts the binary and waits until its log says where it listens.
+pub(crate) async fn serve(arguments: &[String], log: &str) -> (Child, SocketAddr, tokio::task::JoinHandle<String>) {
+    serve_into(arguments, log, Stdio::piped()).await
+}
+
+pub(crate) async fn serve_into(
+    arguments: &[String],
+    log: &str,
+    stdout: Stdio,
+) -> (Child, SocketAddr, tokio::task::JoinHandle<String>) {
+    let mut child = binary().args(arguments).env("RUST_LOG", log).stdout(stdout).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut text = String::new();
+    let address = loop {
+        let line = lines.next_line().await.unwrap().unwrap();
+        text.push_str(&line);
+        let json: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if json["message"] == "listening" {
+            break json["address"].as_str().unwrap().parse().unwrap();
+        }
+    };
+    let rest = tokio::spawn(async move {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    });
+    (child, address, rest)
+}
+
+pub(crate) fn signal(child: &Child, signal: &str) {
+    let id = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("sh").args(["-c", &format!("kill {signal} {id}")]).status().unwrap().success());
+}
