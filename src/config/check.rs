@@ -1,6 +1,6 @@
 //! What the settings must be, each and together, before anything binds.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use url::{Host, Url};
 
@@ -9,7 +9,8 @@ use crate::{
         directory::Ownership,
         stripe::{SessionHosts, Terms},
     },
-    config::{CallerIdentity, LogFormat, SettingError, Settings},
+    config::{KeySource, LogFormat, SettingError, Settings, trust},
+    grpc::caller::Callers,
     portal::{ReturnOrigins, return_url::is_loopback},
 };
 
@@ -18,14 +19,18 @@ use crate::{
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// The key set's file.
-    pub principal_jwks: PathBuf,
+    /// Who may call.
+    pub callers: Callers,
+    /// Where the key set comes from.
+    pub principal_jwks: KeySource,
     /// `iss`.
     pub principal_issuer: String,
     /// `aud`.
     pub principal_audience: String,
     /// 0 to 5 s.
     pub principal_clock_skew: Duration,
+    /// How often a key set is fetched.
+    pub principal_jwks_refresh: Duration,
     /// How long the key set may fail to be read.
     pub principal_jwks_max_age: Duration,
     /// Where a person may return to.
@@ -50,6 +55,10 @@ pub struct Config {
     pub deadline: Duration,
     /// The cap of a drain's time.
     pub drain_timeout: Duration,
+    /// Sessions a minute per person in a tenant.
+    pub session_rate: NonZeroU32,
+    /// Opens a second.
+    pub stripe_rate: NonZeroU32,
     /// At least 1.
     pub max_in_flight: usize,
     /// At least 1.
@@ -73,12 +82,8 @@ pub enum AuditTarget {
 
 /// Checks every setting.
 pub(super) fn check(settings: Settings) -> Result<Config, SettingError> {
-    if settings.caller_identity == CallerIdentity::None && !settings.listen.ip().is_loopback() {
-        return Err(SettingError::new(
-            "--caller-identity",
-            "none trusts every caller, so --listen must be a loopback address",
-        ));
-    }
+    let callers = trust::callers(&settings)?;
+    let principal_jwks = trust::key_source(&settings.principal_jwks)?;
     for (name, text) in [
         ("--principal-issuer", &settings.principal_issuer),
         ("--principal-audience", &settings.principal_audience),
@@ -105,10 +110,12 @@ pub(super) fn check(settings: Settings) -> Result<Config, SettingError> {
     let stripe_terms = terms(&settings, &stripe_api_base)?;
     Ok(Config {
         listen: settings.listen,
-        principal_jwks: settings.principal_jwks,
+        callers,
+        principal_jwks,
         principal_issuer: settings.principal_issuer,
         principal_audience: settings.principal_audience,
         principal_clock_skew: settings.principal_clock_skew,
+        principal_jwks_refresh: settings.principal_jwks_refresh,
         principal_jwks_max_age: settings.principal_jwks_max_age,
         return_origins,
         database_url: settings.database_url,
@@ -121,6 +128,8 @@ pub(super) fn check(settings: Settings) -> Result<Config, SettingError> {
         stripe_attempt_timeout: settings.stripe_attempt_timeout,
         deadline: settings.deadline,
         drain_timeout: settings.drain_timeout,
+        session_rate: rate("--session-rate", settings.session_rate)?,
+        stripe_rate: rate("--stripe-rate", settings.stripe_rate)?,
         max_in_flight: settings.max_in_flight,
         max_connections: settings.max_connections,
         audit: audit(&settings.audit)?,
@@ -139,7 +148,12 @@ fn check_times(settings: &Settings) -> Result<(), SettingError> {
             "is shorter than the file takes to be read again; give at least 1s",
         ));
     }
+    let is_url = settings.principal_jwks.contains("://");
+    if is_url && settings.principal_jwks_max_age <= settings.principal_jwks_refresh {
+        return Err(SettingError::new("--principal-jwks-max-age", "must be over --principal-jwks-refresh"));
+    }
     for (name, time) in [
+        ("--principal-jwks-refresh", settings.principal_jwks_refresh),
         ("--principal-jwks-max-age", settings.principal_jwks_max_age),
         ("--deadline", settings.deadline),
         ("--stripe-attempt-timeout", settings.stripe_attempt_timeout),
@@ -153,6 +167,13 @@ fn check_times(settings: &Settings) -> Result<(), SettingError> {
         return Err(SettingError::new("--stripe-attempt-timeout", "is over --deadline; no attempt could use it up"));
     }
     Ok(())
+}
+
+fn rate(name: &str, rate: u32) -> Result<NonZeroU32, SettingError> {
+    let most = 10_000;
+    NonZeroU32::new(rate)
+        .filter(|rate| rate.get() <= most)
+        .ok_or_else(|| SettingError::new(name, format!("is no usable rate; give 1 to {most}")))
 }
 
 /// https, or http on loopback; an origin without anything behind it.

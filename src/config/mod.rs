@@ -3,6 +3,7 @@
 mod check;
 mod environment;
 mod error;
+mod trust;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -10,6 +11,7 @@ use clap::{ArgAction, Parser, ValueEnum};
 
 pub use check::{AuditTarget, Config};
 pub use error::SettingError;
+pub use trust::KeySource;
 
 use crate::adapters::{directory::Ownership, stripe::Mode};
 
@@ -40,13 +42,17 @@ pub struct Settings {
     #[arg(long, env = "BILLING_PORTAL_LISTEN", default_value = "127.0.0.1:50051")]
     pub listen: SocketAddr,
 
-    /// How the calling workload is told; none = not at all, on a loopback listener only
+    /// How the mesh tells the calling workload; none = not at all, on a loopback listener only
     #[arg(long, env = "BILLING_PORTAL_CALLER_IDENTITY", value_enum)]
     pub caller_identity: CallerIdentity,
 
-    /// File with the JSON Web Key Set that verifies principal tokens; read again when it changes
-    #[arg(long, env = "BILLING_PORTAL_PRINCIPAL_JWKS", value_name = "FILE")]
-    pub principal_jwks: PathBuf,
+    /// Identities that may call, comma-separated: SPIFFE ids (istio) or names (linkerd); required with either
+    #[arg(long, env = "BILLING_PORTAL_ALLOWED_CALLERS", value_name = "IDENTITIES", value_delimiter = ',')]
+    pub allowed_callers: Vec<String>,
+
+    /// File or https URL of the JSON Web Key Set that verifies principal tokens; read again when it changes
+    #[arg(long, env = "BILLING_PORTAL_PRINCIPAL_JWKS", value_name = "FILE|URL")]
+    pub principal_jwks: String,
 
     /// The `iss` of every principal token
     #[arg(long, env = "BILLING_PORTAL_PRINCIPAL_ISSUER", value_name = "TEXT")]
@@ -59,6 +65,10 @@ pub struct Settings {
     /// How far the issuer's clock may differ, 0s to 5s
     #[arg(long, env = "BILLING_PORTAL_PRINCIPAL_CLOCK_SKEW", value_name = "DURATION", default_value = "5s", value_parser = humantime::parse_duration)]
     pub principal_clock_skew: Duration,
+
+    /// How often a key set is fetched from its URL
+    #[arg(long, env = "BILLING_PORTAL_PRINCIPAL_JWKS_REFRESH", value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration)]
+    pub principal_jwks_refresh: Duration,
 
     /// How long the key set may fail to be read before every token is refused
     #[arg(long, env = "BILLING_PORTAL_PRINCIPAL_JWKS_MAX_AGE", value_name = "DURATION", default_value = "1h", value_parser = humantime::parse_duration)]
@@ -140,6 +150,14 @@ pub struct Settings {
     #[arg(long, env = "BILLING_PORTAL_MAX_CONNECTIONS", value_name = "COUNT", default_value_t = 256)]
     pub max_connections: usize,
 
+    /// Sessions a minute per person in a tenant; more are refused with RATE_LIMITED
+    #[arg(long, env = "BILLING_PORTAL_SESSION_RATE", value_name = "COUNT", default_value_t = 10)]
+    pub session_rate: u32,
+
+    /// Opens a second at Stripe, each one GET and one POST; a call waits in line 1 s at most
+    #[arg(long, env = "BILLING_PORTAL_STRIPE_RATE", value_name = "COUNT", default_value_t = 20)]
+    pub stripe_rate: u32,
+
     /// Where audit lines go: stdout or file:PATH
     #[arg(long, env = "BILLING_PORTAL_AUDIT", value_name = "TARGET", default_value = "stdout")]
     pub audit: String,
@@ -163,6 +181,10 @@ pub enum Command {
 /// How the calling workload is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum CallerIdentity {
+    /// The last element of `x-forwarded-client-cert`
+    Istio,
+    /// The header `l5d-client-id`
+    Linkerd,
     /// Not at all: for development, on loopback
     None,
 }

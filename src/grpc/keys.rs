@@ -11,7 +11,7 @@ use jsonwebtoken::{
 };
 use serde_json::Value;
 
-use crate::{grpc::unique_json::UniqueObject, hot_file::HotFile};
+use crate::{grpc::unique_json::UniqueObject, hot_file::HotFile, hot_url::HotUrl};
 
 /// Members that only a private or symmetric key has.
 const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -110,22 +110,51 @@ fn rsa_bits(member: &Value) -> usize {
     significant.first().map_or(0, |first| significant.len() * 8 - first.leading_zeros() as usize)
 }
 
+/// Where the set comes from.
+#[derive(Debug)]
+pub enum Source {
+    /// A file, looked at several times a second.
+    File(HotFile<KeySet>),
+    /// An https URL, fetched now and then.
+    Url(HotUrl<KeySet>),
+}
+
 /// The current set, as long as it is not too old to be trusted.
 #[derive(Debug)]
 pub struct Keys {
-    file: HotFile<KeySet>,
+    source: Source,
     max_age: Duration,
 }
 
 impl Keys {
-    /// Over a file that is read again, with the longest time that it may fail to be.
+    /// Over a set that is read again, with the longest time that it may fail to be.
     #[must_use]
-    pub const fn new(file: HotFile<KeySet>, max_age: Duration) -> Self {
-        Self { file, max_age }
+    pub const fn new(source: Source, max_age: Duration) -> Self {
+        Self { source, max_age }
+    }
+
+    /// Waits for the first good set.
+    pub async fn loaded(&self) {
+        match &self.source {
+            // A file that is not good stops the start.
+            Source::File(_) => {}
+            Source::Url(url) => url.loaded().await,
+        }
     }
 
     pub(super) fn current(&self) -> Option<Arc<KeySet>> {
-        self.file.get_fresh(self.max_age)
+        match &self.source {
+            Source::File(file) => file.get_fresh(self.max_age),
+            Source::Url(url) => url.get_fresh(self.max_age),
+        }
+    }
+
+    /// A `kid` that names no key may have been published just now.
+    pub(super) fn may_be_new(&self) {
+        match &self.source {
+            Source::File(_) => {}
+            Source::Url(url) => url.fetch_soon(),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
             Reason as Shown, billing_portal_server::BillingPortal, create_portal_session_request::Flow as AskedFlow,
             portal_access_server::PortalAccess,
         },
+        session_rate::SessionRate,
     },
     portal::{
         Flow, Locale, Owner, Principal, Reason, Refusal, ReturnOrigins, ReturnUrl, Trail, UseCases, Visibility,
@@ -27,6 +28,8 @@ pub struct BillingPortalService {
     pub use_cases: UseCases,
     /// Where a person may return to.
     pub return_origins: ReturnOrigins,
+    /// How often a person may ask.
+    pub session_rate: SessionRate,
 }
 
 #[tonic::async_trait]
@@ -42,6 +45,7 @@ impl BillingPortal for BillingPortalService {
         let wish = wish(&message, &self.return_origins)?;
         trail.flow(&wish.flow);
         owner.principal().is_on_screen(&message.displayed_tenant_id)?;
+        self.session_rate.admit(owner)?;
         let url = self.use_cases.open(owner, &wish, deadline, trail).await?;
         Ok(Response::new(CreatePortalSessionResponse { url: url.into_string() }))
     }

@@ -13,7 +13,7 @@ use crate::portal::{Reason, Refusal};
 /// The `domain` of every ErrorInfo.
 pub const DOMAIN: &str = "billing.portal.v1";
 
-/// When a caller may try again, where it may.
+/// When a caller may try again, where it may and nothing better is known.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The code and the public text of a reason. The text is constant: what differs from call to call goes to the log.
@@ -24,6 +24,7 @@ pub const fn code_and_text(reason: Reason) -> (Code, &'static str) {
         R::TokenMissing => (Code::Unauthenticated, "no principal token"),
         R::TokenInvalid => (Code::Unauthenticated, "the principal token is not acceptable"),
         R::TokenExpired => (Code::Unauthenticated, "the principal token has expired"),
+        R::CallerNotAllowed => (Code::PermissionDenied, "the calling workload is not allowed"),
         R::NotOwner => (Code::PermissionDenied, "only the owner of the tenant may do this"),
         R::ReturnUrlNotAllowed => (Code::InvalidArgument, "the return URL is not allowed"),
         R::FlowInvalid => (Code::InvalidArgument, "the flow is not valid"),
@@ -36,6 +37,7 @@ pub const fn code_and_text(reason: Reason) -> (Code, &'static str) {
         R::TenantProofMissing => (Code::FailedPrecondition, "the billing account does not name the tenant"),
         R::BillingAccountMissingAtStripe => (Code::FailedPrecondition, "the billing account is missing at Stripe"),
         R::PortalNotConfigured => (Code::FailedPrecondition, "the portal is not configured at Stripe"),
+        R::RateLimited => (Code::ResourceExhausted, "too many sessions for this person"),
         R::MessageTooLarge => (Code::ResourceExhausted, "the message is over 16 KiB"),
         R::StripeUnavailable => (Code::Unavailable, "Stripe is unavailable"),
         R::StripeRateLimited => (Code::Unavailable, "Stripe is asked too often"),
@@ -70,7 +72,7 @@ impl From<Refusal> for Status {
 impl From<&Refusal> for Refused {
     fn from(refusal: &Refusal) -> Self {
         let (field, detail) = (refusal.field(), refusal.detail());
-        Self { reason: refusal.reason(), field, detail, cause: refusal.to_string() }
+        Self { reason: refusal.reason(), field, detail, wait: refusal.wait(), cause: refusal.to_string() }
     }
 }
 
@@ -84,6 +86,7 @@ pub(super) struct Refused {
     pub(super) reason: Reason,
     pub(super) field: Option<&'static str>,
     pub(super) detail: Option<&'static str>,
+    wait: Option<Duration>,
     /// For the log only.
     pub(super) cause: String,
 }
@@ -123,7 +126,13 @@ impl Refused {
             | Code::Unauthenticated => Reason::Bug,
         };
         // The library's text may quote the message, so its log line names only what kind of failure it was.
-        Some(Self { reason, field: None, detail: None, cause: format!("refused by the gRPC library: {code:?}") })
+        Some(Self {
+            reason,
+            field: None,
+            detail: None,
+            wait: None,
+            cause: format!("refused by the gRPC library: {code:?}"),
+        })
     }
 
     /// The status as the caller gets it.
@@ -134,8 +143,8 @@ impl Refused {
         if let Some(field) = self.field {
             details.add_bad_request_violation(field, text);
         }
-        if code == Code::Unavailable {
-            details.set_retry_info(Some(RETRY_AFTER));
+        if code == Code::Unavailable || self.wait.is_some() {
+            details.set_retry_info(Some(self.wait.unwrap_or(RETRY_AFTER)));
         }
         Status::with_error_details(code, text, details).into_http()
     }
@@ -148,7 +157,7 @@ mod tests {
     /// The contract's table, by code.
     const DOCUMENTED: &[(Code, &[&str])] = &[
         (Code::Unauthenticated, &["TOKEN_MISSING", "TOKEN_INVALID", "TOKEN_EXPIRED"]),
-        (Code::PermissionDenied, &["NOT_OWNER"]),
+        (Code::PermissionDenied, &["CALLER_NOT_ALLOWED", "NOT_OWNER"]),
         (
             Code::InvalidArgument,
             &["RETURN_URL_NOT_ALLOWED", "FLOW_INVALID", "LOCALE_INVALID", "DEADLINE_INVALID", "MESSAGE_INVALID"],
@@ -164,7 +173,7 @@ mod tests {
                 "PORTAL_NOT_CONFIGURED",
             ],
         ),
-        (Code::ResourceExhausted, &["MESSAGE_TOO_LARGE"]),
+        (Code::ResourceExhausted, &["RATE_LIMITED", "MESSAGE_TOO_LARGE"]),
         (
             Code::Unavailable,
             &[

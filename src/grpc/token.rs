@@ -3,7 +3,10 @@
 //! Formats: RFC 7515 (JWS compact), RFC 7519 (claims), RFC 8725 (best practice). The library checks the signature; what a
 //! token must and must not say is decided here, because its defaults accept too much.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
@@ -30,7 +33,7 @@ const FORBIDDEN: [&str; 6] = ["crit", "jku", "x5u", "x5c", "jwk", "act"];
 #[derive(Debug)]
 pub struct Verifier {
     /// The keys.
-    pub keys: Keys,
+    pub keys: Arc<Keys>,
     /// `iss`, exactly.
     pub issuer: String,
     /// `aud`, exactly, and as the only one.
@@ -81,7 +84,10 @@ impl Verifier {
             .keys
             .current()
             .ok_or_else(|| Refusal::because(Reason::KeysUnavailable, "the key set could not be read for too long"))?;
-        let key = keys.get(kid).ok_or_else(|| invalid("kid names no key"))?;
+        let key = keys.get(kid).ok_or_else(|| {
+            self.keys.may_be_new();
+            invalid("kid names no key")
+        })?;
         if key.algorithm != alg {
             return Err(invalid("alg is not the key's"));
         }

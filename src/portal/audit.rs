@@ -63,6 +63,8 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    caller: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     customer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     flow: Option<&'static str>,
@@ -100,6 +102,11 @@ impl Trail {
         facts.subject = Some(principal.user().as_str().to_owned());
         facts.tenant = Some(principal.tenant().as_str().to_owned());
         facts.role = Some(principal.role().as_str().to_owned());
+    }
+
+    /// Notes the calling workload, allowed or not, as the mesh names it.
+    pub fn caller(&self, identity: &str) {
+        self.state().facts.caller = Some(identity.to_owned());
     }
 
     /// Notes what is asked for.

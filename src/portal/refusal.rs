@@ -1,7 +1,7 @@
 //! Every way to say no. A [`Reason`] is the stable name that callers switch on; a [`Refusal`] carries, beside it, the
 //! cause for the log, which never leaves the process.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, time::Duration};
 
 /// Declares the reasons once: the variant, its stable name and what it means.
 macro_rules! reasons {
@@ -30,6 +30,8 @@ reasons! {
     TokenInvalid = "TOKEN_INVALID",
     /// The principal token was good once.
     TokenExpired = "TOKEN_EXPIRED",
+    /// The calling workload is not the settings backend, or the mesh does not say which it is.
+    CallerNotAllowed = "CALLER_NOT_ALLOWED",
     /// The person does not own the tenant: by role, or no longer by the directory.
     NotOwner = "NOT_OWNER",
     /// The return URL breaks a rule, or is not on a configured origin.
@@ -54,6 +56,8 @@ reasons! {
     BillingAccountMissingAtStripe = "BILLING_ACCOUNT_MISSING_AT_STRIPE",
     /// Stripe has no usable portal configuration.
     PortalNotConfigured = "PORTAL_NOT_CONFIGURED",
+    /// The person has asked for too many sessions in a minute.
+    RateLimited = "RATE_LIMITED",
     /// The message is over 16 KiB.
     MessageTooLarge = "MESSAGE_TOO_LARGE",
     /// Stripe is down, unreachable or too slow.
@@ -102,6 +106,8 @@ pub struct Refusal {
     field: Option<&'static str>,
     /// Which integrity failure, for the audit line.
     detail: Option<&'static str>,
+    /// When the caller may try again, where that is known.
+    retry_after: Option<Duration>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -109,7 +115,7 @@ impl Refusal {
     /// A refusal with its cause in words. The cause must not hold a secret, an e-mail address or a foreign text.
     #[must_use]
     pub fn because(reason: Reason, cause: impl Into<String>) -> Self {
-        Self { reason, cause: cause.into(), field: None, detail: None, source: None }
+        Self { reason, cause: cause.into(), field: None, detail: None, retry_after: None, source: None }
     }
 
     /// Names the field of the request that breaks a rule, such as `subscription_cancel.subscription_id`.
@@ -123,6 +129,13 @@ impl Refusal {
     #[must_use]
     pub fn with_detail(mut self, detail: &'static str) -> Self {
         self.detail = Some(detail);
+        self
+    }
+
+    /// Says when the caller may try again.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
         self
     }
 
@@ -143,6 +156,12 @@ impl Refusal {
     #[must_use]
     pub fn field(&self) -> Option<&'static str> {
         self.field
+    }
+
+    /// When the caller may try again, where that is known.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Which integrity failure it was.

@@ -22,12 +22,14 @@ use crate::{
     config::{Config, SettingError},
     grpc::{
         boundary::{self, Boundary},
-        deadline,
+        caller, deadline,
         gate::{self, Gate},
         health,
         interceptor::{AdmitOwner, AdmitPrincipal},
+        keys::Keys,
         proto::{self, billing_portal_server::BillingPortalServer, portal_access_server::PortalAccessServer},
         service::{BillingPortalService, PortalAccessService},
+        session_rate::SessionRate,
         token::Verifier,
     },
     hot_file::HotFile,
@@ -50,6 +52,7 @@ pub struct Server {
     draining: CancellationToken,
     cut_off: CancellationToken,
     directory: Arc<SqlDirectory>,
+    keys: Arc<Keys>,
     flags: Arc<HotFile<Definitions>>,
     flag_key: String,
     reporter: HealthReporter,
@@ -63,7 +66,6 @@ impl Server {
     /// # Errors
     /// The setting whose file can't be used; nothing is bound then.
     pub async fn new(config: Config) -> Result<Self, SettingError> {
-        let verifier = Arc::new(parts::verifier(&config).await?);
         let audit = parts::audit_log(&config.audit)?;
         let directory = Arc::new(
             SqlDirectory::new(&config.database_url, config.ownership)
@@ -76,10 +78,15 @@ impl Server {
             directory: Arc::clone(&directory) as _,
             portals: Arc::new(parts::portals(&config).await?),
         };
+        // The one that may go over the network, and log that it could not yet, comes last.
+        let verifier = Arc::new(parts::verifier(&config).await?);
+        let keys = Arc::clone(&verifier.keys);
         let (draining, cut_off) = (CancellationToken::new(), CancellationToken::new());
         let boundary = Boundary { audit, calls: TaskTracker::new() };
         let gate = Gate::new(config.max_in_flight, draining.clone(), cut_off.clone());
         let ours = services(use_cases, &config, verifier)
+            // Whoever is not the page's backend is not even told whether a token is good.
+            .layer(middleware::from_fn_with_state(Arc::new(config.callers.clone()), caller::admit))
             // The caller's and the server's time, over all that follows.
             .layer(middleware::from_fn_with_state(config.deadline, deadline::enforce))
             // Overload and shutdown come first, for they are about no call in particular.
@@ -97,6 +104,7 @@ impl Server {
             draining,
             cut_off,
             directory,
+            keys,
             flags,
             flag_key: config.flag_key,
             reporter,
@@ -119,7 +127,7 @@ impl Server {
         tracing::info!(address = %listener.local_addr()?, "listening");
         let (state, watched) = watch::channel(health::State::default());
         let telling = tokio::spawn(health::tell(self.reporter.clone(), watched));
-        let watching = tokio::spawn(watch_state(state, self.directory, self.flags, self.flag_key));
+        let watching = tokio::spawn(watch_state(state, self.directory, self.keys, self.flags, self.flag_key));
         let connections = connections::Connections::new(self.routes, self.max_connections);
         connections.accept_until(&listener, shutdown).await;
 
@@ -156,7 +164,11 @@ impl std::fmt::Debug for Server {
 
 /// Our two services, each behind its interceptor.
 fn services(use_cases: UseCases, config: &Config, verifier: Arc<Verifier>) -> Router {
-    let portal = BillingPortalService { use_cases: use_cases.clone(), return_origins: config.return_origins.clone() };
+    let portal = BillingPortalService {
+        use_cases: use_cases.clone(),
+        return_origins: config.return_origins.clone(),
+        session_rate: SessionRate::new(config.session_rate),
+    };
     let access = PortalAccessService { use_cases };
     let portal = BillingPortalServer::new(portal).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let access = PortalAccessServer::new(access).max_decoding_message_size(MAX_MESSAGE_BYTES);
@@ -185,13 +197,15 @@ fn open_services(reporter: &HealthReporter, reflection: bool) -> Result<Router, 
     Ok(routes.routes().into_axum_router())
 }
 
-/// Ready once the database was reached; a later outage is told in statuses, or every replica would vanish at once.
+/// Ready once the keys are loaded and the database was reached; a later outage is told in statuses, or every replica would vanish at once.
 async fn watch_state(
     state: watch::Sender<health::State>,
     directory: Arc<SqlDirectory>,
+    keys: Arc<Keys>,
     flags: Arc<HotFile<Definitions>>,
     flag_key: String,
 ) {
+    keys.loaded().await;
     while let Err(refusal) = directory.probe().await {
         tracing::warn!(cause = %refusal, "not ready: the database was not reached yet");
         tokio::time::sleep(PROBE_PAUSE).await;

@@ -5,22 +5,34 @@ use std::sync::Arc;
 use crate::{
     adapters::{
         audit_log::LineLog,
-        stripe::{Attempts, Mode, SecretKey, StripePortals, Transport},
+        stripe::{Attempts, Mode, Pace, SecretKey, StripePortals, Transport},
     },
-    config::{AuditTarget, Config, SettingError},
+    config::{AuditTarget, Config, KeySource, SettingError},
     grpc::{
-        keys::{self, Keys},
+        keys::{self, Keys, Source},
         token::Verifier,
     },
     hot_file::HotFile,
+    hot_url::HotUrl,
     portal::AuditLog,
 };
 
 pub(super) async fn verifier(config: &Config) -> Result<Verifier, SettingError> {
-    let file = HotFile::open("--principal-jwks", config.principal_jwks.clone(), keys::parse).await;
-    usable(&file, "--principal-jwks", "give a readable JSON Web Key Set")?;
+    const NAME: &str = "--principal-jwks";
+    let source = match &config.principal_jwks {
+        KeySource::File(path) => {
+            let file = HotFile::open(NAME, path.clone(), keys::parse).await;
+            usable(&file, NAME, "give a readable JSON Web Key Set")?;
+            Source::File(file)
+        }
+        KeySource::Url(url) => {
+            let fetched = HotUrl::open(NAME, url.clone(), keys::parse, config.principal_jwks_refresh).await;
+            let problem = |error| format!("names a URL that can't be used: {error}; publish a JSON Web Key Set there");
+            Source::Url(fetched.map_err(|error| SettingError::new(NAME, problem(error)))?)
+        }
+    };
     Ok(Verifier {
-        keys: Keys::new(file, config.principal_jwks_max_age),
+        keys: Arc::new(Keys::new(source, config.principal_jwks_max_age)),
         issuer: config.principal_issuer.clone(),
         audience: config.principal_audience.clone(),
         clock_skew: config.principal_clock_skew,
@@ -34,13 +46,10 @@ pub(super) async fn portals(config: &Config) -> Result<StripePortals, SettingErr
     };
     let key = HotFile::open("--stripe-secret-key-file", config.stripe_secret_key_file.clone(), parse).await;
     usable(&key, "--stripe-secret-key-file", "give one with a key of --stripe-mode")?;
-    let transport = Transport::new(&config.stripe_api_base, Arc::new(key)).map_err(|error| {
-        SettingError::new(
-            "--stripe-api-base",
-            format!("needs the system's trusted roots ({error}); install them, or set SSL_CERT_FILE"),
-        )
-    })?;
-    Ok(StripePortals::new(Attempts::new(transport, config.stripe_attempt_timeout), config.stripe_terms.clone()))
+    let transport = Transport::new(&config.stripe_api_base, Arc::new(key))
+        .map_err(|error| SettingError::new("--stripe-api-base", format!("can't be trusted: {error}")))?;
+    let attempts = Attempts::new(transport, config.stripe_attempt_timeout);
+    Ok(StripePortals::new(attempts, Pace::new(config.stripe_rate), config.stripe_terms.clone()))
 }
 
 /// What must be good at the start, or there is none.

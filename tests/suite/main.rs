@@ -1,7 +1,7 @@
 //! Every test that needs more than one file of the crate, in one binary, for linking is what costs.
 //!
 //! By the kinds that the product was promised: unit ([`predicate`]), integration ([`sessions`], [`refusals`], [`stripe`],
-//! [`attempts`], [`token`], [`audit`], [`health`], [`drain`], [`settings`], [`process`],
+//! [`attempts`], [`token`], [`audit`], [`mesh`], [`keyset`], [`pace`], [`health`], [`drain`], [`settings`], [`process`],
 //! [`redirect`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
 //! Beside them: [`isolation`] (tenants are kept apart under load) [`arrows`] (the structure of the crate)
 //! and [`simulator`] (it is as strict as Stripe).
@@ -14,6 +14,9 @@ mod audit;
 mod drain;
 mod health;
 mod isolation;
+mod keyset;
+mod mesh;
+mod pace;
 mod predicate;
 mod process;
 mod redirect;

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::support::{
     Told, World,
-    process::{serve, serve_into, settings, signal},
+    process::{Serving, binary, serve, serve_at, settings, signal},
     world::{arguments, bearer, home, override_settings},
 };
 
@@ -15,7 +15,7 @@ use crate::support::{
 async fn a_signal_drains_and_a_database_that_is_not_there_does_not_stop_the_start() {
     let (_folder, arguments) = settings();
     for name in ["-TERM", "-INT"] {
-        let (mut child, _, log) = serve(&arguments, "info").await;
+        let Serving { mut child, log, .. } = serve_at("info", &arguments).await;
         signal(&child, name);
         assert_eq!(child.wait().await.unwrap().code(), Some(0));
         assert!(log.await.unwrap().contains("drained"));
@@ -28,7 +28,7 @@ async fn no_token_key_or_url_is_ever_printed_not_even_at_trace() {
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
     override_settings(&mut arguments, &["--listen=127.0.0.1:0", "--audit=stdout"]);
-    let (child, address, log) = serve(&arguments, "trace").await;
+    let Serving { child, address, log, .. } = serve_at("trace", &arguments).await;
     let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
     let mut client = billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(channel);
     let token = world.olivia();
@@ -57,7 +57,7 @@ async fn a_second_signal_ends_a_drain_at_once() {
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
     override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
-    let (mut child, address, log) = serve(&arguments, "info").await;
+    let Serving { mut child, address, log, .. } = serve_at("info", &arguments).await;
     let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
     let mut client = billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(channel);
     let request = bearer(&world.olivia(), home());
@@ -93,7 +93,9 @@ async fn a_reader_of_the_audit_that_stops_reading_opens_nothing_and_holds_nothin
     arguments.remove(0);
     override_settings(&mut arguments, &["--listen=127.0.0.1:0", "--audit=stdout"]);
     let (writer, _reader) = full_pipe(&world.folder);
-    let (mut child, address, log) = serve_into(&arguments, "info", writer.into()).await;
+    let mut command = binary();
+    command.args(&arguments).stdout(writer);
+    let Serving { mut child, address, log, .. } = serve(command).await;
     let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
     let mut client = billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(channel);
     for (role, reason) in [("member", "NOT_OWNER"), ("owner", "AUDIT_UNAVAILABLE")] {

@@ -19,8 +19,17 @@ async fn run_with(changes: &[&str], variables: &[(&str, &str)]) -> Output {
 async fn each_unsafe_or_wrong_setting_stops_the_start_with_one_line_that_names_it() {
     for (change, named) in [
         ("--listen=0.0.0.0:50051", "--caller-identity"),
+        ("--allowed-callers=spiffe://td/x", "--allowed-callers"),
+        ("--principal-jwks=http://login.test/jwks", "--principal-jwks"),
+        ("--principal-jwks=https://u:p@login.test/jwks", "--principal-jwks"),
+        ("--principal-jwks=", "--principal-jwks"),
+        ("--principal-jwks-refresh=0s", "--principal-jwks-refresh"),
+        ("--session-rate=0", "--session-rate"),
+        ("--stripe-rate=0", "--stripe-rate"),
+        ("--stripe-rate=-1", "--stripe-rate"),
         ("--listen=nowhere", "--listen"),
-        ("--caller-identity=istio", "--caller-identity"),
+        ("--caller-identity=istio", "--allowed-callers"),
+        ("--caller-identity=envoy", "--caller-identity"),
         ("--principal-jwks=/nowhere", "--principal-jwks"),
         ("--principal-jwks=/dev/null", "--principal-jwks"),
         ("--principal-issuer=", "--principal-issuer"),
@@ -108,4 +117,23 @@ async fn what_kubernetes_injects_does_not_stop_the_start() {
     let injected = [("BILLING_PORTAL_SERVICE_HOST", "10.0.0.1"), ("BILLING_PORTAL_PORT", "tcp://10.0.0.1:50051")];
     // It gets as far as the listener, so the settings were good.
     assert_eq!(run_with(&[&listen], &injected).await.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn allowed_callers_are_whole_identities_of_the_configured_mesh() {
+    for (mesh, callers) in [
+        ("istio", "*"),
+        ("istio", "spiffe://td/*"),
+        ("istio", "settings.web.serviceaccount.identity.linkerd.cluster.local"),
+        ("istio", "spiffe://td/x,"),
+        ("linkerd", "spiffe://td/x"),
+        ("linkerd", "*.web.serviceaccount.identity.linkerd.cluster.local"),
+        ("none", "spiffe://td/x"),
+    ] {
+        let changes = [&format!("--caller-identity={mesh}")[..], &format!("--allowed-callers={callers}")];
+        let output = run_with(&changes, &[]).await;
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{mesh} {callers}: {text}");
+        assert!(text.contains("--allowed-callers") && text.lines().count() == 1, "{mesh} {callers}: {text}");
+    }
 }

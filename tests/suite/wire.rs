@@ -12,6 +12,7 @@ use billing_portal::{
             GetPortalAccessRequest, billing_portal_server::BillingPortal as _, portal_access_server::PortalAccess as _,
         },
         service::{BillingPortalService, PortalAccessService},
+        session_rate::SessionRate,
     },
     portal::{
         Claim, CustomerId, Directory, Entry, Flag, Portals, Reason, Refusal, ReturnOrigins, Session, TenantId, Trail,
@@ -184,7 +185,8 @@ async fn a_handler_that_is_reached_around_its_interceptor_answers_bug() {
     let use_cases =
         UseCases { flag: Arc::new(Untouched), directory: Arc::new(Untouched), portals: Arc::new(Untouched) };
     let return_origins = ReturnOrigins::parse(&["https://app.example.com".to_owned()]).unwrap();
-    let portal = BillingPortalService { use_cases: use_cases.clone(), return_origins };
+    let session_rate = SessionRate::new(std::num::NonZeroU32::MIN);
+    let portal = BillingPortalService { use_cases: use_cases.clone(), return_origins, session_rate };
     let status = portal.create_portal_session(tonic::Request::new(home())).await.unwrap_err();
     let refusal = |status: &Status| status.source().unwrap().downcast_ref::<Refusal>().unwrap().reason();
     assert_eq!(refusal(&status), Reason::Bug);

@@ -5,6 +5,7 @@
 mod answer;
 mod attempts;
 mod error;
+mod pace;
 mod request;
 mod transport;
 
@@ -15,9 +16,10 @@ use tokio::time::Instant;
 
 pub use answer::SessionHosts;
 pub use attempts::Attempts;
+pub use pace::Pace;
 pub use transport::{SecretKey, Transport, TransportError};
 
-use crate::portal::{Claim, CustomerId, Portals, Refusal, Session, Trail, open::Wish};
+use crate::portal::{Claim, CustomerId, Portals, Reason, Refusal, Session, Trail, open::Wish};
 
 /// Which half of the Stripe account the service works in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -45,14 +47,15 @@ pub struct Terms {
 #[derive(Debug)]
 pub struct StripePortals {
     attempts: Arc<Attempts>,
+    pace: Pace,
     terms: Terms,
 }
 
 impl StripePortals {
-    /// Over a pool of connections, on terms that don't change.
+    /// Over a pool of connections, at a pace, on terms that don't change.
     #[must_use]
-    pub fn new(attempts: Attempts, terms: Terms) -> Self {
-        Self { attempts: Arc::new(attempts), terms }
+    pub fn new(attempts: Attempts, pace: Pace, terms: Terms) -> Self {
+        Self { attempts: Arc::new(attempts), pace, terms }
     }
 
     async fn claim(&self, customer: &CustomerId, deadline: Instant) -> Result<Claim, Refusal> {
@@ -99,6 +102,9 @@ impl Portals for StripePortals {
         deadline: Instant,
         trail: &Trail,
     ) -> (Result<Claim, Refusal>, Result<Session, Refusal>) {
+        if let Err(refusal) = self.pace.turn_soon().await {
+            return (Err(refusal), Err(Refusal::because(Reason::StripeRateLimited, "Stripe was not asked")));
+        }
         tokio::join!(self.claim(customer, deadline), self.session(customer, wish, deadline, trail))
     }
 }

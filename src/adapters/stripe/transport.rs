@@ -14,7 +14,7 @@ use stripe_client_core::{RequestBuilder, StripeMethod};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use crate::{adapters::stripe::Mode, hot_file::HotFile};
+use crate::{adapters::stripe::Mode, hot_file::HotFile, tls};
 
 /// The largest answer of Stripe's that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -106,21 +106,15 @@ impl Transport {
     /// For an API base that is https, or http on loopback; the settings see to that.
     ///
     /// # Errors
-    /// When the system has no trusted roots for an https base.
+    /// When the system has no trusted roots.
     pub fn new(base: &Url, key: Arc<HotFile<SecretKey>>) -> std::io::Result<Self> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
         let connector = if base.scheme() == "https" {
-            HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?.https_only()
+            HttpsConnectorBuilder::new().with_tls_config(tls::client_config()?).https_only()
         } else {
-            let no_roots = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
-                .with_safe_default_protocol_versions()
-                .map_err(std::io::Error::other)?
-                .with_root_certificates(rustls::RootCertStore::empty())
-                .with_no_client_auth();
-            HttpsConnectorBuilder::new().with_tls_config(no_roots).https_or_http()
+            HttpsConnectorBuilder::new().with_tls_config(tls::trusting_nobody()?).https_or_http()
         };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())

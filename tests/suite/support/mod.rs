@@ -2,6 +2,7 @@
 
 pub(crate) mod example;
 pub(crate) mod issuer;
+pub(crate) mod key_server;
 pub(crate) mod process;
 pub(crate) mod told;
 pub(crate) mod world;

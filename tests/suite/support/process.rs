@@ -6,6 +6,7 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
+    task::JoinHandle,
 };
 
 use super::{Issuer, world::arguments};
@@ -27,35 +28,46 @@ pub(crate) fn settings() -> (TempDir, Vec<String>) {
     (folder, arguments)
 }
 
-/// Starts the binary and waits until its log says where it listens.
-pub(crate) async fn serve(arguments: &[String], log: &str) -> (Child, SocketAddr, tokio::task::JoinHandle<String>) {
-    serve_into(arguments, log, Stdio::piped()).await
+/// The binary while it serves.
+pub(crate) struct Serving {
+    pub(crate) child: Child,
+    pub(crate) address: SocketAddr,
+    /// What it logged before it listened.
+    pub(crate) before: String,
+    /// All that it logs until it ends.
+    pub(crate) log: JoinHandle<String>,
 }
 
-pub(crate) async fn serve_into(
-    arguments: &[String],
-    log: &str,
-    stdout: Stdio,
-) -> (Child, SocketAddr, tokio::task::JoinHandle<String>) {
-    let mut child = binary().args(arguments).env("RUST_LOG", log).stdout(stdout).spawn().unwrap();
+/// Starts the binary and waits until its log says where it listens.
+pub(crate) async fn serve(mut command: Command) -> Serving {
+    let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut text = String::new();
     let address = loop {
-        let line = lines.next_line().await.unwrap().unwrap();
+        let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("it ended early: {text}"));
         text.push_str(&line);
-        let json: serde_json::Value = serde_json::from_str(&line).unwrap();
+        text.push('\n');
+        let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
         if json["message"] == "listening" {
             break json["address"].as_str().unwrap().parse().unwrap();
         }
     };
-    let rest = tokio::spawn(async move {
+    let before = text.clone();
+    let log = tokio::spawn(async move {
         while let Some(line) = lines.next_line().await.unwrap() {
             text.push_str(&line);
             text.push('\n');
         }
         text
     });
-    (child, address, rest)
+    Serving { child, address, before, log }
+}
+
+/// Starts the binary with arguments and a log level.
+pub(crate) async fn serve_at(level: &str, arguments: &[String]) -> Serving {
+    let mut command = binary();
+    command.args(arguments).env("RUST_LOG", level);
+    serve(command).await
 }
 
 pub(crate) fn signal(child: &Child, signal: &str) {

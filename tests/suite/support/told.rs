@@ -1,5 +1,7 @@
 //! What a caller is told: the status with its details, as a client in any language sees it.
 
+use std::time::Duration;
+
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
@@ -11,6 +13,7 @@ pub(crate) struct Told {
     pub(crate) request_id: String,
     pub(crate) field: Option<String>,
     pub(crate) may_retry: bool,
+    pub(crate) retry_after: Option<Duration>,
     pub(crate) text: String,
 }
 
@@ -27,6 +30,7 @@ impl Told {
             request_id: info.metadata["request_id"].clone(),
             field,
             may_retry: details.retry_info().is_some(),
+            retry_after: details.retry_info().and_then(|info| info.retry_delay),
             text: status.message().to_owned(),
         }
     }

@@ -191,6 +191,9 @@ pub(crate) fn arguments(folder: &TempDir, stripe: &str) -> Vec<String> {
         &format!("--stripe-api-base={stripe}"),
         &format!("--stripe-session-hosts={stripe}"),
         &format!("--audit=file:{}", file("audit.jsonl")),
+        // Most tests are not about the pace.
+        "--session-rate=10000",
+        "--stripe-rate=10000",
     ]
     .map(str::to_owned)
     .into()
