@@ -6,10 +6,11 @@
 //! - [`grpc`], the way in: from a socket's metadata and message to the domain, and back to a status.
 //! - [`adapters`], the way out: the directory, Stripe, the flag and the audit log behind the domain's seams.
 //!
-//! [`config`] reads every setting, [`server`] puts the rooms together, [`hot_file`] and
+//! [`config`] reads every setting, [`server`] puts the rooms together, [`commands`] is what operators run beside it, [`hot_file`] and
 //! [`hot_url`] are how files and key sets are read again, and [`tls`] says whom https trusts.
 
 pub mod adapters;
+pub mod commands;
 pub mod config;
 pub mod grpc;
 pub mod hot_file;

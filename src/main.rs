@@ -3,7 +3,8 @@
 use std::{process::ExitCode, time::Duration};
 
 use billing_portal::{
-    config::{self, Config, Stop},
+    commands,
+    config::{self, Command, Config, Stop},
     server::Server,
     telemetry,
 };
@@ -28,12 +29,19 @@ fn main() -> ExitCode {
         Err(Stop::Told(text)) => return if text.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE },
         Err(Stop::Setting(error)) => return setting_error(&error),
     };
-    telemetry::install(config.log_format);
+    // A report stands alone, but for what went wrong.
+    telemetry::install(config.log_format, if config.command == Command::Serve { "info" } else { "warn" });
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failure("no threads can be had", &error),
     };
-    let code = runtime.block_on(serve(config));
+    let code = runtime.block_on(async {
+        match config.command {
+            Command::Serve => serve(config).await,
+            Command::Check => check(&config).await,
+            Command::AuditMapping => audit_mapping(&config).await,
+        }
+    });
     // A thread that hangs in a file or a pipe does not keep the process.
     runtime.shutdown_timeout(LAST_THREADS);
     code
@@ -73,6 +81,26 @@ async fn serve(config: Config) -> ExitCode {
         Ok(()) if second.is_cancelled() => ExitCode::FAILURE,
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure("serving ended", &error),
+    }
+}
+
+async fn check(config: &Config) -> ExitCode {
+    match commands::check::run(config, config.format).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => failure("the report can't be written", &error),
+    }
+}
+
+async fn audit_mapping(config: &Config) -> ExitCode {
+    match commands::audit_mapping::run(config).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(commands::audit_mapping::Failure::Setting(error)) => setting_error(&error),
+        Err(error) => {
+            tracing::error!(%error, "there is no report");
+            ExitCode::FAILURE
+        }
     }
 }
 

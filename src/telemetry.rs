@@ -9,12 +9,12 @@ use tracing_subscriber::{
 
 use crate::config::LogFormat;
 
-/// Installs the process's logger. `RUST_LOG` chooses what of this crate is logged; the libraries underneath never log below
+/// Installs the process's logger. `RUST_LOG` chooses what of this crate is logged, else `level`; the libraries underneath never log below
 /// info, for at debug and trace they print headers and messages, and with them tokens, keys and URLs.
-pub fn install(format: Option<LogFormat>) {
+pub fn install(format: Option<LogFormat>, level: &str) {
     let format =
         format.unwrap_or_else(|| if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json });
-    let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),

@@ -10,6 +10,10 @@ use sqlx::{
 
 use crate::portal::{CustomerId, Directory, Entry, Integrity, Mapping, Reason, Refusal, TenantId, UserId};
 
+mod every;
+
+pub use every::Mapped;
+
 /// How many queries run at once; a call waits for its turn inside its deadline.
 const MAX_CONNECTIONS: u32 = 8;
 
@@ -88,6 +92,22 @@ impl SqlDirectory {
     }
 }
 
+impl SqlDirectory {
+    /// Every tenant, by the same reading as a call's.
+    ///
+    /// # Errors
+    /// DATABASE_UNAVAILABLE.
+    pub async fn every_mapping(&self) -> Result<Vec<Mapped>, Refusal> {
+        let rows = sqlx::query("SELECT tenant_id, stripe_customer_id FROM billing_portal_tenants")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|error| {
+                Refusal::because(Reason::DatabaseUnavailable, "the directory gives no answer").caused_by(error)
+            })?;
+        Ok(every::mapped(rows.iter().map(|row| (text(row, "tenant_id"), text(row, "stripe_customer_id")))))
+    }
+}
+
 #[async_trait]
 impl Directory for SqlDirectory {
     async fn look_up(&self, tenant: &TenantId, user: &UserId) -> Result<Entry, Refusal> {
@@ -111,7 +131,7 @@ impl Directory for SqlDirectory {
 }
 
 /// A value as it came out of the database, whatever type the column claims.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Cell {
     Null,
     Text(String),

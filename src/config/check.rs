@@ -2,21 +2,26 @@
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
-use url::{Host, Url};
+use url::Url;
 
 use crate::{
-    adapters::{
-        directory::Ownership,
-        stripe::{SessionHosts, Terms},
-    },
-    config::{KeySource, LogFormat, SettingError, Settings, trust},
+    adapters::{directory::Ownership, stripe::Terms},
+    config::{Command, KeySource, LogFormat, ReportFormat, SettingError, Settings, stripe, trust},
     grpc::caller::Callers,
-    portal::{ReturnOrigins, return_url::is_loopback},
+    portal::ReturnOrigins,
 };
 
 /// The settings, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// What to do.
+    pub command: Command,
+    /// How a report is written.
+    pub format: ReportFormat,
+    /// Whether only customers without proof are listed.
+    pub missing: bool,
+    /// Where an audit that ends early is noted.
+    pub resume: Option<PathBuf>,
     /// Where to listen.
     pub listen: SocketAddr,
     /// Who may call.
@@ -106,9 +111,14 @@ pub(super) fn check(settings: Settings) -> Result<Config, SettingError> {
     }
     let return_origins = ReturnOrigins::parse(&settings.return_url_origins)
         .map_err(|problem| SettingError::new("--return-url-origins", problem))?;
-    let stripe_api_base = api_base(&settings.stripe_api_base)?;
-    let stripe_terms = terms(&settings, &stripe_api_base)?;
+    let stripe_api_base = stripe::api_base(&settings.stripe_api_base)?;
+    let stripe_terms = stripe::terms(&settings, &stripe_api_base)?;
+    check_command(&settings)?;
     Ok(Config {
+        command: settings.command,
+        format: settings.format.unwrap_or_default(),
+        missing: settings.missing,
+        resume: settings.resume,
         listen: settings.listen,
         callers,
         principal_jwks,
@@ -122,7 +132,7 @@ pub(super) fn check(settings: Settings) -> Result<Config, SettingError> {
         ownership: settings.ownership,
         flags_file: settings.flags_file,
         flag_key: settings.flag_key,
-        stripe_secret_key_file: key_file(settings.stripe_secret_key_file)?,
+        stripe_secret_key_file: stripe::key_file(settings.stripe_secret_key_file)?,
         stripe_api_base,
         stripe_terms,
         stripe_attempt_timeout: settings.stripe_attempt_timeout,
@@ -136,6 +146,20 @@ pub(super) fn check(settings: Settings) -> Result<Config, SettingError> {
         log_format: settings.log_format,
         reflection: settings.reflection,
     })
+}
+
+/// What is for one command only.
+fn check_command(settings: &Settings) -> Result<(), SettingError> {
+    let is_audit = settings.command == Command::AuditMapping;
+    for (name, is_given) in [("--missing", settings.missing), ("--resume", settings.resume.is_some())] {
+        if is_given && !is_audit {
+            return Err(SettingError::new(name, "is for the command audit-mapping; leave it out"));
+        }
+    }
+    if settings.format.is_some() && settings.command == Command::Serve {
+        return Err(SettingError::new("--format", "is for the commands check and audit-mapping; leave it out"));
+    }
+    Ok(())
 }
 
 fn check_times(settings: &Settings) -> Result<(), SettingError> {
@@ -174,70 +198,6 @@ fn rate(name: &str, rate: u32) -> Result<NonZeroU32, SettingError> {
     NonZeroU32::new(rate)
         .filter(|rate| rate.get() <= most)
         .ok_or_else(|| SettingError::new(name, format!("is no usable rate; give 1 to {most}")))
-}
-
-/// https, or http on loopback; an origin without anything behind it.
-fn api_base(text: &str) -> Result<Url, SettingError> {
-    let error = |problem: &str| SettingError::new("--stripe-api-base", problem);
-    let url = Url::parse(text).map_err(|_| error("is no URL; give https://api.stripe.com"))?;
-    if !url.username().is_empty()
-        || url.password().is_some()
-        || url.path() != "/"
-        || url.query().is_some()
-        || url.fragment().is_some()
-    {
-        return Err(error("must be a scheme, a host and a port only"));
-    }
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
-        _ => Err(error("must be https, or http on loopback")),
-    }
-}
-
-fn terms(settings: &Settings, api_base: &Url) -> Result<Terms, SettingError> {
-    let hosts = &settings.stripe_session_hosts;
-    if hosts.is_empty() {
-        return Err(SettingError::new("--stripe-session-hosts", "names no host; give billing.stripe.com"));
-    }
-    for host in hosts {
-        let is_host =
-            Host::parse(host).is_ok_and(|parsed| matches!(parsed, Host::Domain(_)) && parsed.to_string() == *host);
-        let is_loopback_origin =
-            Url::parse(host).is_ok_and(|url| is_loopback(&url) && url.origin().ascii_serialization() == *host);
-        if is_loopback_origin && !is_loopback(api_base) {
-            let problem = format!("holds {host:?}; a loopback origin is for a loopback --stripe-api-base only");
-            return Err(SettingError::new("--stripe-session-hosts", problem));
-        }
-        if host.contains('*') || !(is_host || is_loopback_origin) {
-            let problem = format!(
-                "holds {host:?}, which is no host as a parser prints it; name hosts, such as billing.stripe.com"
-            );
-            return Err(SettingError::new("--stripe-session-hosts", problem));
-        }
-    }
-    let configuration = settings.stripe_portal_configuration.clone();
-    if configuration.as_deref().is_some_and(|id| !crate::portal::account::is_stripe_id(id, &["bpc_"])) {
-        return Err(SettingError::new("--stripe-portal-configuration", "is no id of a portal configuration (bpc_…)"));
-    }
-    Ok(Terms {
-        mode: settings.stripe_mode,
-        configuration,
-        tenant_metadata_key: settings.stripe_tenant_metadata_key.clone(),
-        session_hosts: SessionHosts::new(hosts.clone()),
-    })
-}
-
-/// A key in place of its file's name would end in a log.
-fn key_file(path: PathBuf) -> Result<PathBuf, SettingError> {
-    let text = path.to_string_lossy();
-    if ["sk_", "rk_"].iter().any(|prefix| text.starts_with(prefix)) {
-        return Err(SettingError::new(
-            "--stripe-secret-key-file",
-            "holds a key; write it to a file, name the file, and roll the key",
-        ));
-    }
-    Ok(path)
 }
 
 fn audit(text: &str) -> Result<AuditTarget, SettingError> {

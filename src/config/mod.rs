@@ -1,15 +1,18 @@
 //! Every setting: read once from flags and variables, and checked before anything binds.
 
 mod check;
+mod choices;
 mod environment;
 mod error;
+mod stripe;
 mod trust;
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, Parser};
 
 pub use check::{AuditTarget, Config};
+pub use choices::{CallerIdentity, Command, LogFormat, ReportFormat};
 pub use error::SettingError;
 pub use trust::KeySource;
 
@@ -166,36 +169,21 @@ pub struct Settings {
     #[arg(long, env = "BILLING_PORTAL_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
 
+    /// check, audit-mapping: how the report is written, a table if not given
+    #[arg(long, value_enum)]
+    pub format: Option<ReportFormat>,
+
+    /// audit-mapping: list customers without proof only
+    #[arg(long)]
+    pub missing: bool,
+
+    /// audit-mapping: file that notes what was asked, so that a run that ends early can be gone on with
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
+
     /// Whether server reflection is offered
     #[arg(long, env = "BILLING_PORTAL_REFLECTION", value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     pub reflection: bool,
-}
-
-/// What the process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Command {
-    /// Serve gRPC until a signal
-    Serve,
-}
-
-/// How the calling workload is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CallerIdentity {
-    /// The last element of `x-forwarded-client-cert`
-    Istio,
-    /// The header `l5d-client-id`
-    Linkerd,
-    /// Not at all: for development, on loopback
-    None,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One object a line
-    Json,
 }
 
 /// Why there are no settings to go on with.

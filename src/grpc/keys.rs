@@ -142,6 +142,12 @@ impl Keys {
         }
     }
 
+    /// How many keys are usable now; none when there is no set that can be trusted.
+    #[must_use]
+    pub fn count(&self) -> Option<usize> {
+        self.current().map(|keys| keys.len())
+    }
+
     pub(super) fn current(&self) -> Option<Arc<KeySet>> {
         match &self.source {
             Source::File(file) => file.get_fresh(self.max_age),

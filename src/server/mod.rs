@@ -1,7 +1,7 @@
 //! Puts the rooms together: the domain over its adapters, behind its layers, on a listener.
 
 mod connections;
-mod parts;
+pub(crate) mod parts;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -67,10 +67,7 @@ impl Server {
     /// The setting whose file can't be used; nothing is bound then.
     pub async fn new(config: Config) -> Result<Self, SettingError> {
         let audit = parts::audit_log(&config.audit)?;
-        let directory = Arc::new(
-            SqlDirectory::new(&config.database_url, config.ownership)
-                .map_err(|error| SettingError::new("DATABASE_URL", format!("can't be used: {error}")))?,
-        );
+        let directory = Arc::new(parts::directory(&config).await?);
         let flags = Arc::new(HotFile::open("--flags-file", config.flags_file.clone(), flags::parse).await);
         let flags_error = flags.error();
         let use_cases = UseCases {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     adapters::{
         audit_log::LineLog,
+        directory::SqlDirectory,
         stripe::{Attempts, Mode, Pace, SecretKey, StripePortals, Transport},
     },
     config::{AuditTarget, Config, KeySource, SettingError},
@@ -17,7 +18,7 @@ use crate::{
     portal::AuditLog,
 };
 
-pub(super) async fn verifier(config: &Config) -> Result<Verifier, SettingError> {
+pub(crate) async fn verifier(config: &Config) -> Result<Verifier, SettingError> {
     const NAME: &str = "--principal-jwks";
     let source = match &config.principal_jwks {
         KeySource::File(path) => {
@@ -39,7 +40,7 @@ pub(super) async fn verifier(config: &Config) -> Result<Verifier, SettingError> 
     })
 }
 
-pub(super) async fn portals(config: &Config) -> Result<StripePortals, SettingError> {
+pub(crate) async fn portals(config: &Config) -> Result<StripePortals, SettingError> {
     let parse = match config.stripe_terms.mode {
         Mode::Live => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Live),
         Mode::Test => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Test),
@@ -60,7 +61,14 @@ fn usable<T: Send + Sync + 'static>(file: &HotFile<T>, setting: &str, mend: &str
     }
 }
 
-pub(super) fn audit_log(target: &AuditTarget) -> Result<Arc<dyn AuditLog>, SettingError> {
+/// The directory; it is connected to later.
+#[allow(clippy::unused_async, reason = "the password's file is opened here")]
+pub(crate) async fn directory(config: &Config) -> Result<SqlDirectory, SettingError> {
+    SqlDirectory::new(&config.database_url, config.ownership)
+        .map_err(|error| SettingError::new("DATABASE_URL", format!("can't be used: {error}")))
+}
+
+pub(crate) fn audit_log(target: &AuditTarget) -> Result<Arc<dyn AuditLog>, SettingError> {
     let log = match target {
         AuditTarget::Stdout => LineLog::to_stdout(),
         AuditTarget::File(path) => LineLog::to_file(path),

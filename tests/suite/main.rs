@@ -3,7 +3,7 @@
 //! By the kinds that the product was promised: unit ([`predicate`]), integration ([`sessions`], [`refusals`], [`stripe`],
 //! [`attempts`], [`token`], [`audit`], [`mesh`], [`keyset`], [`pace`], [`health`], [`drain`], [`settings`], [`process`],
 //! [`redirect`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
-//! Beside them: [`isolation`] (tenants are kept apart under load) [`arrows`] (the structure of the crate)
+//! Beside them: [`isolation`] (tenants are kept apart under load) [`arrows`] (the structure of the crate), [`documents`] (what is documented is what is built)
 //! and [`simulator`] (it is as strict as Stripe).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
@@ -11,6 +11,7 @@
 mod arrows;
 mod attempts;
 mod audit;
+mod documents;
 mod drain;
 mod health;
 mod isolation;

@@ -5,6 +5,7 @@
 mod answer;
 mod attempts;
 mod error;
+mod inspect;
 mod pace;
 mod request;
 mod transport;
@@ -16,6 +17,7 @@ use tokio::time::Instant;
 
 pub use answer::SessionHosts;
 pub use attempts::Attempts;
+pub use inspect::{Account, Inspected, PortalConfiguration};
 pub use pace::Pace;
 pub use transport::{SecretKey, Transport, TransportError};
 
