@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
-    Shared, auth, customers,
+    Shared, account, auth, configurations, customers,
+    endpoint::Route,
     error::{Error, Log},
     form::Form,
     idempotency::{self, Claim, InProgress},
@@ -81,24 +82,29 @@ fn admit(state: &State, call: &RecordedRequest, authorization: Option<&str>, log
     if !path.starts_with("/v1/") {
         return Err(unrecognized(&call.method, path));
     }
-    let mode = auth::authenticate(state, authorization)?;
-    log.mode = Some(mode);
+    let key = auth::authenticate(state, authorization)?;
+    log.mode = Some(key.mode);
     auth::version(call)?;
-    Ok(mode)
+    if let Some(route) = Route::of(&call.method, path) {
+        key.check(route.permission(), &state.account_id)?;
+    }
+    Ok(key.mode)
 }
 
 fn retrieve(state: &State, mode: Mode, call: &RecordedRequest) -> Result<Value, Error> {
     let (path, query) = call.target();
-    let id = path.strip_prefix("/v1/customers/").filter(|id| !id.is_empty() && !id.contains('/'));
-    match id.filter(|_| call.method == "GET") {
-        Some(id) => customers::retrieve(state, mode, id, query),
-        None => Err(unrecognized(&call.method, path)),
+    match Route::of(&call.method, path) {
+        Some(Route::Account) => account::retrieve(state, query),
+        Some(Route::Configurations) => configurations::list(state, mode, query),
+        Some(Route::Configuration(id)) => configurations::retrieve(state, mode, id, query),
+        Some(Route::Customer(id)) => customers::retrieve(state, mode, id, query),
+        Some(Route::CreateSession) | None => Err(unrecognized(&call.method, path)),
     }
 }
 
 fn create(state: &mut State, mode: Mode, call: &RecordedRequest) -> Result<Value, Error> {
     let (path, query) = call.target();
-    if path != "/v1/billing_portal/sessions" {
+    if !matches!(Route::of(&call.method, path), Some(Route::CreateSession)) {
         return Err(unrecognized(&call.method, path));
     }
     check_content_type(call)?;

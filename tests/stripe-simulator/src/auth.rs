@@ -2,15 +2,20 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{error::Error, model::Mode, state::State, wire::RecordedRequest};
+use crate::{
+    error::Error,
+    key::{Key, masked},
+    state::State,
+    wire::RecordedRequest,
+};
 
 /// The account's own version, for requests that name none.
 const ACCOUNT_VERSION: &str = "2026-09-30.endive";
 
 const MISSING: &str = "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.";
 
-/// The mode of the key: a bearer token, or the user of basic authorization with an empty password.
-pub(crate) fn authenticate(state: &State, authorization: Option<&str>) -> Result<Mode, Error> {
+/// The account's key that a request brings: a bearer token, or the user of basic authorization with an empty password.
+pub(crate) fn authenticate<'a>(state: &'a State, authorization: Option<&str>) -> Result<&'a Key, Error> {
     let missing = || Error::invalid(401, MISSING);
     let (scheme, credentials) = authorization.and_then(|value| value.split_once(' ')).ok_or_else(missing)?;
     let key = match scheme.to_ascii_lowercase().as_str() {
@@ -21,21 +26,12 @@ pub(crate) fn authenticate(state: &State, authorization: Option<&str>) -> Result
     if key.is_empty() {
         return Err(missing());
     }
-    state.mode_of(&key).ok_or_else(|| Error::invalid(401, format!("Invalid API Key provided: {}", masked(&key))))
+    state.key(&key).ok_or_else(|| Error::invalid(401, format!("Invalid API Key provided: {}", masked(&key))))
 }
 
 fn user(credentials: &str) -> Option<String> {
     let pair = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
     pair.strip_suffix(':').map(str::to_owned)
-}
-
-/// The prefix and, of a key long enough to stay secret, the last four characters, as Stripe shows it.
-fn masked(key: &str) -> String {
-    let shown = if State::mode_of_prefix(key).is_some() { "sk_test_".len() } else { 0 };
-    let count = key.chars().count();
-    let tail = if count >= shown + 16 { 4 } else { 0 };
-    let mask = |(at, letter)| if at < shown || at + tail >= count { letter } else { '*' };
-    key.chars().enumerate().map(mask).collect()
 }
 
 /// The version that the answer has: the request's, `2026-09-30.endive` or a date alone, or the account's.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     error::Error,
+    expand,
     form::Form,
     model::{Customer, Mode},
     parameters,
@@ -11,14 +12,34 @@ use crate::{
 };
 
 pub(crate) fn retrieve(state: &State, mode: Mode, id: &str, query: &str) -> Result<Value, Error> {
-    Form::parse(query, parameters::CUSTOMER)?;
+    let form = Form::parse(query, parameters::CUSTOMER)?;
+    let wanted = expand::wanted(&form, "", expand::CUSTOMER)?;
     let Some(customer) = state.customers.get(&(mode, id.to_owned())) else {
         return Err(Error::missing(404, "customer", id, "id", elsewhere(&state.customers, mode, id)));
     };
     if customer.deleted {
         return Ok(json!({"id": id, "object": "customer", "deleted": true}));
     }
-    Ok(object(customer))
+    let mut object = object(customer);
+    for (member, value) in included(id) {
+        if let Some(object) = object.as_object_mut().filter(|_| wanted.contains(&member)) {
+            object.insert(member.to_owned(), value);
+        }
+    }
+    Ok(object)
+}
+
+/// The members that are told only when they are asked for.
+fn included(id: &str) -> [(&'static str, Value); 5] {
+    let list = |name: &str| json!({"object": "list", "data": [], "has_more": false, "url": format!("/v1/customers/{id}/{name}")});
+    let tax = json!({"automatic_tax": "not_collecting", "ip_address": null, "location": null, "provider": "stripe"});
+    [
+        ("cash_balance", Value::Null),
+        ("invoice_credit_balance", json!({})),
+        ("sources", list("sources")),
+        ("tax", tax),
+        ("tax_ids", list("tax_ids")),
+    ]
 }
 
 fn object(customer: &Customer) -> Value {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     error::Error,
-    form::Form,
+    form::{Form, integer},
     model::{Configuration, Feature, Item, Mode, Subscription},
     sessions::http_url,
     state::{State, elsewhere},
@@ -88,13 +88,6 @@ fn item(form: &Form) -> Result<Item, Error> {
     let param = format!("{ITEMS}[0][quantity]");
     let quantity = form.optional(&param)?.map(|text| integer(text, &param)).transpose()?;
     Ok(Item { id, price, quantity })
-}
-
-fn integer(text: &str, param: &str) -> Result<u64, Error> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| digits).ok_or_else(|| {
-        Error::invalid(400, format!("Invalid integer: {text}")).code("parameter_invalid_integer").param(param)
-    })
 }
 
 fn retention(form: &Form) -> Result<Option<(String, &'static str, String)>, Error> {
@@ -218,6 +211,11 @@ impl FlowData {
 
 impl Item {
     fn object(&self) -> Value {
-        json!({"id": self.id, "price": self.price, "quantity": self.quantity})
+        let mut object = json!({"id": self.id, "price": self.price});
+        // The one member of a flow that Stripe leaves out where it says nothing.
+        if let (Some(object), Some(quantity)) = (object.as_object_mut(), self.quantity) {
+            object.insert("quantity".to_owned(), quantity.into());
+        }
+        object
     }
 }

@@ -60,6 +60,11 @@ impl Form {
         self.optional(name)?.ok_or_else(|| Error::parameter_missing(name))
     }
 
+    pub(crate) fn boolean(&self, name: &str) -> Result<Option<bool>, Error> {
+        let parse = |text: &str| text.parse().map_err(|_| Error::not_a(&format!("boolean: {text}"), name));
+        self.optional(name)?.map(parse).transpose()
+    }
+
     /// Whether any parameter lies under a name.
     pub(crate) fn has(&self, name: &str) -> bool {
         let nested = format!("{name}[");
@@ -104,6 +109,13 @@ impl Form {
         }
         Ok(())
     }
+}
+
+pub(crate) fn integer(text: &str, param: &str) -> Result<u64, Error> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits).ok_or_else(|| {
+        Error::invalid(400, format!("Invalid integer: {text}")).code("parameter_invalid_integer").param(param)
+    })
 }
 
 /// Each `%` has its two digits.

@@ -1,19 +1,27 @@
-//! A simulator of Stripe, as strict as Stripe, for tests, the example and benches: the customers and portal sessions of
-//! one account in test and live mode, and the hosted page that a session's URL opens.
+//! A simulator of Stripe, as strict as Stripe, for tests, the example and benches: the customers, portal sessions and portal
+//! configurations of one account in test and live mode, and the hosted page that a session's URL opens.
 //!
 //! Shapes: <https://docs.stripe.com/api> at version 2026-09-30.endive. Read in this order: `model` (what an account holds),
-//! `server` (connections), `api` (what every request passes, with `auth` and `idempotency`), `form` and `parameters`
-//! (what may be sent), `customers`, `sessions`, `flows` (the endpoints), `error` (Stripe's refusals), `portal` (the page).
+//! `server` (connections), `api` (what every request passes, with `auth`, `key`, `permission` and `idempotency`), `form`,
+//! `parameters` and `expand` (what may be sent), `endpoint` with `account`, `configurations` (in a `list`), `customers`,
+//! `sessions` and `flows`, `error` (Stripe's refusals), `portal` (the page).
 
+mod account;
 mod api;
 mod auth;
+mod configurations;
 mod customers;
+mod endpoint;
 mod error;
+mod expand;
 mod flows;
 mod form;
 mod idempotency;
+mod key;
+mod list;
 mod model;
 mod parameters;
+mod permission;
 mod portal;
 mod server;
 mod sessions;
@@ -33,7 +41,10 @@ use std::{
 
 use tokio::{net::TcpListener, task::JoinHandle};
 
+pub use endpoint::Endpoint;
+use key::Key;
 pub use model::{Configuration, Customer, Feature, Mode, Subscription};
+pub use permission::Permission;
 pub use settings::Settings;
 use state::State;
 pub use wire::{Answer, RecordedRequest};
@@ -49,7 +60,7 @@ pub struct Simulator {
     shared: Arc<Shared>,
     base_url: String,
     portal_origin: String,
-    secret_keys: [String; 2],
+    keys: Vec<Key>,
     serving: JoinHandle<()>,
 }
 
@@ -86,12 +97,12 @@ impl Simulator {
     pub fn start_with(listener: TcpListener, settings: Settings) -> io::Result<Self> {
         let base_url = format!("http://{}", listener.local_addr()?);
         let portal_origin = settings.portal_origin.clone().unwrap_or_else(|| base_url.clone());
-        let secret_keys = settings.secret_keys()?;
-        let state = State::new(portal_origin.clone(), secret_keys.clone());
+        let keys = settings.account_keys()?;
+        let state = State::new(portal_origin.clone(), &settings.account_id(), keys.clone());
         let shared = Arc::new(Shared { state: Mutex::new(state), tamper: Mutex::new(None) });
         let router = portal::routes().fallback(server::handle).with_state(Arc::clone(&shared));
         let serving = tokio::spawn(server::serve(listener, router));
-        Ok(Self { shared, base_url, portal_origin, secret_keys, serving })
+        Ok(Self { shared, base_url, portal_origin, keys, serving })
     }
 
     /// The API's base, `http://127.0.0.1:PORT`, without a slash at the end.
@@ -103,11 +114,7 @@ impl Simulator {
     /// The account's key of a mode, random per simulator unless the settings name one.
     #[must_use]
     pub fn secret_key(&self, mode: Mode) -> &str {
-        let [test, live] = &self.secret_keys;
-        match mode {
-            Mode::Test => test,
-            Mode::Live => live,
-        }
+        self.keys.iter().find(|key| key.mode == mode).map_or("", |key| &key.text)
     }
 
     /// Adds a customer, or replaces the one with its id and mode.

@@ -1,9 +1,19 @@
 //! Every parameter that version 2026-09-30.endive knows, by the name of its leaves; `[]` stands for any index.
 //!
-//! Source: <https://docs.stripe.com/api/customer_portal/sessions/create>.
+//! Source: <https://docs.stripe.com/api>, checked against the declarations of the official library by `clients/`.
 
 /// Of `GET /v1/customers/{id}`.
 pub(crate) const CUSTOMER: &[&str] = &["expand[]"];
+
+/// Of `GET /v1/account`.
+pub(crate) const ACCOUNT: &[&str] = &["expand[]"];
+
+/// Of `GET /v1/billing_portal/configurations/{id}`.
+pub(crate) const CONFIGURATION: &[&str] = &["expand[]"];
+
+/// Of `GET /v1/billing_portal/configurations`.
+pub(crate) const CONFIGURATIONS: &[&str] =
+    &["active", "ending_before", "expand[]", "is_default", "limit", "starting_after"];
 
 /// Of `POST /v1/billing_portal/sessions`.
 pub(crate) const SESSION: &[&str] = &[

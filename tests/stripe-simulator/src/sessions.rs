@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::{
+    configurations,
     error::Error,
+    expand,
     flows::{self, FlowData},
     form::Form,
     model::{Configuration, Mode, Session},
@@ -19,6 +21,8 @@ struct Asked<'a> {
     configuration: Option<&'a str>,
     locale: Option<&'a str>,
     flow: Option<FlowData>,
+    /// Members of the configuration, which is then told whole.
+    expanded: Option<Vec<&'a str>>,
 }
 
 fn shape(form: &Form, mode: Mode) -> Result<Asked<'_>, Error> {
@@ -35,11 +39,21 @@ fn shape(form: &Form, mode: Mode) -> Result<Asked<'_>, Error> {
             return Err(Error::invalid(400, "This account is not set up for Connect.").param(param));
         }
     }
-    Ok(Asked { customer, return_url, configuration, locale, flow: flows::shape(form, mode)? })
+    let flow = flows::shape(form, mode)?;
+    Ok(Asked { customer, return_url, configuration, locale, flow, expanded: expanded(form)? })
+}
+
+/// What of the configuration is to be told, if it is to be told whole.
+fn expanded(form: &Form) -> Result<Option<Vec<&str>>, Error> {
+    let nested: Vec<String> = expand::CONFIGURATION.iter().map(|member| format!("configuration.{member}")).collect();
+    let expandable: Vec<&str> = nested.iter().map(String::as_str).chain(["configuration"]).collect();
+    let wanted = expand::wanted(form, "", &expandable)?;
+    let members = wanted.iter().filter_map(|path| path.strip_prefix("configuration.")).collect();
+    Ok((!wanted.is_empty()).then_some(members))
 }
 
 pub(crate) fn create(state: &mut State, mode: Mode, form: &Form) -> Result<Value, Error> {
-    let Asked { customer, return_url, configuration, locale, flow } = shape(form, mode)?;
+    let Asked { customer, return_url, configuration, locale, flow, expanded } = shape(form, mode)?;
     let found = state.customers.get(&(mode, customer.to_owned()));
     if found.is_none_or(|found| found.deleted) {
         let elsewhere = elsewhere(&state.customers, mode, customer).filter(|_| found.is_none());
@@ -49,7 +63,10 @@ pub(crate) fn create(state: &mut State, mode: Mode, form: &Form) -> Result<Value
     if let Some(flow) = &flow {
         flow.check(state, mode, customer, configuration)?;
     }
-    let configuration = configuration.id.clone();
+    let configuration = match expanded {
+        Some(wanted) => configurations::object(state, configuration, &wanted),
+        None => configuration.id.as_str().into(),
+    };
     let secret = format!("{}_{}{}", mode.as_str(), random(), random());
     let url = format!("{}/p/session/{secret}", state.portal_origin);
     let object = json!({

@@ -2,16 +2,15 @@
 
 use std::{fmt, io};
 
-use crate::{
-    model::Mode,
-    state::{State, random},
-};
+use crate::{key::Key, model::Mode, permission::Permission, state::random};
 
 /// The choices of a simulator; the default is right for most tests.
 #[derive(Clone, Default)]
 pub struct Settings {
     pub(crate) portal_origin: Option<String>,
+    account: Option<String>,
     keys: Vec<String>,
+    restricted: Vec<(String, Vec<Permission>)>,
 }
 
 impl Settings {
@@ -31,16 +30,37 @@ impl Settings {
         self
     }
 
-    /// One key for each mode, random where none was chosen.
-    pub(crate) fn secret_keys(&self) -> io::Result<[String; 2]> {
-        let mut keys = [Mode::Test, Mode::Live].map(|mode| format!("sk_{}_{}", mode.as_str(), random()));
-        let [test, live] = &mut keys;
-        for key in &self.keys {
-            match State::mode_of_prefix(key) {
-                Some(Mode::Test) => test.clone_from(key),
-                Some(Mode::Live) => live.clone_from(key),
-                None => return Err(io::Error::new(io::ErrorKind::InvalidInput, "a Stripe key names no mode")),
-            }
+    /// Adds a restricted key, `rk_test_` or `rk_live_`, that may do what it is permitted and nothing else, beside the
+    /// account's other keys.
+    #[must_use]
+    pub fn restricted_key(mut self, key: &str, permissions: &[Permission]) -> Self {
+        self.restricted.push((key.to_owned(), permissions.to_owned()));
+        self
+    }
+
+    /// Chooses the account's id, `acct_…`.
+    #[must_use]
+    pub fn account(mut self, id: &str) -> Self {
+        self.account = Some(id.to_owned());
+        self
+    }
+
+    pub(crate) fn account_id(&self) -> String {
+        self.account.clone().unwrap_or_else(|| "acct_1Simulated".to_owned())
+    }
+
+    /// One key for each mode, random where none was chosen, and the restricted ones after them.
+    pub(crate) fn account_keys(&self) -> io::Result<Vec<Key>> {
+        let no_mode =
+            || io::Error::new(io::ErrorKind::InvalidInput, "a Stripe key names no mode, or is not restricted");
+        let random = |mode: Mode| Key::secret(&format!("sk_{}_{}", mode.as_str(), random()));
+        let mut keys: Vec<Key> = [Mode::Test, Mode::Live].into_iter().filter_map(random).collect();
+        for text in &self.keys {
+            let key = Key::secret(text).ok_or_else(no_mode)?;
+            keys.iter_mut().filter(|other| other.mode == key.mode).for_each(|other| other.clone_from(&key));
+        }
+        for (text, permissions) in &self.restricted {
+            keys.push(Key::restricted(text, permissions).ok_or_else(no_mode)?);
         }
         Ok(keys)
     }

@@ -6,8 +6,9 @@ use std::{
 };
 
 use crate::{
-    idempotency::{Key, Saved},
-    model::{Configuration, Customer, Mode, Session, Subscription},
+    idempotency::{self, Saved},
+    key::Key,
+    model::{Added, Configuration, Customer, Mode, Session, Subscription},
     wire::RecordedRequest,
 };
 
@@ -17,28 +18,37 @@ pub(crate) type Objects<T> = HashMap<(Mode, String), T>;
 /// Everything.
 pub(crate) struct State {
     pub(crate) portal_origin: String,
-    secret_keys: [String; 2],
+    /// `acct_…`.
+    pub(crate) account_id: String,
+    /// What the dashboard shows.
+    pub(crate) account_name: String,
+    keys: Vec<Key>,
     pub(crate) customers: Objects<Customer>,
     pub(crate) subscriptions: Objects<Subscription>,
     pub(crate) configurations: Objects<Configuration>,
     /// The id of each mode's default configuration.
     defaults: HashMap<Mode, String>,
+    /// How many there ever were, for their order.
+    configurations_added: usize,
     /// By the secret part of their URL.
     pub(crate) sessions: HashMap<String, Session>,
-    pub(crate) saved: HashMap<Key, Saved>,
+    pub(crate) saved: HashMap<idempotency::Key, Saved>,
     pub(crate) requests: Vec<RecordedRequest>,
     pub(crate) records: bool,
 }
 
 impl State {
-    pub(crate) fn new(portal_origin: String, secret_keys: [String; 2]) -> Self {
+    pub(crate) fn new(portal_origin: String, account: &str, keys: Vec<Key>) -> Self {
         let mut state = Self {
             portal_origin,
-            secret_keys,
+            account_id: account.to_owned(),
+            account_name: "Simulated account".to_owned(),
+            keys,
             customers: HashMap::new(),
             subscriptions: HashMap::new(),
             configurations: HashMap::new(),
             defaults: HashMap::new(),
+            configurations_added: 0,
             sessions: HashMap::new(),
             saved: HashMap::new(),
             requests: Vec::new(),
@@ -50,36 +60,30 @@ impl State {
         state
     }
 
-    /// The mode of a key, if it is one of the account's.
-    pub(crate) fn mode_of(&self, key: &str) -> Option<Mode> {
-        let [test, live] = &self.secret_keys;
-        if key == test {
-            Some(Mode::Test)
-        } else if key == live {
-            Some(Mode::Live)
-        } else {
-            None
-        }
+    /// The account's key of a text, if it is one.
+    pub(crate) fn key(&self, text: &str) -> Option<&Key> {
+        self.keys.iter().find(|key| key.text == text)
     }
 
-    /// The mode that a key's prefix names, for secret and restricted keys.
-    pub(crate) fn mode_of_prefix(key: &str) -> Option<Mode> {
-        let rest = key.strip_prefix("sk_").or_else(|| key.strip_prefix("rk_"))?;
-        [Mode::Test, Mode::Live].into_iter().find(|mode| {
-            rest.strip_prefix(mode.as_str())
-                .and_then(|rest| rest.strip_prefix('_'))
-                .is_some_and(|rest| !rest.is_empty())
-        })
-    }
-
-    pub(crate) fn add_configuration(&mut self, configuration: Configuration) {
+    pub(crate) fn add_configuration(&mut self, mut configuration: Configuration) {
         let (mode, id) = (configuration.mode, configuration.id.clone());
         if configuration.is_default {
             self.defaults.insert(mode, id.clone());
         } else if self.defaults.get(&mode) == Some(&id) {
             self.defaults.remove(&mode);
         }
-        self.configurations.insert((mode, id), configuration);
+        let key = (mode, id);
+        let now = now();
+        let before = self.configurations.get(&key).and_then(|before| before.added);
+        self.configurations_added += usize::from(before.is_none());
+        let added = before.unwrap_or(Added { created: now, updated: now, position: self.configurations_added });
+        configuration.added = Some(Added { updated: now, ..added });
+        self.configurations.insert(key, configuration);
+    }
+
+    /// Whether a configuration is its mode's default: of two that were added as such, the later one.
+    pub(crate) fn is_default(&self, configuration: &Configuration) -> bool {
+        self.defaults.get(&configuration.mode) == Some(&configuration.id)
     }
 
     pub(crate) fn remove_configurations(&mut self, mode: Mode) {

@@ -24,6 +24,11 @@ async fn a_customer_is_told_with_its_metadata_and_mode() {
         assert_eq!(customer[name], value, "{name}");
     }
     assert!(customer.get("deleted").is_none());
+    // What is not told unasked, is told when it is asked for.
+    let plain = account.get("/v1/customers/cus_A").await.json();
+    for name in ["tax", "sources"] {
+        assert!(plain.get(name).is_none() && customer[name].is_object(), "{name}");
+    }
     account.stripe.add_customer(Customer::new("cus_A").metadata("tenant_id", "globex"));
     assert_eq!(account.get("/v1/customers/cus_A").await.json()["metadata"], json!({"tenant_id": "globex"}));
 }
@@ -65,9 +70,12 @@ async fn a_deleted_customer_is_found_as_deleted() {
 #[tokio::test]
 async fn a_query_that_stripe_does_not_know_is_refused() {
     let account = Account::new().await;
-    for (query, code, param) in
-        [("x=1", "parameter_unknown", "x"), ("expand=tax", "", "expand"), ("expand[0][x]=1", "", "expand[0][x]")]
-    {
+    for (query, code, param) in [
+        ("x=1", "parameter_unknown", "x"),
+        ("expand=tax", "", "expand"),
+        ("expand[0][x]=1", "", "expand[0][x]"),
+        ("expand[]=email", "", ""),
+    ] {
         let told = account.get(&format!("/v1/customers/cus_A?{query}")).await;
         assert_eq!(told.refusal(), refusal(400, code, param), "{query}");
     }

@@ -1,6 +1,8 @@
 //! The simulator over real sockets: each strictness that the service's tests rely on.
 
+mod account;
 mod auth;
+mod configurations;
 mod customers;
 mod flows;
 mod idempotency;

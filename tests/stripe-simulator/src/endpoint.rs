@@ -1,0 +1,80 @@
+//! The endpoints, and which one a request is for.
+
+use crate::permission::Permission;
+
+/// An endpoint of the simulated API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// `GET /v1/account`.
+    Account,
+    /// `GET /v1/billing_portal/configurations`, the list and one of it.
+    Configurations,
+    /// `GET /v1/customers/{id}`.
+    Customers,
+    /// `POST /v1/billing_portal/sessions`.
+    Sessions,
+}
+
+impl Endpoint {
+    /// Every endpoint.
+    pub const ALL: [Self; 4] = [Self::Account, Self::Configurations, Self::Customers, Self::Sessions];
+
+    /// Its stable name, the last word of its path.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Configurations => "configurations",
+            Self::Customers => "customers",
+            Self::Sessions => "sessions",
+        }
+    }
+}
+
+/// A request's endpoint, with the id that its path names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Route<'a> {
+    Account,
+    Configurations,
+    Configuration(&'a str),
+    Customer(&'a str),
+    CreateSession,
+}
+
+const CONFIGURATIONS: &str = "/v1/billing_portal/configurations";
+
+impl<'a> Route<'a> {
+    /// The route of a method and a path without its query, if there is one.
+    pub(crate) fn of(method: &str, path: &'a str) -> Option<Self> {
+        let id = |prefix: &str| {
+            let id = path.strip_prefix(prefix)?.strip_prefix('/')?;
+            (!id.is_empty() && !id.contains('/')).then_some(id)
+        };
+        match method {
+            "POST" => (path == "/v1/billing_portal/sessions").then_some(Self::CreateSession),
+            "GET" if path == "/v1/account" => Some(Self::Account),
+            "GET" if path == CONFIGURATIONS => Some(Self::Configurations),
+            "GET" => id("/v1/customers").map(Self::Customer).or_else(|| id(CONFIGURATIONS).map(Self::Configuration)),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn endpoint(self) -> Endpoint {
+        match self {
+            Self::Account => Endpoint::Account,
+            Self::Configurations | Self::Configuration(_) => Endpoint::Configurations,
+            Self::Customer(_) => Endpoint::Customers,
+            Self::CreateSession => Endpoint::Sessions,
+        }
+    }
+
+    /// What a restricted key must be allowed.
+    pub(crate) const fn permission(self) -> Permission {
+        match self.endpoint() {
+            Endpoint::Account => Permission::AccountRead,
+            Endpoint::Configurations => Permission::PortalConfigurationsRead,
+            Endpoint::Customers => Permission::CustomersRead,
+            Endpoint::Sessions => Permission::PortalSessionsWrite,
+        }
+    }
+}

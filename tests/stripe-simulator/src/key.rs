@@ -1,0 +1,56 @@
+//! The account's keys: <https://docs.stripe.com/keys>.
+
+use crate::{error::Error, model::Mode, permission::Permission};
+
+/// A secret key, or a restricted one.
+#[derive(Clone)]
+pub(crate) struct Key {
+    pub(crate) text: String,
+    pub(crate) mode: Mode,
+    /// None = everything.
+    permissions: Option<Vec<Permission>>,
+}
+
+impl Key {
+    /// A key that may do everything, of the mode that its prefix names, if it names one.
+    pub(crate) fn secret(text: &str) -> Option<Self> {
+        Some(Self { text: text.to_owned(), mode: mode_of(text)?, permissions: None })
+    }
+
+    /// A key that may do what it is permitted; only `rk_…` can be one.
+    pub(crate) fn restricted(text: &str, permissions: &[Permission]) -> Option<Self> {
+        let key = Self::secret(text).filter(|_| text.starts_with("rk_"))?;
+        Some(Self { permissions: Some(permissions.to_owned()), ..key })
+    }
+
+    pub(crate) fn check(&self, needed: Permission, account: &str) -> Result<(), Error> {
+        let allowed = |permissions: &Vec<Permission>| permissions.iter().any(|held| held.covers(needed));
+        if self.permissions.as_ref().is_none_or(allowed) {
+            return Ok(());
+        }
+        let (key, needed) = (masked(&self.text), needed.name());
+        Err(Error::invalid(
+            403,
+            format!(
+                "The provided key '{key}' does not have the required permissions for this endpoint on account '{account}'. Having the 'rak_{needed}' permission would allow this request to continue."
+            ),
+        ))
+    }
+}
+
+/// The mode that a key's prefix names, for secret and restricted keys.
+fn mode_of(key: &str) -> Option<Mode> {
+    let rest = key.strip_prefix("sk_").or_else(|| key.strip_prefix("rk_"))?;
+    [Mode::Test, Mode::Live].into_iter().find(|mode| {
+        rest.strip_prefix(mode.as_str()).and_then(|rest| rest.strip_prefix('_')).is_some_and(|rest| !rest.is_empty())
+    })
+}
+
+/// The prefix and, of a key long enough to stay secret, the last four characters, as Stripe shows it.
+pub(crate) fn masked(key: &str) -> String {
+    let shown = if mode_of(key).is_some() { "sk_test_".len() } else { 0 };
+    let count = key.chars().count();
+    let tail = if count >= shown + 16 { 4 } else { 0 };
+    let mask = |(at, letter)| if at < shown || at + tail >= count { letter } else { '*' };
+    key.chars().enumerate().map(mask).collect()
+}

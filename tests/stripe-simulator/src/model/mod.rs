@@ -1,0 +1,24 @@
+//! What an account holds.
+
+mod configuration;
+mod customer;
+mod mode;
+mod subscription;
+
+pub(crate) use configuration::Added;
+pub use configuration::{Configuration, Feature};
+pub use customer::Customer;
+pub use mode::Mode;
+pub(crate) use subscription::Item;
+pub use subscription::Subscription;
+
+use crate::flows::FlowData;
+
+/// A portal session that was made.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) customer: String,
+    pub(crate) mode: Mode,
+    pub(crate) return_url: Option<String>,
+    pub(crate) flow: Option<FlowData>,
+}
