@@ -1,6 +1,9 @@
 //! The real binary as a process of its own.
 
-use std::{net::SocketAddr, process::Stdio};
+use std::{
+    net::SocketAddr,
+    process::{Output, Stdio},
+};
 
 use tempfile::TempDir;
 use tokio::{
@@ -9,7 +12,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Issuer, world::arguments};
+use super::{
+    Issuer, World,
+    world::{arguments, override_settings},
+};
 
 pub(crate) fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_billing-portal"));
@@ -73,4 +79,16 @@ pub(crate) async fn serve_at(level: &str, arguments: &[String]) -> Serving {
 pub(crate) fn signal(child: &Child, signal: &str) {
     let id = child.id().unwrap().to_string();
     assert!(std::process::Command::new("sh").args(["-c", &format!("kill {signal} {id}")]).status().unwrap().success());
+}
+
+/// Runs a command on a world to its end.
+pub(crate) async fn run(world: &World, command: &[&str], changes: &[&str]) -> Output {
+    let mut arguments = arguments(&world.folder, world.stripe.base_url());
+    arguments.remove(0);
+    override_settings(&mut arguments, changes);
+    binary().args(command).args(arguments).output().await.unwrap()
+}
+
+pub(crate) fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
 }

@@ -12,7 +12,7 @@ use billing_portal::{
 };
 use serde_json::Value;
 use sqlx::SqlitePool;
-use stripe_simulator::{Customer, Mode, Simulator, Subscription};
+use stripe_simulator::{Customer, Mode, Permission, Settings, Simulator, Subscription};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tonic::{
@@ -64,7 +64,8 @@ impl World {
     /// With settings of its own beside the usual ones; returns once the service is ready.
     pub(crate) async fn with(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let stripe = Simulator::start(TcpListener::bind("127.0.0.1:0").await.unwrap()).unwrap();
+        let restricted = Settings::default().restricted_key("rk_test_customers", &[Permission::CustomersRead]);
+        let stripe = Simulator::start_with(TcpListener::bind("127.0.0.1:0").await.unwrap(), restricted).unwrap();
         for (tenant, customer) in [("acme", "cus_A"), ("globex", "cus_B"), ("dark", "cus_D")] {
             stripe.add_customer(Customer::new(customer).metadata("tenant_id", tenant));
         }

@@ -1,0 +1,102 @@
+//! Integration: `check`, the real binary against a world of real parts.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use stripe_simulator::{Configuration, Mode};
+
+use crate::support::{
+    World,
+    process::{run, text},
+    world::FLAG_OFF,
+};
+
+/// The statuses by what was checked, and the exit code.
+async fn check(world: &World, changes: &[&str]) -> (BTreeMap<String, String>, i32) {
+    let output = run(world, &["check", "--format=json"], changes).await;
+    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let cell = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
+    let items = rows.iter().map(|row| (cell(row, "what"), cell(row, "status"))).collect();
+    (items, output.status.code().unwrap())
+}
+
+#[tokio::test]
+async fn a_check_of_what_fits_together_is_all_good() {
+    let world = World::start().await;
+    let (items, code) = check(&world, &[]).await;
+    let expected = [
+        "settings",
+        "principal keys",
+        "directory",
+        "flag",
+        "audit log",
+        "Stripe key",
+        "Stripe account",
+        "portal configuration",
+    ];
+    assert_eq!(items, expected.map(|what| (what.to_owned(), "ok".to_owned())).into());
+    assert_eq!(code, 0);
+    assert!(world.stripe.requests().iter().all(|request| request.method == "GET"));
+
+    let output = run(&world, &["check"], &[]).await;
+    let table = text(&output.stdout);
+    assert!(table.starts_with("WHAT") && table.contains("acct_") && !table.contains('\u{1b}'), "{table}");
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[tokio::test]
+async fn each_thing_that_does_not_fit_is_named_and_fails() {
+    let world = World::start().await;
+    let nowhere = format!("--stripe-secret-key-file={}", world.path("nowhere").display());
+    for (change, what) in [
+        ("--database-url=sqlite:/nowhere", "directory"),
+        ("--flags-file=/nowhere", "flag"),
+        ("--flag-key=other", "flag"),
+        ("--principal-jwks=/nowhere", "principal keys"),
+        ("--principal-jwks=https://127.0.0.1:1/jwks", "principal keys"),
+        ("--audit=file:/nowhere/x", "audit log"),
+        (&nowhere, "Stripe key"),
+        ("--stripe-api-base=http://127.0.0.1:1", "Stripe account"),
+        ("--stripe-portal-configuration=bpc_unknown", "portal configuration"),
+    ] {
+        let (items, code) = check(&world, &[change]).await;
+        assert_eq!((items[what].as_str(), code), ("failed", 1), "{change}: {items:?}");
+    }
+    // Off for everyone is what an operator may want.
+    std::fs::write(world.path("flags.json"), FLAG_OFF).unwrap();
+    assert_eq!(check(&world, &[]).await.1, 0);
+    world.stripe.add_configuration(Configuration::new("bpc_off").active(false));
+    let (items, code) = check(&world, &["--stripe-portal-configuration=bpc_off"]).await;
+    assert_eq!((items["portal configuration"].as_str(), code), ("failed", 1));
+    world.stripe.remove_configurations(Mode::Test);
+    let (items, code) = check(&world, &[]).await;
+    assert_eq!((items["portal configuration"].as_str(), code), ("failed", 1));
+    std::fs::write(world.path("stripe.key"), "sk_test_unknown").unwrap();
+    let (items, code) = check(&world, &[]).await;
+    assert_eq!((items["Stripe account"].as_str(), code), ("failed", 1));
+}
+
+#[tokio::test]
+async fn what_lets_people_past_the_owner_check_is_a_warning_and_so_is_what_a_key_may_not_read() {
+    let world = World::start().await;
+    let open = Configuration::new("bpc_open").allowed_updates(&["email", "name"]).login_page(true);
+    world.stripe.add_configuration(open);
+    let (items, code) = check(&world, &["--stripe-portal-configuration=bpc_open"]).await;
+    assert_eq!((items["e-mail editing"].as_str(), items["login page"].as_str(), code), ("warning", "warning", 0));
+
+    std::fs::write(world.path("stripe.key"), "rk_test_customers").unwrap();
+    let (items, code) = check(&world, &[]).await;
+    let warned = (items["Stripe account"].as_str(), items["portal configuration"].as_str(), code);
+    assert_eq!(warned, ("warning", "warning", 0));
+}
+
+#[tokio::test]
+async fn what_is_for_another_command_stops_the_start() {
+    let world = World::start().await;
+    for (command, option) in [("serve", "--missing"), ("check", "--resume=x"), ("serve", "--format=json")] {
+        let output = run(&world, &[command, option], &[]).await;
+        assert_eq!(output.status.code(), Some(64), "{command} {option}");
+        let named = text(&output.stderr);
+        assert!(named.contains(option.split('=').next().unwrap()) && named.lines().count() == 1, "{named}");
+    }
+}
