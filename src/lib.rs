@@ -7,7 +7,8 @@
 //! - [`adapters`], the way out: the directory, Stripe, the flag and the audit log behind the domain's seams.
 //!
 //! [`config`] reads every setting, [`server`] puts the rooms together, [`commands`] is what operators run beside it, [`hot_file`] and
-//! [`hot_url`] are how files and key sets are read again, and [`tls`] says whom https trusts.
+//! [`hot_url`] are how files and key sets are read again, [`tls`] says
+//! whom https trusts, [`metrics`] what is counted.
 
 pub mod adapters;
 pub mod commands;
@@ -15,6 +16,7 @@ pub mod config;
 pub mod grpc;
 pub mod hot_file;
 pub mod hot_url;
+pub mod metrics;
 pub mod portal;
 pub mod server;
 pub mod telemetry;

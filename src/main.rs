@@ -29,11 +29,19 @@ fn main() -> ExitCode {
         Err(Stop::Told(text)) => return if text.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE },
         Err(Stop::Setting(error)) => return setting_error(&error),
     };
-    // A report stands alone, but for what went wrong.
-    telemetry::install(config.log_format, if config.command == Command::Serve { "info" } else { "warn" });
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failure("no threads can be had", &error),
+    };
+    // A report stands alone, but for what went wrong.
+    let level = if config.command == Command::Serve { "info" } else { "warn" };
+    let exporters = {
+        // What is exported is carried by the runtime.
+        let _inside = runtime.enter();
+        match telemetry::install(config.log_format, level) {
+            Ok(exporters) => exporters,
+            Err(error) => return setting_error(&error),
+        }
     };
     let code = runtime.block_on(async {
         match config.command {
@@ -42,6 +50,8 @@ fn main() -> ExitCode {
             Command::AuditMapping => audit_mapping(&config).await,
         }
     });
+    // The last spans and counts, while there is a runtime to carry them.
+    drop(exporters);
     // A thread that hangs in a file or a pipe does not keep the process.
     runtime.shutdown_timeout(LAST_THREADS);
     code

@@ -83,7 +83,7 @@ pub(crate) async fn prepare(arguments: &Arguments, page: &str, issuer: &Issuer) 
     }
     files.write_directory(&mapped_tenants(&stripe)).await?;
     if let Some(service) = arguments.service.clone() {
-        telemetry::install(None, "info");
+        drop(telemetry::install(None, "info")?);
         let listen = service.authority().map_or_else(String::new, ToString::to_string);
         let flags = service_arguments(&listen, page, &files, &stripe).join(" ");
         return Ok(World { files, stripe, service, own_service: None, arguments_for_a_service: Some(flags) });
@@ -157,6 +157,6 @@ async fn server(arguments: Vec<String>) -> Result<Server> {
         Stop::Told(text) => anyhow!("{text}"),
         Stop::Setting(error) => anyhow!("{error}"),
     })?;
-    telemetry::install(config.log_format, "info");
+    drop(telemetry::install(config.log_format, "info")?);
     Ok(Server::new(config).await?)
 }

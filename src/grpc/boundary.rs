@@ -1,7 +1,11 @@
 //! The outermost layer of our services: every call gets a request id, every refusal its final shape and one log line, and
 //! every call that asks to open a portal its audit outcome, on every way out.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::Body,
@@ -13,9 +17,14 @@ use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 use tokio_util::task::TaskTracker;
 use tonic::Code;
+use tracing::Instrument as _;
 
 use crate::{
-    grpc::status::{Refused, code_and_text, respond},
+    grpc::{
+        status::{Refused, code_and_text, code_name, respond},
+        trace,
+    },
+    metrics::METRICS,
     portal::{AuditLog, Reason, Refusal, Trail},
 };
 
@@ -43,7 +52,9 @@ pub async fn run(State(boundary): State<Boundary>, mut request: Request, next: N
         return not_grpc;
     }
     let request_id = uuid::Uuid::new_v4().to_string();
-    let trail = Arc::new(Trail::begin(Arc::clone(&boundary.audit), request_id.clone()));
+    let method = trace::method(request.uri().path());
+    let (log, span, trace_id) = trace::spans(method, request.headers(), &request_id);
+    let trail = Arc::new(Trail::begin(Arc::clone(&boundary.audit), request_id.clone(), trace_id));
     request.extensions_mut().insert(Arc::clone(&trail));
     let cut_off = Arc::clone(&trail);
     let request = request.map(|body| {
@@ -54,7 +65,8 @@ pub async fn run(State(boundary): State<Boundary>, mut request: Request, next: N
         }))
     });
     let mut gave_up = AbandonOnDrop(Some(Arc::clone(&trail)));
-    let call = boundary.calls.spawn(finish(request, next, request_id, trail));
+    let call = finish(request, next, method, request_id, trail).instrument(span).instrument(log);
+    let call = boundary.calls.spawn(call);
     let response = call.await.unwrap_or_else(|_| respond(bug("the call's task ended without an answer")));
     gave_up.0 = None;
     response
@@ -62,7 +74,13 @@ pub async fn run(State(boundary): State<Boundary>, mut request: Request, next: N
 
 /// Runs the call to its end and writes its outcome here, outside its deadline and its drain: what the audit says has
 /// happened can't be undone any more.
-async fn finish(request: Request, next: Next, request_id: String, trail: Arc<Trail>) -> Response<Body> {
+async fn finish(
+    request: Request,
+    next: Next,
+    method: &'static str,
+    request_id: String,
+    trail: Arc<Trail>,
+) -> Response<Body> {
     let started = Instant::now();
     let path = request.uri().path().to_owned();
     let is_audited = path == AUDITED;
@@ -77,29 +95,49 @@ async fn finish(request: Request, next: Next, request_id: String, trail: Arc<Tra
     {
         refused = Some(Refused::from(&refusal));
     }
-    let duration_ms = started.elapsed().as_millis();
+    if is_audited
+        && let Some(refused) = &refused
+        && let Err(refusal) = trail.refuse(refused.reason, refused.detail).await
+    {
+        tracing::error!(cause = %refusal, "a refusal's audit line is late or lost");
+    }
+    let duration = started.elapsed();
+    tell(method, &path, refused.as_ref(), duration);
     let Some(refused) = refused else {
-        tracing::info!(request_id, path = ?path, duration_ms, "served");
+        if is_audited {
+            METRICS.session();
+        }
         return response;
     };
-    if is_audited && let Err(refusal) = trail.refuse(refused.reason, refused.detail).await {
-        tracing::error!(request_id, cause = %refusal, "a refusal's audit line is late or lost");
-    }
-    log(&refused, &request_id, &path, duration_ms);
     refused.into_response(&request_id)
 }
 
-/// One line a refusal, at the level of whoever has to act: nobody, an operator soon, an operator now. The path is the
-/// caller's text, so it is logged as Debug prints it.
-fn log(refused: &Refused, request_id: &str, path: &str, duration_ms: u128) {
+/// One log line a call, at the level of whoever has to act: nobody, an operator soon, an operator now; and what is counted.
+/// The path is the caller's text, so it is logged as Debug prints it.
+fn tell(method: &'static str, path: &str, refused: Option<&Refused>, duration: Duration) {
+    let duration_ms = duration.as_millis();
+    let span = tracing::Span::current();
+    let Some(refused) = refused else {
+        span.record("rpc.response.status_code", code_name(Code::Ok));
+        METRICS.call(method, code_name(Code::Ok), "OK", duration);
+        tracing::info!(?path, duration_ms, "served");
+        return;
+    };
     let (reason, cause) = (refused.reason.as_str(), &refused.cause);
     let (code, _) = code_and_text(refused.reason);
+    span.record("rpc.response.status_code", code_name(code)).record("error.type", reason);
+    METRICS.call(method, code_name(code), reason, duration);
+    if refused.reason == Reason::MappingIntegrity {
+        METRICS.mapping_integrity(refused.detail.unwrap_or_default());
+    }
     if code == Code::Internal {
-        tracing::error!(request_id, ?path, reason, cause, duration_ms, "refused");
+        span.record("otel.status_code", "ERROR");
+        tracing::error!(?path, reason, cause, duration_ms, "refused");
     } else if code == Code::Unavailable {
-        tracing::warn!(request_id, ?path, reason, cause, duration_ms, "refused");
+        span.record("otel.status_code", "ERROR");
+        tracing::warn!(?path, reason, cause, duration_ms, "refused");
     } else {
-        tracing::info!(request_id, ?path, reason, cause, duration_ms, "refused");
+        tracing::info!(?path, reason, cause, duration_ms, "refused");
     }
 }
 

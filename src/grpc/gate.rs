@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     grpc::status::respond,
+    metrics::METRICS,
     portal::{Reason, Refusal},
 };
 
@@ -42,6 +43,7 @@ pub async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Re
     let Ok(_slot) = gate.slots.try_acquire() else {
         return respond(Refusal::because(Reason::Overloaded, "as many calls are in flight as are allowed"));
     };
+    let _in_flight = METRICS.begin_call();
     tokio::select! {
         biased;
         response = next.run(request) => response,

@@ -14,5 +14,6 @@ pub mod service;
 pub mod session_rate;
 pub mod status;
 pub mod token;
+mod trace;
 mod unique_json;
 mod xfcc;

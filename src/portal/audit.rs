@@ -72,6 +72,8 @@ pub struct Facts {
     session: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stripe_request_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<String>,
 }
 
 /// The trail of one call: it gathers facts while the call goes on, for the intent and for the one outcome at its end.
@@ -90,10 +92,11 @@ struct State {
 }
 
 impl Trail {
-    /// Starts the trail of a call that has just come in.
+    /// Starts the trail of a call that has just come in, in a distributed trace or in none.
     #[must_use]
-    pub fn begin(log: Arc<dyn AuditLog>, request_id: String) -> Self {
-        Self { log, request_id, started: Instant::now(), state: Mutex::default() }
+    pub fn begin(log: Arc<dyn AuditLog>, request_id: String, trace_id: Option<String>) -> Self {
+        let state = State { facts: Facts { trace_id, ..Facts::default() }, ..State::default() };
+        Self { log, request_id, started: Instant::now(), state: Mutex::new(state) }
     }
 
     /// Notes who asks, as soon as the token is verified.

@@ -33,6 +33,7 @@ use crate::{
         token::Verifier,
     },
     hot_file::HotFile,
+    metrics::{self, METRICS},
     portal::UseCases,
 };
 
@@ -122,6 +123,8 @@ impl Server {
         hurry: impl Future<Output = ()>,
     ) -> io::Result<()> {
         tracing::info!(address = %listener.local_addr()?, "listening");
+        let pool = Arc::downgrade(&self.directory);
+        metrics::watch_connections(move || pool.upgrade().map(|directory| directory.connections()));
         let (state, watched) = watch::channel(health::State::default());
         let telling = tokio::spawn(health::tell(self.reporter.clone(), watched));
         let watching = tokio::spawn(watch_state(state, self.directory, self.keys, self.flags, self.flag_key));
@@ -212,6 +215,7 @@ async fn watch_state(
     loop {
         let flag_could_be_on = flags::could_be_on(changes.borrow_and_update().as_deref(), &flag_key);
         state.send_replace(health::State { ready: true, flag_could_be_on });
+        METRICS.flag(flag_could_be_on);
         if changes.changed().await.is_err() {
             return;
         }

@@ -1,7 +1,7 @@
 //! Every test that needs more than one file of the crate, in one binary, for linking is what costs.
 //!
 //! By the kinds that the product was promised: unit ([`predicate`]), integration ([`sessions`], [`refusals`], [`stripe`],
-//! [`attempts`], [`token`], [`audit`], [`mesh`], [`keyset`], [`pace`], [`health`], [`drain`], [`settings`], [`process`], [`commands`], [`audit_mapping`],
+//! [`attempts`], [`token`], [`audit`], [`mesh`], [`keyset`], [`pace`], [`health`], [`drain`], [`settings`], [`process`], [`commands`], [`audit_mapping`], [`telemetry`],
 //! [`redirect`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
 //! Beside them: [`isolation`] (tenants are kept apart under load) [`arrows`] (the structure of the crate), [`documents`] (what is documented is what is built)
 //! and [`simulator`] (it is as strict as Stripe).
@@ -30,6 +30,7 @@ mod simulator;
 mod smoke;
 mod stripe;
 mod support;
+mod telemetry;
 mod token;
 mod visibility;
 mod wire;

@@ -9,12 +9,14 @@ use rand::RngExt as _;
 use stripe_client_core::{RequestBuilder, StripeMethod};
 use tokio::time::{Instant, sleep};
 use tower::retry::budget::{Budget as _, TpsBudget};
+use tracing::{Instrument as _, Span, field::Empty};
 
 use crate::{
     adapters::stripe::{
         error,
         transport::{Answer, Transport, TransportError},
     },
+    metrics::METRICS,
     portal::{Reason, Refusal},
 };
 
@@ -41,14 +43,23 @@ impl Attempts {
 
     /// Returns the last attempt's answer, whatever its status. It is `replayed` only when it answers another call: a later
     /// attempt may well be answered with what an earlier one made.
-    pub(super) async fn send(&self, request: &RequestBuilder, deadline: Instant) -> Result<Answer, Refusal> {
+    /// `name` is the request's method and its path as documented, without an id.
+    pub(super) async fn send(
+        &self,
+        request: &RequestBuilder,
+        name: &'static str,
+        deadline: Instant,
+    ) -> Result<Answer, Refusal> {
         // Random and new for each call: never derived from what a caller sends, never used again.
         let key = matches!(request.method, StripeMethod::Post).then(|| uuid::Uuid::new_v4().to_string());
         self.budget.deposit();
         let mut attempt = 1;
         loop {
             let until = deadline.min(Instant::now() + self.timeout);
-            let mut outcome = self.transport.attempt(request, key.as_deref(), until).await;
+            let span = span(name, attempt);
+            let sent = self.transport.attempt(request, key.as_deref(), until);
+            let mut outcome = sent.instrument(span.clone()).await;
+            note(&span, name, &outcome);
             if let Ok(answer) = &mut outcome {
                 answer.replayed &= attempt == 1;
             }
@@ -63,6 +74,41 @@ impl Attempts {
             tracing::info!(attempt, cause = %cause(&outcome), path = request.path, "Stripe is asked again");
             sleep(pause).await;
             attempt += 1;
+        }
+    }
+}
+
+/// The span of one attempt. Its context stays here: Stripe is not told of our traces.
+fn span(name: &'static str, attempt: u32) -> Span {
+    tracing::info_span!(
+        "stripe attempt",
+        otel.name = name,
+        otel.kind = "client",
+        otel.status_code = Empty,
+        http.request.method = method(name),
+        http.request.resend_count = attempt - 1,
+        http.response.status_code = Empty,
+        error.r#type = Empty,
+        stripe.request_id = Empty,
+    )
+}
+
+fn method(name: &'static str) -> &'static str {
+    name.split(' ').next().unwrap_or_default()
+}
+
+fn note(span: &Span, name: &'static str, outcome: &Result<Answer, TransportError>) {
+    METRICS.stripe_attempt(method(name), outcome.as_ref().ok().map(|answer| answer.status.as_u16()));
+    match outcome {
+        Ok(answer) => {
+            span.record("http.response.status_code", answer.status.as_u16());
+            span.record("stripe.request_id", answer.request_id.as_deref());
+            if !answer.status.is_success() {
+                span.record("otel.status_code", "ERROR").record("error.type", answer.status.as_str());
+            }
+        }
+        Err(error) => {
+            span.record("otel.status_code", "ERROR").record("error.type", error.to_string());
         }
     }
 }

@@ -106,7 +106,7 @@ impl StripePortals {
     async fn inspect(&self, path: &str, query: Option<&str>, deadline: Instant) -> Result<Inspected<Value>, Refusal> {
         let mut request = RequestBuilder::new(StripeMethod::Get, path);
         request.query = query.map(str::to_owned);
-        let answer = self.attempts.send(&request, deadline).await?;
+        let answer = self.attempts.send(&request, "GET /v1", deadline).await?;
         match answer.status.as_u16() {
             200 => answer::object(&answer.body).map(|object| Inspected::Known(Value::Object(object))),
             403 => Ok(Inspected::NotPermitted),

@@ -21,7 +21,10 @@ pub use inspect::{Account, Inspected, PortalConfiguration};
 pub use pace::Pace;
 pub use transport::{SecretKey, Transport, TransportError};
 
-use crate::portal::{Claim, CustomerId, Portals, Reason, Refusal, Session, Trail, open::Wish};
+use crate::{
+    metrics::METRICS,
+    portal::{Claim, CustomerId, Portals, Reason, Refusal, Session, Trail, open::Wish},
+};
 
 /// Which half of the Stripe account the service works in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -61,7 +64,7 @@ impl StripePortals {
     }
 
     async fn claim(&self, customer: &CustomerId, deadline: Instant) -> Result<Claim, Refusal> {
-        let answer = self.attempts.send(&request::retrieve(customer), deadline).await?;
+        let answer = self.attempts.send(&request::retrieve(customer), "GET /v1/customers/{id}", deadline).await?;
         answer::is_for_this_call(&answer)?;
         if answer.status != http::StatusCode::OK {
             return Err(error::refusal(&answer, error::Asked::Customer));
@@ -77,7 +80,7 @@ impl StripePortals {
         trail: &Trail,
     ) -> Result<Session, Refusal> {
         let request = request::create(customer, wish, self.terms.configuration.as_deref());
-        let answer = self.attempts.send(&request, deadline).await?;
+        let answer = self.attempts.send(&request, "POST /v1/billing_portal/sessions", deadline).await?;
         if let Some(id) = &answer.request_id {
             trail.stripe_request(id);
         }
@@ -107,6 +110,14 @@ impl Portals for StripePortals {
         if let Err(refusal) = self.pace.turn_soon().await {
             return (Err(refusal), Err(Refusal::because(Reason::StripeRateLimited, "Stripe was not asked")));
         }
-        tokio::join!(self.claim(customer, deadline), self.session(customer, wish, deadline, trail))
+        let (claim, session) =
+            tokio::join!(self.claim(customer, deadline), self.session(customer, wish, deadline, trail));
+        METRICS.stripe_call("customers.retrieve", outcome(claim.as_ref().err()));
+        METRICS.stripe_call("billing_portal.sessions.create", outcome(session.as_ref().err()));
+        (claim, session)
     }
+}
+
+fn outcome(refusal: Option<&Refusal>) -> &'static str {
+    refusal.map_or("OK", |refusal| refusal.reason().as_str())
 }

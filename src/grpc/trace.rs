@@ -1,0 +1,99 @@
+//! The span of a call, as a child of the caller's: W3C Trace Context, from `traceparent` and `tracestate`.
+//!
+//! Format: <https://www.w3.org/TR/trace-context/>. What is malformed is no parent.
+
+use axum::http::HeaderMap;
+use opentelemetry::{
+    propagation::{Extractor, TextMapPropagator as _},
+    trace::{TraceContextExt as _, TraceId},
+};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::{Span, field::Empty};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+/// The methods by the names that spans and metrics use; whatever else is asked for is one of many.
+const METHODS: [&str; 2] =
+    ["billing.portal.v1.BillingPortal/CreatePortalSession", "billing.portal.v1.PortalAccess/GetPortalAccess"];
+const OTHER: &str = "_OTHER";
+
+/// The name of a path's method.
+pub(super) fn method(path: &str) -> &'static str {
+    METHODS.into_iter().find(|method| path.strip_prefix('/') == Some(method)).unwrap_or(OTHER)
+}
+
+/// The span of a call for the collector, around it one for the log, and the id of the trace that it belongs to, if any.
+pub(super) fn spans(method: &'static str, headers: &HeaderMap, request_id: &str) -> (Span, Span, Option<String>) {
+    let log = tracing::info_span!("call", request_id, trace_id = Empty);
+    let span = tracing::info_span!(
+        parent: &log,
+        "rpc",
+        otel.name = method,
+        otel.kind = "server",
+        otel.status_code = Empty,
+        rpc.system.name = "grpc",
+        rpc.method = method,
+        rpc.response.status_code = Empty,
+        error.r#type = Empty,
+        request_id,
+    );
+    let caller = TraceContextPropagator::new().extract(&Headers(headers));
+    let caller_trace = caller.span().span_context().trace_id();
+    // Without a collector there is no layer that could take it.
+    drop(span.set_parent(caller));
+    let own_trace = span.context().span().span_context().trace_id();
+    let known = [own_trace, caller_trace].into_iter().find(|trace| *trace != TraceId::INVALID);
+    let trace_id = known.map(|trace| trace.to_string());
+    if let Some(trace_id) = &trace_id {
+        log.record("trace_id", trace_id);
+    }
+    (log, span, trace_id)
+}
+
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    /// A header that stands twice says nothing.
+    fn get(&self, key: &str) -> Option<&str> {
+        let mut values = self.0.get_all(key).iter();
+        let value = values.next().filter(|_| values.next().is_none())?;
+        value.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(axum::http::HeaderName::as_str).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_callers_trace_is_taken_and_what_is_malformed_is_none() {
+        let of = |values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("traceparent", value.parse().unwrap());
+            }
+            spans(METHODS[0], &headers, "id").2
+        };
+        let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert_eq!(of(&[good]).as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
+        for bad in [
+            &[][..],
+            &[good, good],
+            &["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"],
+            &["00-00000000000000000000000000000000-b7ad6b7169203331-01"],
+            &["garbage"],
+            &[""],
+        ] {
+            assert_eq!(of(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_a_caller_made_up_is_no_name() {
+        assert_eq!(method("/billing.portal.v1.PortalAccess/GetPortalAccess"), METHODS[1]);
+        assert_eq!(method("/billing.portal.v1.PortalAccess/Olivia"), OTHER);
+    }
+}

@@ -1,0 +1,140 @@
+//! Every metric of the service, in one place: dashboards and alerts use exactly these names. No attribute can hold a tenant, a
+//! person, or anything else that a caller chooses.
+//!
+//! Names: <https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/>, and our own under `billing_portal`.
+
+use std::{sync::LazyLock, time::Duration};
+
+use opentelemetry::{
+    KeyValue, global,
+    metrics::{Counter, Gauge, Histogram, Meter, UpDownCounter},
+};
+use opentelemetry_semantic_conventions::{
+    attribute::{ERROR_TYPE, HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, RPC_METHOD, RPC_SYSTEM_NAME},
+    metric::RPC_SERVER_CALL_DURATION,
+};
+
+/// The names, as a collector gets them.
+pub const NAMES: [&str; 9] = [
+    RPC_SERVER_CALL_DURATION,
+    "billing_portal.refusals",
+    "billing_portal.sessions",
+    "billing_portal.mapping_integrity",
+    "billing_portal.stripe.calls",
+    "billing_portal.stripe.attempts",
+    "billing_portal.flag.on",
+    "billing_portal.calls.in_flight",
+    CONNECTIONS,
+];
+
+/// Connections to the directory, by state.
+const CONNECTIONS: &str = "billing_portal.directory.connections";
+
+/// The instruments; without a collector they cost next to nothing.
+pub static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::new(&global::meter(env!("CARGO_PKG_NAME"))));
+
+/// What is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    duration: Histogram<f64>,
+    refusals: Counter<u64>,
+    sessions: Counter<u64>,
+    mapping_integrity: Counter<u64>,
+    stripe_calls: Counter<u64>,
+    stripe_attempts: Counter<u64>,
+    flag_on: Gauge<u64>,
+    in_flight: UpDownCounter<i64>,
+}
+
+impl Metrics {
+    fn new(meter: &Meter) -> Self {
+        let [duration, refusals, sessions, integrity, calls, attempts, flag, in_flight, _] = NAMES;
+        let seconds = vec![0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+        Self {
+            duration: meter.f64_histogram(duration).with_unit("s").with_boundaries(seconds).build(),
+            refusals: meter.u64_counter(refusals).with_unit("{refusal}").build(),
+            sessions: meter.u64_counter(sessions).with_unit("{session}").build(),
+            mapping_integrity: meter.u64_counter(integrity).with_unit("{event}").build(),
+            stripe_calls: meter.u64_counter(calls).with_unit("{call}").build(),
+            stripe_attempts: meter.u64_counter(attempts).with_unit("{attempt}").build(),
+            flag_on: meter.u64_gauge(flag).with_unit("1").build(),
+            in_flight: meter.i64_up_down_counter(in_flight).with_unit("{call}").build(),
+        }
+    }
+
+    /// A call of ours is over. `method` is one of the known ones; `reason` is `OK` or a refusal's.
+    pub fn call(&self, method: &'static str, code: &'static str, reason: &'static str, duration: Duration) {
+        let mut attributes = vec![
+            KeyValue::new(RPC_SYSTEM_NAME, "grpc"),
+            KeyValue::new(RPC_METHOD, method),
+            KeyValue::new("rpc.response.status_code", code),
+        ];
+        if reason != "OK" {
+            attributes.push(KeyValue::new(ERROR_TYPE, reason));
+            self.refusals.add(1, &[KeyValue::new(RPC_METHOD, method), KeyValue::new("reason", reason)]);
+        }
+        self.duration.record(duration.as_secs_f64(), &attributes);
+    }
+
+    /// A session's URL was released.
+    pub fn session(&self) {
+        self.sessions.add(1, &[]);
+    }
+
+    /// Directory and Stripe, or the directory itself, contradict each other about a tenant.
+    pub fn mapping_integrity(&self, detail: &'static str) {
+        self.mapping_integrity.add(1, &[KeyValue::new("detail", detail)]);
+    }
+
+    /// Stripe was asked something, in one or several attempts; `outcome` is `OK` or a refusal's reason.
+    pub fn stripe_call(&self, operation: &'static str, outcome: &'static str) {
+        let attributes = [KeyValue::new("operation", operation), KeyValue::new("outcome", outcome)];
+        self.stripe_calls.add(1, &attributes);
+    }
+
+    /// One attempt; without a status nothing whole came back.
+    pub fn stripe_attempt(&self, method: &'static str, status: Option<u16>) {
+        let mut attributes = vec![KeyValue::new(HTTP_REQUEST_METHOD, method)];
+        match status {
+            Some(status) => attributes.push(KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(status))),
+            None => attributes.push(KeyValue::new(ERROR_TYPE, "no_answer")),
+        }
+        self.stripe_attempts.add(1, &attributes);
+    }
+
+    /// Whether the flag could be on for anyone.
+    pub fn flag(&self, could_be_on: bool) {
+        self.flag_on.record(u64::from(could_be_on), &[]);
+    }
+
+    /// A call begins; it ends when the guard is dropped.
+    #[must_use]
+    pub fn begin_call(&self) -> InFlight<'_> {
+        self.in_flight.add(1, &[]);
+        InFlight(self)
+    }
+}
+
+/// A call that is not over yet.
+#[derive(Debug)]
+pub struct InFlight<'a>(&'a Metrics);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.add(-1, &[]);
+    }
+}
+
+/// Tells the state of the directory's pool, asked for whenever metrics are exported, until it answers none.
+pub fn watch_connections(state: impl Fn() -> Option<(u64, u64)> + Send + Sync + 'static) {
+    global::meter(env!("CARGO_PKG_NAME"))
+        .u64_observable_gauge(CONNECTIONS)
+        .with_unit("{connection}")
+        .with_callback(move |gauge| {
+            if let Some((used, idle)) = state() {
+                gauge.observe(used, &[KeyValue::new("state", "used")]);
+                gauge.observe(idle, &[KeyValue::new("state", "idle")]);
+            }
+        })
+        .build();
+}

@@ -1,0 +1,108 @@
+//! Traces and metrics to a collector, over OTLP by gRPC. Off unless an endpoint is given; batches are sent by threads of their
+//! own, so a collector that is down blocks nothing, and what it did not take is dropped.
+//!
+//! Variables: <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>,
+//! <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>.
+
+use std::{fmt, time::Duration};
+
+use opentelemetry::{KeyValue, global, trace::TracerProvider as _};
+use opentelemetry_otlp::{MetricExporter, SpanExporter};
+use opentelemetry_sdk::{
+    Resource,
+    metrics::SdkMeterProvider,
+    trace::{SdkTracer, SdkTracerProvider},
+};
+
+use crate::config::SettingError;
+
+/// How long the last batches may take.
+const LAST_BATCHES: Duration = Duration::from_secs(1);
+
+/// What exports; dropping it sends what is left.
+#[derive(Default)]
+pub struct Exporters {
+    traces: Option<SdkTracerProvider>,
+    metrics: Option<SdkMeterProvider>,
+}
+
+impl Exporters {
+    /// By the conventional `OTEL_*` variables; to be called inside the runtime that will carry the exports.
+    ///
+    /// # Errors
+    /// The variable that can't be followed.
+    pub(super) fn from_environment() -> Result<Self, SettingError> {
+        let mut exporters = Self::default();
+        if is("OTEL_SDK_DISABLED", "true") {
+            return Ok(exporters);
+        }
+        let wanted = |signal: &str| {
+            let general = !read("OTEL_EXPORTER_OTLP_ENDPOINT").is_empty();
+            let own = !read(&format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")).is_empty();
+            (general || own) && !is(&format!("OTEL_{signal}_EXPORTER"), "none")
+        };
+        for name in
+            ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"]
+        {
+            if !read(name).is_empty() && !is(name, "grpc") {
+                return Err(SettingError::new(name, "is none that is spoken; give grpc, or leave it out"));
+            }
+        }
+        if wanted("TRACES") {
+            let exporter = SpanExporter::builder().with_tonic().build().map_err(unusable)?;
+            let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource());
+            exporters.traces = Some(provider.build());
+        }
+        if wanted("METRICS") {
+            let exporter = MetricExporter::builder().with_tonic().build().map_err(unusable)?;
+            let provider = SdkMeterProvider::builder().with_periodic_exporter(exporter).with_resource(resource());
+            let provider = provider.build();
+            global::set_meter_provider(provider.clone());
+            exporters.metrics = Some(provider);
+        }
+        Ok(exporters)
+    }
+
+    /// What spans are made by, if traces are exported.
+    pub(super) fn tracer(&self) -> Option<SdkTracer> {
+        self.traces.as_ref().map(|provider| provider.tracer(env!("CARGO_PKG_NAME")))
+    }
+}
+
+impl Drop for Exporters {
+    fn drop(&mut self) {
+        // A collector that takes nothing more costs the process a second at its end, and nothing else.
+        if let Some(traces) = &self.traces {
+            drop(traces.shutdown_with_timeout(LAST_BATCHES));
+        }
+        if let Some(metrics) = &self.metrics {
+            drop(metrics.shutdown_with_timeout(LAST_BATCHES));
+        }
+    }
+}
+
+impl fmt::Debug for Exporters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (traces, metrics) = (self.traces.is_some(), self.metrics.is_some());
+        f.debug_struct("Exporters").field("traces", &traces).field("metrics", &metrics).finish()
+    }
+}
+
+/// The service's name and version, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES say otherwise.
+fn resource() -> Resource {
+    let builder = Resource::builder().with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
+    let is_named = !read("OTEL_SERVICE_NAME").is_empty() || read("OTEL_RESOURCE_ATTRIBUTES").contains("service.name=");
+    if is_named { builder.build() } else { builder.with_service_name(env!("CARGO_PKG_NAME")).build() }
+}
+
+fn read(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
+}
+
+fn is(name: &str, value: &str) -> bool {
+    read(name).eq_ignore_ascii_case(value)
+}
+
+fn unusable(error: opentelemetry_otlp::ExporterBuildError) -> SettingError {
+    SettingError::new("OTEL_EXPORTER_OTLP_ENDPOINT", format!("and its like can't be followed: {error}"))
+}
