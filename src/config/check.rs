@@ -163,8 +163,8 @@ fn check_command(settings: &Settings) -> Result<(), SettingError> {
 }
 
 fn check_times(settings: &Settings) -> Result<(), SettingError> {
-    if settings.principal_clock_skew > Duration::from_secs(5) || settings.principal_clock_skew.subsec_nanos() != 0 {
-        return Err(SettingError::new("--principal-clock-skew", "must be 0s to 5s, in whole seconds"));
+    if settings.principal_clock_skew > Duration::from_secs(5) {
+        return Err(SettingError::new("--principal-clock-skew", "must be 0s to 5s"));
     }
     if settings.principal_jwks_max_age < Duration::from_secs(1) {
         return Err(SettingError::new(

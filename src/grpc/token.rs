@@ -58,7 +58,7 @@ impl Verifier {
         self.verify(token, now())
     }
 
-    fn verify(&self, token: &str, now: u64) -> Result<Principal, Refusal> {
+    fn verify(&self, token: &str, now: Duration) -> Result<Principal, Refusal> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(invalid("the token is over 8 KiB"));
         }
@@ -98,7 +98,7 @@ impl Verifier {
         }
     }
 
-    fn check_claims(&self, claims: &Map<String, Value>, now: u64) -> Result<(), Refusal> {
+    fn check_claims(&self, claims: &Map<String, Value>, now: Duration) -> Result<(), Refusal> {
         if text(claims, "iss")? != self.issuer {
             return Err(invalid("iss is not the configured issuer"));
         }
@@ -110,11 +110,11 @@ impl Verifier {
         if expires <= issued || expires - issued > MAX_LIFETIME {
             return Err(invalid("the token lives longer than 300 s, or not at all"));
         }
-        let latest = now.saturating_add(self.clock_skew.as_secs());
-        if issued > latest || not_before > latest {
+        let latest = now.saturating_add(self.clock_skew);
+        if Duration::from_secs(issued.max(not_before)) > latest {
             return Err(invalid("iat or nbf lies in the future"));
         }
-        if now >= expires.saturating_add(self.clock_skew.as_secs()) {
+        if now >= Duration::from_secs(expires).saturating_add(self.clock_skew) {
             return Err(Refusal::because(Reason::TokenExpired, "exp lies in the past"));
         }
         Ok(())
@@ -153,6 +153,6 @@ fn invalid(cause: impl Into<String>) -> Refusal {
 }
 
 /// A clock before 1970 makes every token one from the future.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
