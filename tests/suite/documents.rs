@@ -6,6 +6,7 @@ use billing_portal::{config::Settings, grpc::status::code_and_text, portal::Reas
 use clap::{Arg, CommandFactory as _};
 
 const CONTRACT: &str = include_str!("../../docs/contract.md");
+const GUIDE: &str = include_str!("../../docs/bff.md");
 const README: &str = include_str!("../../README.md");
 const PROTO: &str = include_str!("../../proto/billing/portal/v1/billing_portal.proto");
 
@@ -92,5 +93,30 @@ fn every_setting_has_the_variable_of_its_name() {
         let name = argument.get_long().unwrap().to_uppercase().replace('-', "_");
         let expected = if name == "DATABASE_URL" { name } else { format!("BILLING_PORTAL_{name}") };
         assert_eq!(argument.get_env().unwrap(), expected.as_str());
+    }
+}
+
+#[test]
+fn the_guide_for_callers_says_what_to_do_for_every_reason_once() {
+    let told: Vec<_> =
+        table(GUIDE, "| reason | what happened |").iter().flat_map(|row| reasons(row[0]).collect::<Vec<_>>()).collect();
+    for reason in Reason::ALL.iter().filter(|reason| **reason != Reason::Cancelled) {
+        assert_eq!(told.iter().filter(|told| *told == reason.as_str()).count(), 1, "{reason:?}");
+    }
+    assert_eq!(told.len(), Reason::ALL.len() - 1, "a reason that there isn't");
+}
+
+#[test]
+fn every_line_that_the_guide_for_callers_shows_stands_in_an_example() {
+    let sources = [
+        include_str!("../../examples/bff-typescript/src/billing.ts"),
+        include_str!("../../examples/bff-typescript/src/main.ts"),
+        include_str!("../../examples/bff-typescript/src/token.ts"),
+        include_str!("../../examples/bff/billing.rs"),
+    ];
+    let shown: Vec<_> = GUIDE.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap().1).collect();
+    assert_eq!(shown.len(), 4);
+    for block in shown {
+        assert!(sources.iter().any(|source| source.contains(block)), "no example has:\n{block}");
     }
 }

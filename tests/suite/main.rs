@@ -2,7 +2,7 @@
 //!
 //! By the kinds that the product was promised: unit ([`predicate`]), integration ([`sessions`], [`refusals`], [`stripe`],
 //! [`attempts`], [`token`], [`audit`], [`mesh`], [`keyset`], [`pace`], [`health`], [`drain`], [`settings`], [`process`], [`commands`], [`audit_mapping`], [`telemetry`],
-//! [`redirect`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
+//! [`redirect`], [`callers`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
 //! Beside them: [`isolation`] (tenants are kept apart under load) [`arrows`] (the structure of the crate), [`documents`] (what is documented is what is built)
 //! and [`simulator`] (it is as strict as Stripe).
 
@@ -12,6 +12,7 @@ mod arrows;
 mod attempts;
 mod audit;
 mod audit_mapping;
+mod callers;
 mod commands;
 mod documents;
 mod drain;

@@ -94,10 +94,14 @@ pub(crate) struct Visitor {
 }
 
 impl Visitor {
-    pub(crate) async fn sign_in(page: &str, person: &str) -> Self {
+    pub(crate) fn new(page: &str) -> Self {
         let policy = reqwest::redirect::Policy::none();
         let client = reqwest::Client::builder().cookie_store(true).redirect(policy).build().unwrap();
-        let visitor = Self { client, page: page.to_owned() };
+        Self { client, page: page.to_owned() }
+    }
+
+    pub(crate) async fn sign_in(page: &str, person: &str) -> Self {
+        let visitor = Self::new(page);
         let answer = visitor.post("/sign-in", &[("person", person)]).await;
         assert_eq!(answer.status(), 303);
         visitor
@@ -117,9 +121,13 @@ impl Visitor {
         post.header("content-type", "application/x-www-form-urlencoded").body(body).send().await.unwrap()
     }
 
+    pub(crate) async fn csrf_token(&self) -> String {
+        field(&self.settings().await, "csrf_token")
+    }
+
     /// Sends the billing form whether or not the page shows it, with a tenant as displayed.
     pub(crate) async fn open_billing(&self, displayed: &str) -> reqwest::Response {
-        let csrf_token = field(&self.settings().await, "csrf_token");
+        let csrf_token = self.csrf_token().await;
         self.post("/settings/billing", &[("csrf_token", &csrf_token), ("displayed_tenant_id", displayed)]).await
     }
 }

@@ -1,0 +1,69 @@
+// The two calls to the service. Each has a deadline and is made once: the service retries where that is safe, and a person
+// can click again.
+
+import { credentials, loadPackageDefinition, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+import { fileURLToPath } from "node:url";
+import type { ProtoGrpcType } from "./proto/billing_portal.js";
+import { refusal, UNAVAILABLE, type Refusal } from "./refusal.js";
+import type { Issuer, Person } from "./token.js";
+
+const PROTO = fileURLToPath(new URL("../../../proto/billing/portal/v1/billing_portal.proto", import.meta.url));
+const { billing } = loadPackageDefinition(loadSync(PROTO, { longs: Number, enums: String, defaults: true })) as unknown as ProtoGrpcType;
+const { BillingPortal, PortalAccess } = billing.portal.v1;
+
+const HIDDEN: Record<string, string> = {
+  REASON_NOT_OWNER: "Only owners of this workspace can manage billing.",
+  REASON_FEATURE_DISABLED: "Billing is not available for this workspace yet.",
+  REASON_NO_BILLING_ACCOUNT: "This workspace has no billing account yet. Please contact support to set one up.",
+};
+
+export class Billing {
+  private readonly portal;
+  private readonly access;
+
+  constructor(
+    service: string,
+    private readonly issuer: Issuer,
+    private readonly returnUrl: string,
+  ) {
+    const options = { "grpc.enable_retries": 0 };
+    this.portal = new BillingPortal(service, credentials.createInsecure(), options);
+    this.access = new PortalAccess(service, credentials.createInsecure(), options);
+  }
+
+  // Whether to show the action: only a clear yes does, and everything else is a sentence in its place.
+  async section(person: Person): Promise<string | undefined> {
+    const metadata = await this.metadata(person);
+    return new Promise((resolve) => {
+      const request = { displayedTenantId: person.tenant };
+      this.access.getPortalAccess(request, metadata, within(2), (error, answer) => {
+        if (error) refusal("GetPortalAccess", error);
+        if (answer?.visible) resolve(undefined);
+        else resolve(HIDDEN[answer?.reason ?? ""] ?? UNAVAILABLE);
+      });
+    });
+  }
+
+  // Opens the portal. The URL lets anyone in who holds it: it goes into the redirect, and nowhere else.
+  async open(person: Person, displayedTenant: string): Promise<{ url: string } | Refusal> {
+    const metadata = await this.metadata(person);
+    return new Promise((resolve) => {
+      const request = { returnUrl: this.returnUrl, displayedTenantId: displayedTenant };
+      this.portal.createPortalSession(request, metadata, within(12), (error: ServiceError | null, answer) => {
+        if (answer?.url) resolve({ url: answer.url });
+        else resolve(error ? refusal("CreatePortalSession", error) : { sentence: UNAVAILABLE });
+      });
+    });
+  }
+
+  private async metadata(person: Person): Promise<Metadata> {
+    const metadata = new Metadata();
+    metadata.set("authorization", `Bearer ${await this.issuer.token(person)}`);
+    return metadata;
+  }
+}
+
+function within(seconds: number): { deadline: Date } {
+  return { deadline: new Date(Date.now() + seconds * 1000) };
+}
