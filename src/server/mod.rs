@@ -1,6 +1,7 @@
 //! Puts the rooms together: the domain over its adapters, behind its layers, on a listener.
 
 mod connections;
+mod directory;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -64,10 +65,7 @@ impl Server {
     pub async fn new(config: Config) -> Result<Self, SettingError> {
         let verifier = Arc::new(verifier(&config).await?);
         let audit = audit_log(&config.audit)?;
-        let directory = Arc::new(
-            SqlDirectory::new(&config.database_url, config.ownership)
-                .map_err(|error| SettingError::new("DATABASE_URL", format!("can't be used: {error}")))?,
-        );
+        let directory = Arc::new(directory::open(&config).await?);
         let flags = Arc::new(HotFile::open("--flags-file", config.flags_file.clone(), flags::parse).await);
         let use_cases = UseCases {
             flag: Arc::new(FileFlag::new(Arc::clone(&flags), config.flag_key.clone()).await),

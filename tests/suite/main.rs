@@ -1,7 +1,8 @@
 //! Every test that needs more than one file of the crate, in one binary, for linking is what costs.
 //!
 //! By the kinds that the product was promised: unit ([`predicate`]), integration ([`sessions`], [`refusals`], [`stripe`],
-//! [`attempts`], [`token`], [`audit`], [`health`], [`drain`], [`process`], [`redirect`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
+//! [`attempts`], [`directory`], [`postgres`], [`database_settings`], [`token`], [`audit`], [`health`], [`drain`], [`process`],
+//! [`redirect`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
 //! Beside them: [`isolation`] (tenants are kept apart under load) [`arrows`] (the structure of the crate)
 //! and [`simulator`] (it is as strict as Stripe).
 
@@ -10,9 +11,12 @@
 mod arrows;
 mod attempts;
 mod audit;
+mod database_settings;
+mod directory;
 mod drain;
 mod health;
 mod isolation;
+mod postgres;
 mod predicate;
 mod process;
 mod redirect;

@@ -26,7 +26,7 @@ fn binary() -> Command {
 }
 
 /// A folder with good files, and the settings that name them.
-fn settings() -> (TempDir, Vec<String>) {
+pub(crate) fn settings() -> (TempDir, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("jwks.json"), Issuer::new("k").jwks().to_string()).unwrap();
     std::fs::write(folder.path().join("stripe.key"), "sk_test_abc123").unwrap();
@@ -36,7 +36,7 @@ fn settings() -> (TempDir, Vec<String>) {
     (folder, arguments)
 }
 
-async fn run_with(changes: &[&str], variables: &[(&str, &str)]) -> Output {
+pub(crate) async fn run_with(changes: &[&str], variables: &[(&str, &str)]) -> Output {
     let (_folder, mut arguments) = settings();
     override_settings(&mut arguments, changes);
     binary().args(arguments).envs(variables.iter().copied()).output().await.unwrap()

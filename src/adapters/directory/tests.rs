@@ -1,0 +1,66 @@
+use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
+
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn relations(ownership: Ownership) -> Relations {
+    Relations { ownership, tenants: None, owners: None }
+}
+
+#[tokio::test]
+async fn a_missing_file_is_no_answer_and_is_not_created() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("missing.db");
+    let database = Database::Sqlite(path.clone());
+    let directory = SqlDirectory::new(&database, None, &relations(Ownership::Token), LIMIT);
+    assert_eq!(directory.probe().await.unwrap_err().reason(), Reason::DatabaseUnavailable);
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn a_connection_to_a_file_can_not_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("directory.db");
+    SqlitePool::connect(&format!("sqlite:{}?mode=rwc", path.display())).await.unwrap();
+    let directory = SqlDirectory::new(&Database::Sqlite(path), None, &relations(Ownership::Token), LIMIT);
+    let pool::Pool::Sqlite(pool) = &directory.connections.pool else { panic!("no SQLite") };
+    let error = sqlx::query("CREATE TABLE x (y text)").execute(pool).await.unwrap_err();
+    assert!(error.to_string().contains("readonly"), "{error}");
+}
+
+#[tokio::test]
+async fn sqlite_reads_both_relations_by_their_indexes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("directory.db");
+    let database = SqlitePool::connect(&format!("sqlite:{}?mode=rwc", path.display())).await.unwrap();
+    let schema = "CREATE TABLE accounts (id text PRIMARY KEY, customer text COLLATE NOCASE);
+        CREATE INDEX customers ON accounts (customer);
+        CREATE TABLE members (account text, person text, role text, PRIMARY KEY (account, person));
+        CREATE VIEW billing_portal_tenants AS SELECT id AS tenant_id, customer AS stripe_customer_id FROM accounts;
+        CREATE VIEW billing_portal_owners AS SELECT account AS tenant_id, person AS user_id FROM members WHERE role = 'owner'";
+    sqlx::raw_sql(schema).execute(&database).await.unwrap();
+    let select = |text| Some(Select::parse(text, Dialect::Sqlite).unwrap());
+    let files = Relations {
+        tenants: select("SELECT id AS tenant_id, customer AS stripe_customer_id FROM accounts -- all of them"),
+        owners: select("SELECT account AS tenant_id, person AS user_id FROM members WHERE role = 'owner';"),
+        ..relations(Ownership::TokenAndDirectory)
+    };
+    for relations in [relations(Ownership::TokenAndDirectory), files] {
+        let explain = format!("EXPLAIN QUERY PLAN {}", relations.query(Dialect::Sqlite));
+        let rows = sqlx::query(AssertSqlSafe(explain)).bind("a").bind("b").fetch_all(&database).await.unwrap();
+        let steps: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        let searches = |table: &str, index: &str| {
+            steps
+                .iter()
+                .filter(|step| step.starts_with("SEARCH") && step.contains(table) && step.contains(index))
+                .count()
+        };
+        assert_eq!(searches("accounts", "(id=?)"), 1, "{steps:#?}");
+        assert_eq!(searches("accounts", "customers (customer=?)"), 1, "{steps:#?}");
+        assert_eq!(searches("members", "(account=? AND person=?)"), 1, "{steps:#?}");
+        let scans = steps.iter().filter(|step| step.starts_with("SCAN"));
+        let scans: Vec<_> = scans.filter(|step| step.contains("accounts") || step.contains("members")).collect();
+        assert!(scans.is_empty(), "{steps:#?}");
+    }
+}
