@@ -21,16 +21,18 @@ have() { command -v "$1" >/dev/null 2>&1; }
 stamped() { [ -e "$tools/stamps/$1" ]; }
 stamp() { mkdir -p "$tools/stamps" && touch "$tools/stamps/$1"; }
 
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; return; fi
+    have sudo || missing "root's rights" "install Debian packages as root: $packages"
+    sudo "$@"
+}
+
 # Debian's packages, on a Debian machine with the right to install them.
 debian_packages() {
     have apt-get || missing "$*" "install these Debian packages, or what your system calls them"
-    local as_root=()
-    if [ "$(id -u)" != 0 ]; then
-        have sudo || missing "$*" "install these Debian packages as root"
-        as_root=(sudo)
-    fi
-    "${as_root[@]}" apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    local packages="$*"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 need_compiler() {
@@ -42,6 +44,19 @@ need_chromium() {
     if ! have chromium || ! have chromedriver; then
         debian_packages chromium chromium-driver
     fi
+}
+
+# PostgreSQL's server programs. The tests start servers of their own; Debian's package would start one, too, unless told.
+need_postgres() {
+    have initdb && have pg_ctl && return
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return
+    local packages=postgresql no_cluster=/etc/postgresql-common/createcluster.d/no-cluster-for-tests.conf
+    if have apt-get; then
+        as_root mkdir -p "${no_cluster%/*}"
+        as_root sh -c "echo 'create_main_cluster = false' >'$no_cluster'"
+    fi
+    debian_packages postgresql
+    as_root rm "$no_cluster"
 }
 
 # A Python of our own, for programs that come as Python packages.

@@ -17,11 +17,14 @@ use crate::{
     },
     config::{Config, SettingError},
     portal::{CustomerId, Mapping, Reason, Refusal, TenantId},
-    server::parts,
+    server::{directory, parts},
 };
 
 /// How many customers are read at once; the pace decides how fast.
 const AT_ONCE: usize = 16;
+
+/// How long the database may take to name every tenant.
+const LONGEST_READ: Duration = Duration::from_secs(600);
 
 /// How long Stripe is given to recover before a customer counts as unread: the first pause, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -77,7 +80,7 @@ impl Row for Finding {
 /// # Errors
 /// [`Failure`]: there is no report, and what was found so far stands in the resume file.
 pub async fn run(config: &Config) -> Result<bool, Failure> {
-    let (directory, portals) = (parts::directory(config).await?, parts::portals(config).await?);
+    let (directory, portals) = (directory::open(config, LONGEST_READ).await?, parts::portals(config).await?);
     let terms = Terms {
         stripe_api_base: config.stripe_api_base.to_string(),
         stripe_mode: match config.stripe_terms.mode {

@@ -14,7 +14,7 @@ use crate::{
     config::{AuditTarget, Config, KeySource, ReportFormat},
     hot_file::HotFile,
     portal::Refusal,
-    server::parts,
+    server::{self, parts},
 };
 
 /// One thing that was looked at.
@@ -86,7 +86,7 @@ async fn keys(config: &Config) -> Item {
 
 async fn directory(config: &Config) -> Item {
     const WHAT: &str = "directory";
-    let probed = match parts::directory(config).await {
+    let probed = match server::directory::open(config, config.deadline).await {
         Ok(directory) => directory.probe().await,
         Err(error) => return failed(WHAT, error),
     };

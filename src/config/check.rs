@@ -5,8 +5,11 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use url::Url;
 
 use crate::{
-    adapters::{directory::Ownership, stripe::Terms},
-    config::{Command, KeySource, LogFormat, ReportFormat, SettingError, Settings, stripe, trust},
+    adapters::{
+        directory::{Database, Ownership},
+        stripe::Terms,
+    },
+    config::{Command, KeySource, LogFormat, ReportFormat, SettingError, Settings, database, stripe, trust},
     grpc::caller::Callers,
     portal::ReturnOrigins,
 };
@@ -40,8 +43,14 @@ pub struct Config {
     pub principal_jwks_max_age: Duration,
     /// Where a person may return to.
     pub return_origins: ReturnOrigins,
-    /// `sqlite:…`.
-    pub database_url: String,
+    /// Where the directory is.
+    pub database: Database,
+    /// The file with PostgreSQL's password.
+    pub database_password_file: Option<PathBuf>,
+    /// The file with a SELECT statement for the tenants.
+    pub tenants_sql_file: Option<PathBuf>,
+    /// The file with a SELECT statement for the owners.
+    pub owners_sql_file: Option<PathBuf>,
     /// Whether present membership is asked for.
     pub ownership: Ownership,
     /// The flag definition's file.
@@ -106,9 +115,7 @@ pub(super) fn check(settings: Settings) -> Result<Config, SettingError> {
             return Err(SettingError::new(name, "is no usable limit; give at least 1"));
         }
     }
-    if !settings.database_url.starts_with("sqlite:") {
-        return Err(SettingError::new("DATABASE_URL", "is of no known kind; give sqlite:PATH"));
-    }
+    let database = database::check(&settings)?;
     let return_origins = ReturnOrigins::parse(&settings.return_url_origins)
         .map_err(|problem| SettingError::new("--return-url-origins", problem))?;
     let stripe_api_base = stripe::api_base(&settings.stripe_api_base)?;
@@ -128,7 +135,10 @@ pub(super) fn check(settings: Settings) -> Result<Config, SettingError> {
         principal_jwks_refresh: settings.principal_jwks_refresh,
         principal_jwks_max_age: settings.principal_jwks_max_age,
         return_origins,
-        database_url: settings.database_url,
+        database,
+        database_password_file: settings.database_password_file,
+        tenants_sql_file: settings.tenants_sql_file,
+        owners_sql_file: settings.owners_sql_file,
         ownership: settings.ownership,
         flags_file: settings.flags_file,
         flag_key: settings.flag_key,

@@ -24,6 +24,17 @@ pub(super) fn refuse_unknown(variables: impl Iterator<Item = (OsString, OsString
     Ok(())
 }
 
+/// What the PostgreSQL driver reads by itself and can't be told not to. Every other `PG*` variable is overridden.
+const POSTGRES_VARIABLES: [&str; 3] = ["PGOPTIONS", "PGSSLCERT", "PGSSLKEY"];
+
+/// Refuses a variable that would change what a connection is, behind the settings' back.
+pub(super) fn refuse_postgres_variables(read: impl Fn(&str) -> Option<OsString>) -> Result<(), SettingError> {
+    match POSTGRES_VARIABLES.into_iter().find(|name| read(name).is_some()) {
+        Some(name) => Err(SettingError::new(name, "is set, which would change connections to PostgreSQL; remove it")),
+        None => Ok(()),
+    }
+}
+
 /// What Kubernetes injects for a Service whose name begins with billing-portal: `*_SERVICE_HOST`, `*_SERVICE_PORT*`,
 /// `*_PORT` with a value like `tcp://…`, and `*_PORT_<n>_*`.
 ///

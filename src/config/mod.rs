@@ -2,6 +2,7 @@
 
 mod check;
 mod choices;
+mod database;
 mod environment;
 mod error;
 mod stripe;
@@ -87,9 +88,21 @@ pub struct Settings {
     )]
     pub return_url_origins: Vec<String>,
 
-    /// The directory, sqlite:PATH; read only
+    /// The directory, sqlite:PATH or postgres://USER@HOST/DATABASE?sslmode=verify-full; read only
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: String,
+
+    /// File with the password for PostgreSQL; read again for new connections
+    #[arg(long, env = "BILLING_PORTAL_DATABASE_PASSWORD_FILE", value_name = "FILE")]
+    pub database_password_file: Option<PathBuf>,
+
+    /// File with a SELECT that yields tenant_id and stripe_customer_id, instead of the view billing_portal_tenants
+    #[arg(long, env = "BILLING_PORTAL_TENANTS_SQL_FILE", value_name = "FILE")]
+    pub tenants_sql_file: Option<PathBuf>,
+
+    /// File with a SELECT that yields tenant_id and user_id, instead of the view billing_portal_owners
+    #[arg(long, env = "BILLING_PORTAL_OWNERS_SQL_FILE", value_name = "FILE")]
+    pub owners_sql_file: Option<PathBuf>,
 
     /// Whether the person must be a present owner in the directory, or the token's role is trusted
     #[arg(long, env = "BILLING_PORTAL_OWNERSHIP", value_enum, default_value = "token-and-directory")]

@@ -1,6 +1,7 @@
 //! Puts the rooms together: the domain over its adapters, behind its layers, on a listener.
 
 mod connections;
+pub(crate) mod directory;
 pub(crate) mod parts;
 
 use std::{io, sync::Arc, time::Duration};
@@ -68,7 +69,7 @@ impl Server {
     /// The setting whose file can't be used; nothing is bound then.
     pub async fn new(config: Config) -> Result<Self, SettingError> {
         let audit = parts::audit_log(&config.audit)?;
-        let directory = Arc::new(parts::directory(&config).await?);
+        let directory = Arc::new(directory::open(&config, config.deadline).await?);
         let flags = Arc::new(HotFile::open("--flags-file", config.flags_file.clone(), flags::parse).await);
         let flags_error = flags.error();
         let use_cases = UseCases {

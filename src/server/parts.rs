@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::{
     adapters::{
         audit_log::LineLog,
-        directory::SqlDirectory,
         stripe::{Attempts, Mode, Pace, SecretKey, StripePortals, Transport},
     },
     config::{AuditTarget, Config, KeySource, SettingError},
@@ -54,18 +53,15 @@ pub(crate) async fn portals(config: &Config) -> Result<StripePortals, SettingErr
 }
 
 /// What must be good at the start, or there is none.
-fn usable<T: Send + Sync + 'static>(file: &HotFile<T>, setting: &str, mend: &str) -> Result<(), SettingError> {
+pub(super) fn usable<T: Send + Sync + 'static>(
+    file: &HotFile<T>,
+    setting: &str,
+    mend: &str,
+) -> Result<(), SettingError> {
     match file.error() {
         None => Ok(()),
         Some(error) => Err(SettingError::new(setting, format!("names a file that can't be used: {error}; {mend}"))),
     }
-}
-
-/// The directory; it is connected to later.
-#[allow(clippy::unused_async, reason = "the password's file is opened here")]
-pub(crate) async fn directory(config: &Config) -> Result<SqlDirectory, SettingError> {
-    SqlDirectory::new(&config.database_url, config.ownership)
-        .map_err(|error| SettingError::new("DATABASE_URL", format!("can't be used: {error}")))
 }
 
 pub(crate) fn audit_log(target: &AuditTarget) -> Result<Arc<dyn AuditLog>, SettingError> {

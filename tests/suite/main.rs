@@ -1,9 +1,11 @@
 //! Every test that needs more than one file of the crate, in one binary, for linking is what costs.
 //!
 //! By the kinds that the product was promised: unit ([`predicate`]), integration ([`sessions`], [`refusals`], [`stripe`],
-//! [`attempts`], [`token`], [`audit`], [`mesh`], [`keyset`], [`pace`], [`health`], [`drain`], [`settings`], [`process`], [`commands`], [`audit_mapping`], [`telemetry`],
-//! [`redirect`], [`callers`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
-//! Beside them: [`isolation`] (tenants are kept apart under load) [`arrows`] (the structure of the crate), [`documents`] (what is documented is what is built)
+//! [`attempts`], [`directory`], [`postgres`], [`database_settings`], [`token`], [`audit`], [`mesh`], [`keyset`], [`pace`],
+//! [`health`], [`drain`], [`settings`], [`process`], [`commands`], [`audit_mapping`], [`telemetry`], [`redirect`],
+//! [`callers`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
+//! Beside them: [`isolation`] (tenants are kept apart under load), [`arrows`] (the structure of the crate), [`documents`]
+//! (what is documented is what is built)
 //! and [`simulator`] (it is as strict as Stripe).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
@@ -14,6 +16,8 @@ mod audit;
 mod audit_mapping;
 mod callers;
 mod commands;
+mod database_settings;
+mod directory;
 mod documents;
 mod drain;
 mod health;
@@ -21,6 +25,7 @@ mod isolation;
 mod keyset;
 mod mesh;
 mod pace;
+mod postgres;
 mod predicate;
 mod process;
 mod redirect;

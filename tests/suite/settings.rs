@@ -1,19 +1,11 @@
 //! Integration: a setting that is missing, wrong or unsafe stops the real binary, with one line that names it.
 
-use std::process::Output;
-
 use tokio::net::TcpListener;
 
 use crate::support::{
-    process::{binary, settings},
-    world::{arguments, override_settings},
+    process::{binary, run_with},
+    world::arguments,
 };
-
-async fn run_with(changes: &[&str], variables: &[(&str, &str)]) -> Output {
-    let (_folder, mut arguments) = settings();
-    override_settings(&mut arguments, changes);
-    binary().args(arguments).envs(variables.iter().copied()).output().await.unwrap()
-}
 
 #[tokio::test]
 async fn each_unsafe_or_wrong_setting_stops_the_start_with_one_line_that_names_it() {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Cell, mapping};
+use super::facts::{Cell, Fact, mapping};
 use crate::portal::Mapping;
 
 /// A tenant as the directory has it.
@@ -17,7 +17,11 @@ pub struct Mapped {
 }
 
 /// Groups the rows by tenant. A row without a tenant is nobody's, but its customer is shared all the same.
-pub(super) fn mapped(rows: impl Iterator<Item = (Cell, Cell)>) -> Vec<Mapped> {
+pub(super) fn mapped(rows: Vec<Fact>) -> Vec<Mapped> {
+    group(rows.into_iter().map(|row| (row.tenant, row.customer)))
+}
+
+fn group(rows: impl Iterator<Item = (Cell, Cell)>) -> Vec<Mapped> {
     let mut tenants: BTreeMap<String, Vec<Cell>> = BTreeMap::new();
     let mut uses: HashMap<String, usize> = HashMap::new();
     for (tenant, customer) in rows {
@@ -64,7 +68,7 @@ mod tests {
             (Cell::Null, text("cus_N")),
             (text("nobodys"), text("cus_N")),
         ];
-        let found: Vec<_> = mapped(rows.into_iter()).into_iter().map(|row| (row.tenant, row.mapping)).collect();
+        let found: Vec<_> = group(rows.into_iter()).into_iter().map(|row| (row.tenant, row.mapping)).collect();
         let expected = [
             ("acme", Mapping::Customer(CustomerId::parse("cus_A").unwrap())),
             ("blob", Mapping::Broken(Integrity::MalformedCustomer)),

@@ -81,6 +81,13 @@ pub(crate) fn signal(child: &Child, signal: &str) {
     assert!(std::process::Command::new("sh").args(["-c", &format!("kill {signal} {id}")]).status().unwrap().success());
 }
 
+/// Runs it to its end on good settings, with some changed.
+pub(crate) async fn run_with(changes: &[&str], variables: &[(&str, &str)]) -> Output {
+    let (_folder, mut arguments) = settings();
+    override_settings(&mut arguments, changes);
+    binary().args(arguments).envs(variables.iter().copied()).output().await.unwrap()
+}
+
 /// Runs a command on a world to its end.
 pub(crate) async fn run(world: &World, command: &[&str], changes: &[&str]) -> Output {
     let mut arguments = arguments(&world.folder, world.stripe.base_url());

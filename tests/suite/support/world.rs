@@ -63,6 +63,13 @@ impl World {
 
     /// With settings of its own beside the usual ones; returns once the service is ready.
     pub(crate) async fn with(settings: &[&str]) -> Self {
+        let world = Self::unready(settings).await;
+        world.health_is("", ServingStatus::Serving).await;
+        world
+    }
+
+    /// Returns once the service listens, for a directory that is not there, or not yet.
+    pub(crate) async fn unready(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let restricted = Settings::default().restricted_key("rk_test_customers", &[Permission::CustomersRead]);
         let stripe = Simulator::start_with(TcpListener::bind("127.0.0.1:0").await.unwrap(), restricted).unwrap();
@@ -88,9 +95,7 @@ impl World {
             server.serve(listener, async { drop(stopped.await) }, std::future::pending()).await.unwrap();
         });
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        let world = Self { folder, stripe, issuer, address, channel, database, stop: Some(stop), served };
-        world.health_is("", ServingStatus::Serving).await;
-        world
+        Self { folder, stripe, issuer, address, channel, database, stop: Some(stop), served }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

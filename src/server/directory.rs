@@ -1,0 +1,47 @@
+//! The directory from its settings: the files that they name are opened here.
+
+use std::{path::Path, time::Duration};
+
+use super::parts::usable;
+use crate::{
+    adapters::directory::{Database, Dialect, Password, Relations, Select, SqlDirectory},
+    config::{Config, SettingError},
+    hot_file::HotFile,
+};
+
+/// Reads the SQL files, the password and the trusted certificates once; the password is read again later on. A
+/// server gives up a query after `statement_limit`.
+pub(crate) async fn open(config: &Config, statement_limit: Duration) -> Result<SqlDirectory, SettingError> {
+    let dialect = config.database.dialect();
+    let relations = Relations {
+        ownership: config.ownership,
+        tenants: select("--tenants-sql-file", config.tenants_sql_file.as_deref(), dialect).await?,
+        owners: select("--owners-sql-file", config.owners_sql_file.as_deref(), dialect).await?,
+    };
+    if let Database::Postgres(server) = &config.database
+        && let Some(path) = &server.ssl_root_cert
+    {
+        let pem = tokio::fs::read_to_string(path).await;
+        if !pem.is_ok_and(|pem| pem.contains("-----BEGIN CERTIFICATE-----")) {
+            let problem = format!("has an sslrootcert, {}, which holds no certificate in PEM", path.display());
+            return Err(SettingError::new("DATABASE_URL", problem));
+        }
+    }
+    let password = match &config.database_password_file {
+        Some(path) => {
+            let file = HotFile::open("--database-password-file", path.clone(), Password::parse).await;
+            usable(&file, "--database-password-file", "give one that holds the password")?;
+            Some(file)
+        }
+        None => None,
+    };
+    Ok(SqlDirectory::new(&config.database, password, &relations, statement_limit))
+}
+
+async fn select(setting: &str, path: Option<&Path>, dialect: Dialect) -> Result<Option<Select>, SettingError> {
+    let Some(path) = path else { return Ok(None) };
+    let text = tokio::fs::read_to_string(path).await;
+    let text = text.map_err(|error| SettingError::new(setting, format!("names a file that can't be used: {error}")))?;
+    let select = Select::parse(&text, dialect);
+    select.map(Some).map_err(|problem| SettingError::new(setting, format!("names a file that {problem}")))
+}

@@ -1,0 +1,50 @@
+//! Integration: the directory over a real PostgreSQL server, which `tests/run` installs.
+
+mod connection;
+mod ids;
+mod outage;
+
+use crate::{
+    directory::{TABLES, Writer, check_broken_relations, check_files, check_tables, told},
+    support::{Postgres, World, postgres::TestDatabase},
+};
+
+/// A service over a database with these relations.
+async fn world_with(schema: &str, settings: &[&str]) -> (World, TestDatabase) {
+    let database = Postgres::shared().database().await;
+    database.run(schema).await;
+    let url = database.setting();
+    let world = World::with(&[&[&*url], settings].concat()).await;
+    (world, database)
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn every_row_is_told_as_the_contract_says() {
+    let (world, database) = world_with(TABLES, &[]).await;
+    check_tables(&world, &Writer::Postgres(database.admin)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn relations_that_are_lost_are_no_answer_and_come_back_by_themselves() {
+    let database = Postgres::shared().database().await;
+    let world = World::unready(&[&database.setting()]).await;
+    check_broken_relations(&world, &Writer::Postgres(database.admin)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn select_files_stand_for_the_relations() {
+    let database = Postgres::shared().database().await;
+    let url = database.setting();
+    check_files(&[&url], &Writer::Postgres(database.admin)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn with_ownership_by_token_the_owners_are_not_touched() {
+    let (world, database) = world_with(TABLES, &["--ownership=token"]).await;
+    database.run("DROP TABLE billing_portal_owners; INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_A')").await;
+    assert_eq!(told(&world, "anyone").await, ("OK".to_owned(), None));
+}

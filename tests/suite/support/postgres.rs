@@ -1,0 +1,215 @@
+//! A PostgreSQL server of the tests' own: in a folder of its own, on a socket and a loopback port of its own.
+//!
+//! A guard, a shell whose standard input is ours, stops the server and removes the folder as soon as this process is gone,
+//! whichever way it went: the input ends then. It is in a process group of its own, so Ctrl-C does not end it first.
+
+use std::{
+    net::TcpListener,
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use sqlx::{
+    AssertSqlSafe, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+/// The user that the server runs as when the tests run as root, which it refuses: `nobody`, on every system.
+const NOBODY: u32 = 65_534;
+
+/// Ends when its standard input does.
+const GUARD: &str = r#"cat >/dev/null
+if [ -f "$1/data/postmaster.pid" ]; then
+    kill -CONT "$(head -n 1 "$1/data/postmaster.pid")"
+    "$2/pg_ctl" --pgdata="$1/data" --mode=immediate --silent stop
+fi
+rm -rf "$1""#;
+
+/// Over the socket everyone is let in; over TCP a password is asked for.
+const HBA: &str = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+
+pub(crate) struct Postgres {
+    folder: PathBuf,
+    programs: PathBuf,
+    guard: Child,
+    /// Of the socket, and on 127.0.0.1.
+    pub(crate) port: u16,
+}
+
+impl Postgres {
+    /// The server that the tests of this process share, each with a database of its own.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Postgres> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// A server of the caller's own, to stop and pause.
+    pub(crate) fn start() -> Self {
+        let programs = programs();
+        let folder = tempfile::Builder::new().prefix("billing-portal-postgres-").tempdir().unwrap().keep();
+        let mut guard = Command::new("sh");
+        guard.args(["-c", GUARD, "guard"]).args([&folder, &programs]).stdin(Stdio::piped()).stderr(Stdio::null());
+        as_database_user(&mut guard, &folder);
+        let guard = guard.stdout(Stdio::null()).process_group(0).spawn().unwrap();
+        let mut server = Self { folder, programs, guard, port: 0 };
+        server.give_away(&server.folder);
+        server.run("initdb", &["--no-sync", "--auth=trust", "--username=admin", "--encoding=UTF8", "--locale=C"]);
+        std::fs::write(server.folder.join("data/pg_hba.conf"), HBA).unwrap();
+        server.write_certificates();
+        // Another process may take a free port before the server does; then there is a next one.
+        let started = (0..10).any(|_| {
+            server.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            server.configure();
+            server.try_run("pg_ctl", &["--silent", "--wait", "--log=log", "start"])
+        });
+        assert!(started, "{}", std::fs::read_to_string(server.folder.join("log")).unwrap());
+        server
+    }
+
+    fn configure(&self) {
+        let settings = format!(
+            "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\nfsync = off\nssl = on\n\
+             ssl_cert_file = '../server.pem'\nssl_key_file = '../server.key'\nmax_connections = 200\n",
+            self.port,
+            self.folder.display()
+        );
+        std::fs::write(self.folder.join("data/postgresql.auto.conf"), settings).unwrap();
+    }
+
+    /// A certificate for `localhost`, and for no address, by a CA of this server's own.
+    fn write_certificates(&self) {
+        let mut ca = CertificateParams::default();
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, &ca).unwrap();
+        std::fs::write(self.ca_file(), ca.pem()).unwrap();
+        std::fs::write(self.folder.join("server.pem"), certificate.pem()).unwrap();
+        let key_file = self.folder.join("server.key");
+        std::fs::write(&key_file, key.serialize_pem()).unwrap();
+        std::fs::set_permissions(&key_file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        self.give_away(&key_file);
+    }
+
+    fn give_away(&self, path: &Path) {
+        if is_root(&self.folder) {
+            chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+    }
+
+    fn try_run(&self, program: &str, arguments: &[&str]) -> bool {
+        let mut command = Command::new(self.programs.join(program));
+        command.arg("--pgdata=data").args(arguments).current_dir(&self.folder).stdin(Stdio::null());
+        as_database_user(&mut command, &self.folder);
+        command.stdout(Stdio::null()).status().unwrap().success()
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) {
+        assert!(self.try_run(program, arguments), "{program} {arguments:?} failed");
+    }
+
+    pub(crate) fn stop(&self) {
+        self.run("pg_ctl", &["--silent", "--wait", "--mode=fast", "stop"]);
+    }
+
+    pub(crate) fn start_again(&self) {
+        self.run("pg_ctl", &["--silent", "--wait", "--log=log", "start"]);
+    }
+
+    /// Sends a signal to the server and to those of its processes that serve a client of the service.
+    pub(crate) async fn signal(&self, signal: &str, backends: &[i32]) {
+        let postmaster = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        let mut ids: Vec<String> = backends.iter().map(i32::to_string).collect();
+        ids.push(postmaster.lines().next().unwrap().to_owned());
+        let command = format!("kill -{signal} {}", ids.join(" "));
+        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success(), "{command}");
+    }
+
+    /// Where `sslrootcert` or `SSL_CERT_FILE` may point.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.folder.join("ca.pem")
+    }
+
+    /// A new database, with a role `portal_…` of the same name that may read everything in it.
+    pub(crate) async fn database(&self) -> TestDatabase {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("portal_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let admin = self.connect("postgres").await;
+        for statement in
+            [format!("CREATE DATABASE {name}"), format!("CREATE ROLE {name} LOGIN PASSWORD 'first-secret'")]
+        {
+            sqlx::raw_sql(AssertSqlSafe(statement)).execute(&admin).await.unwrap();
+        }
+        admin.close().await;
+        let admin = self.connect(&name).await;
+        let grant = format!("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO {name}");
+        sqlx::raw_sql(AssertSqlSafe(grant)).execute(&admin).await.unwrap();
+        let socket = self.folder.display().to_string().replace('/', "%2F");
+        let url = format!("postgres://{name}@{socket}:{}/{name}", self.port);
+        TestDatabase { name, admin, url }
+    }
+
+    async fn connect(&self, database: &str) -> PgPool {
+        let options = PgConnectOptions::new_without_pgpass().socket(&self.folder).port(self.port);
+        let options = options.username("admin").database(database);
+        PgPoolOptions::new().max_connections(3).connect_with(options).await.unwrap()
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        drop(self.guard.stdin.take());
+        self.guard.wait().unwrap();
+    }
+}
+
+/// A database of one test.
+pub(crate) struct TestDatabase {
+    /// Of the database, and of the role.
+    pub(crate) name: String,
+    /// May do anything.
+    pub(crate) admin: PgPool,
+    /// By the socket, as the role.
+    pub(crate) url: String,
+}
+
+impl TestDatabase {
+    pub(crate) fn setting(&self) -> String {
+        format!("--database-url={}", self.url)
+    }
+
+    pub(crate) async fn run(&self, statements: &str) {
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&self.admin).await.unwrap();
+    }
+}
+
+fn is_root(folder: &Path) -> bool {
+    // The folder was just made, by us.
+    [0, NOBODY].contains(&std::fs::metadata(folder).unwrap().uid())
+}
+
+fn as_database_user(command: &mut Command, folder: &Path) {
+    if is_root(folder) {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+}
+
+/// Debian keeps the server's programs off the PATH, by version.
+fn programs() -> PathBuf {
+    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let versions = debian.filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path())));
+    let newest = versions.filter(|(_, path)| path.join("bin/initdb").exists()).max().map(|(_, path)| path.join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path =
+        std::env::split_paths(&path).find(|folder| folder.join("initdb").exists() && folder.join("pg_ctl").exists());
+    newest.or(on_path).expect("PostgreSQL's server is missing: run tests/run, which installs it")
+}

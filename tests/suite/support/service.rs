@@ -1,0 +1,53 @@
+//! The real binary as a process of its own, followed by the lines that it logs.
+
+use std::{process::Stdio, time::Duration};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStderr, Command},
+    time::timeout,
+};
+
+/// Ends when it is dropped.
+pub(crate) struct Service {
+    child: Child,
+    lines: Lines<BufReader<ChildStderr>>,
+    /// All that it has logged so far.
+    pub(crate) log: String,
+}
+
+impl Service {
+    /// At the most talkative log level, with no other variables than these.
+    pub(crate) fn start(arguments: &[String], variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_billing-portal"));
+        command.env_clear().env("RUST_LOG", "trace").envs(variables.iter().copied()).args(arguments);
+        command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, lines, log: String::new() }
+    }
+
+    /// Reads on to the next line that logs this message, and returns its fields.
+    pub(crate) async fn logs(&mut self, message: &str) -> Value {
+        loop {
+            let line = timeout(Duration::from_secs(30), self.lines.next_line()).await.expect(message).unwrap();
+            let line = line.unwrap_or_else(|| panic!("it ended without {message:?}:\n{}", self.log));
+            self.log += &line;
+            self.log.push('\n');
+            match serde_json::from_str::<Value>(&line) {
+                Ok(fields) if fields["message"] == message => return fields,
+                _ => {}
+            }
+        }
+    }
+
+    /// Ends it, and returns all that it has logged.
+    pub(crate) async fn end(mut self) -> String {
+        self.child.start_kill().unwrap();
+        while let Some(line) = self.lines.next_line().await.unwrap() {
+            self.log += &line;
+        }
+        self.log
+    }
+}
