@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, Request, Version},
 };
 use futures_util::future::poll_fn;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -117,13 +117,14 @@ fn client(stripe: &Simulator, way: Way) -> Client<HttpsConnector<HttpConnector>,
     if let Some(pem) = stripe.ca_pem() {
         roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let connector = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http();
-    // What the client offers decides, and a plain client has to know beforehand.
-    let connector = if way.http_2 { connector.enable_http2().build() } else { connector.enable_http1().build() };
-    Client::builder(TokioExecutor::new()).http2_only(way.http_2).build(connector)
+    // What the client offers decides; without TLS it has to know beforehand.
+    config.alpn_protocols = vec![if way.http_2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    Client::builder(TokioExecutor::new()).http2_only(way.http_2).build(HttpsConnector::from((tcp, config)))
 }

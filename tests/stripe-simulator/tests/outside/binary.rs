@@ -55,6 +55,8 @@ async fn customers_come_from_arguments_from_files_and_by_the_thousand() {
         "--tenants=1000",
         r#"--customer={"id": "cus_Arg", "metadata": {"simulator_fault": "status-502"}}"#,
         &format!("--customers={}", file.display()),
+        r#"--configuration={"id": "bpc_A", "default": true, "login_page": true, "allowed_updates": ["email"]}"#,
+        r#"--configuration={"id": "bpc_B", "active": false, "name": "Old", "without": ["invoice_history"]}"#,
         "--restricted-key=rk_test_few=customer_read",
         "--fault=status-504 on=account",
     ])
@@ -71,6 +73,8 @@ async fn customers_come_from_arguments_from_files_and_by_the_thousand() {
         (key, "/v1/customers/cus_Slow", 200, "cus_Slow"),
         (key, "/v1/customers/cus_Arg", 502, "html"),
         (key, "/v1/account", 504, "html"),
+        (key, "/v1/billing_portal/configurations?is_default=true", 200, r#""allowed_updates":["email"]"#),
+        (key, "/v1/billing_portal/configurations/bpc_B", 200, r#""invoice_history":{"enabled":false}"#),
         ("rk_test_few", "/v1/customers/cus_File", 200, "cus_File"),
         ("rk_test_few", "/v1/billing_portal/configurations", 403, "rak_customer_portal_read"),
     ] {
@@ -113,6 +117,7 @@ async fn what_is_wrong_stops_the_start_with_one_line_that_says_so() {
         ("--fault=unheard-of".to_owned(), "there is no fault 'unheard-of'"),
         ("--customer={}".to_owned(), "missing field `id`"),
         ("--customer={\"id\": \"cus_A\", \"plan\": 1}".to_owned(), "unknown field `plan`"),
+        ("--configuration={\"id\": \"bpc_A\", \"without\": [\"all\"]}".to_owned(), "unknown variant `all`"),
         ("--restricted-key=rk_test_x=charge_read".to_owned(), "'charge_read' is none of"),
         ("--secret-key=pk_test_x".to_owned(), "names no mode"),
         ("--tls".to_owned(), "--ca-file"),

@@ -38,6 +38,10 @@ impl Process {
         &self.printed[name]
     }
 
+    pub(crate) const fn printed(&self) -> &HashMap<String, String> {
+        &self.printed
+    }
+
     /// Asks it to end, and returns its exit code.
     pub(crate) async fn end(mut self, signal: &str) -> Option<i32> {
         let id = self.child.id().unwrap();

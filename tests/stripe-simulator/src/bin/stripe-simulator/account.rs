@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io, str::FromStr};
 
 use serde::Deserialize;
-use stripe_simulator::{Configuration, Customer, Injection, Mode, Simulator, Subscription};
+use stripe_simulator::{Customer, Injection, Mode, Simulator, Subscription};
 
 use crate::arguments::Arguments;
 
@@ -27,10 +27,19 @@ pub(crate) struct Listed {
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum ListedMode {
+pub(crate) enum ListedMode {
     #[default]
     Test,
     Live,
+}
+
+impl From<ListedMode> for Mode {
+    fn from(listed: ListedMode) -> Self {
+        match listed {
+            ListedMode::Test => Self::Test,
+            ListedMode::Live => Self::Live,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -64,10 +73,7 @@ impl FromStr for Listed {
 
 impl Listed {
     fn add(self, stripe: &Simulator) -> Result<(), String> {
-        let mode = match self.mode {
-            ListedMode::Test => Mode::Test,
-            ListedMode::Live => Mode::Live,
-        };
+        let mode = self.mode.into();
         let mut customer = Customer::new(&self.id).mode(mode).deleted(self.deleted);
         if let Some(name) = &self.name {
             customer = customer.name(name);
@@ -98,12 +104,7 @@ impl Listed {
 /// # Errors
 /// When a file can't be read, or a line is no customer.
 pub(crate) fn fill(stripe: &Simulator, arguments: &Arguments) -> io::Result<()> {
-    if !arguments.price.is_empty() {
-        for mode in [Mode::Test, Mode::Live] {
-            let configuration = Configuration::new("bpc_default").mode(mode).default_of_mode(true);
-            stripe.add_configuration(arguments.price.iter().fold(configuration, |all, price| all.price(price)));
-        }
-    }
+    arguments.configuration.iter().for_each(|listed| stripe.add_configuration(listed.configuration()));
     for at in 1..=arguments.tenants {
         stripe.add_customer(Customer::new(&format!("cus_T{at:06}")).metadata("tenant_id", &format!("tenant-{at}")));
     }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{ArgAction, Parser};
 use stripe_simulator::{Injection, Permission, Settings};
 
-use crate::account::Listed;
+use crate::{account::Listed, configuration::ListedConfiguration};
 
 /// A simulator of Stripe: customers, portal sessions, portal configurations and the account, as strict as Stripe, and as
 /// faulty as it is told to be. It prints the API's base URL and the account's keys, one NAME=value a line, and ends with
@@ -53,9 +53,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub(crate) tenants: u32,
 
-    /// A price that the default portal configuration lets subscriptions change to
-    #[arg(long, value_name = "ID")]
-    pub(crate) price: Vec<String>,
+    /// A portal configuration as JSON; each mode has a default, bpc_default, until one takes its place
+    #[arg(long, value_name = "JSON")]
+    pub(crate) configuration: Vec<ListedConfiguration>,
 
     /// A fault that befalls whoever asks, with its limits: 'status-503 on=sessions first=2 should-retry=true'
     #[arg(long, value_name = "FAULT")]
@@ -74,6 +74,8 @@ const AFTER_HELP: &str = "\
 A customer: {\"id\": \"cus_A\", \"metadata\": {\"tenant_id\": \"acme\"}}, and any of
   \"mode\": \"live\", \"name\", \"email\", \"deleted\": true, \"fault\": \"hang first=1\",
   \"subscriptions\": [{\"id\": \"sub_A\", \"items\": [{\"id\": \"si_A\", \"price\": \"price_A\", \"quantity\": 1}]}]
+A configuration: {\"id\": \"bpc_A\"}, and any of \"mode\": \"live\", \"default\": true, \"active\": false, \"name\",
+  \"prices\": [\"price_A\"], \"allowed_updates\": [\"email\"], \"login_page\": true, \"without\": [\"subscription_cancel\"]
 A client chooses a fault, too: by a customer whose metadata has simulator_fault, or whose id is
   cus_Fault and the fault's name in camel case, such as cus_FaultStatus503.";
 

@@ -2,8 +2,12 @@
 
 mod account;
 mod arguments;
+mod configuration;
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser as _;
 use stripe_simulator::{Fault, Mode, Simulator};
@@ -18,9 +22,9 @@ use crate::arguments::Arguments;
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.list_faults {
-        for fault in Fault::ALL {
-            println!("{:28}{}", fault.name(), fault.description());
-        }
+        let lines = Fault::ALL.iter().map(|fault| format!("{:28}{}\n", fault.name(), fault.description()));
+        // Whoever reads may have read enough.
+        drop(io::stdout().write_all(lines.collect::<String>().as_bytes()));
         return ExitCode::SUCCESS;
     }
     match run(&arguments).await {
