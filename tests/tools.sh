@@ -113,6 +113,19 @@ need_bff_typescript() {
     npm --prefix "$example" run --silent build
 }
 
+# Stripe's own clients, exactly as the lock file pins them. A folder for each lock file, so that checkouts share the cache.
+need_stripe_clients() {
+    need_node
+    local source=tests/stripe-simulator/clients folder
+    folder="$tools/stripe-clients-$(cksum <"$source/package-lock.json" | cut -d ' ' -f 1)"
+    export NODE_PATH="$folder/node_modules"
+    stamped "${folder##*/}" && return
+    mkdir -p "$folder"
+    cp "$source/package.json" "$source/package-lock.json" "$folder/"
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --silent
+    stamp "${folder##*/}"
+}
+
 need_cargo_deny() {
     stamped "cargo-deny-$cargo_deny_version" && return
     # Unoptimized: it runs for seconds, and is built for minutes otherwise.

@@ -1,7 +1,7 @@
 //! Every test that needs more than one file of the crate, in one binary, for linking is what costs.
 //!
 //! By the kinds that the product was promised: unit ([`predicate`]), integration ([`sessions`], [`refusals`], [`stripe`],
-//! [`attempts`], [`directory`], [`postgres`], [`database_settings`], [`token`], [`audit`], [`mesh`], [`keyset`], [`pace`],
+//! [`attempts`], [`faults`], [`directory`], [`postgres`], [`database_settings`], [`token`], [`audit`], [`mesh`], [`keyset`], [`pace`],
 //! [`health`], [`drain`], [`settings`], [`process`], [`commands`], [`audit_mapping`], [`telemetry`], [`redirect`],
 //! [`callers`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
 //! Beside them: [`isolation`] (tenants are kept apart under load), [`arrows`] (the structure of the crate), [`documents`]
@@ -20,6 +20,7 @@ mod database_settings;
 mod directory;
 mod documents;
 mod drain;
+mod faults;
 mod health;
 mod isolation;
 mod keyset;

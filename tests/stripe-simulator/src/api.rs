@@ -5,9 +5,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
-    Shared, account, auth, configurations, customers,
+    Shared, account, auth, configurations,
+    connection::Delivery,
+    customers,
     endpoint::Route,
     error::{Error, Log},
+    faults::{self, Asked, Effect, Refusal},
     form::Form,
     idempotency::{self, Claim, InProgress},
     model::Mode,
@@ -16,31 +19,80 @@ use crate::{
     wire::{Answer, RecordedRequest},
 };
 
-/// Answers one request; the authorization stands beside it, so that the record never holds a key.
-pub(crate) async fn answer(shared: Arc<Shared>, call: RecordedRequest, authorization: Option<String>) -> Answer {
+/// Answers one request, and says how the answer leaves; the authorization stands beside the request, so that the record
+/// never holds a key.
+pub(crate) async fn answer(
+    shared: Arc<Shared>,
+    call: RecordedRequest,
+    authorization: Option<String>,
+) -> (Answer, Delivery) {
     let request_id = format!("req_{}", random());
-    let (mut answer, in_progress) = {
+    let (answer, delivery, in_progress) = {
         let mut state = shared.state();
         if state.records {
             state.requests.push(call.clone());
         }
-        begin(&mut state, &shared, &call, authorization.as_deref(), &request_id)
+        befall(&mut state, &shared, &call, authorization.as_deref(), &request_id)
     };
-    let mut add = |name: &str, value| answer.headers.push((name.to_owned(), value));
-    add("content-type", "application/json".to_owned());
-    add("request-id", request_id);
-    if let Ok(version) = auth::version(&call) {
-        add("stripe-version", version);
-    }
-    if let Some(key) = call.header("idempotency-key").filter(|_| call.method == "POST") {
-        add("idempotency-key", key.to_owned());
-    }
+    let mut answer = with_headers(answer, &call, request_id);
     if let Some(tamper) = shared.tamper() {
         answer = tamper(call, answer).await;
     }
     // The key is in progress until the answer leaves.
     drop(in_progress);
+    (answer, delivery)
+}
+
+fn with_headers(mut answer: Answer, call: &RecordedRequest, request_id: String) -> Answer {
+    let mut add = |name: &str, value| {
+        // A fault may have said something else.
+        if !answer.headers.iter().any(|(there, _)| there == name) {
+            answer.headers.push((name.to_owned(), value));
+        }
+    };
+    add("content-type", "application/json".to_owned());
+    add("request-id", request_id);
+    if let Ok(version) = auth::version(call) {
+        add("stripe-version", version);
+    }
+    if let Some(key) = call.header("idempotency-key").filter(|_| call.method == "POST") {
+        add("idempotency-key", key.to_owned());
+    }
     answer
+}
+
+/// The answer with the fault that befalls the request, if one does.
+fn befall(
+    state: &mut State,
+    shared: &Arc<Shared>,
+    call: &RecordedRequest,
+    authorization: Option<&str>,
+    request_id: &str,
+) -> (Answer, Delivery, Option<InProgress>) {
+    let mode = auth::authenticate(state, authorization).ok().map(|key| key.mode);
+    let asked = Asked::of(state, call, mode);
+    let log = Log { mode, request_id, at: now() };
+    let injection = match faults::choose(state, &asked) {
+        Ok(injection) => injection,
+        Err(unknown) => return (Error::invalid(500, unknown).answer(log), Delivery::Whole, None),
+    };
+    let effect = injection.map(|injection| injection.fault.effect());
+    let refusal = if let Some(Effect::Refuse(refuse)) = effect { refuse(&asked) } else { None };
+    let (mut answer, in_progress) = begin(state, shared, call, authorization, refusal, log);
+    let mut delivery = Delivery::Whole;
+    match effect {
+        Some(Effect::Change(change)) => answer = change(state, &asked, answer),
+        Some(Effect::Deliver(how)) => delivery = how,
+        Some(Effect::Outage(outage)) => {
+            shared.listening.fail_for_a_while(outage, injection.and_then(|injection| injection.first));
+            delivery = Delivery::Reset;
+        }
+        Some(Effect::Refuse(_)) | None => {}
+    }
+    if let Some(should_retry) = injection.and_then(|injection| injection.should_retry) {
+        answer.headers.push(("stripe-should-retry".to_owned(), should_retry.to_string()));
+    }
+    (answer, delivery, in_progress)
 }
 
 /// The answer, and the idempotency key that it is kept under.
@@ -49,15 +101,21 @@ fn begin(
     shared: &Arc<Shared>,
     call: &RecordedRequest,
     authorization: Option<&str>,
-    request_id: &str,
+    refusal: Option<Refusal>,
+    mut log: Log<'_>,
 ) -> (Answer, Option<InProgress>) {
-    let mut log = Log { mode: None, request_id, at: now() };
     let mode = match admit(state, call, authorization, &mut log) {
         Ok(mode) => mode,
         Err(error) => return (error.answer(log), None),
     };
+    let failure = match refusal {
+        Some(Refusal::Deleted(answer)) => return (answer, None),
+        Some(Refusal::Error(error)) if error.executed => Some(error),
+        Some(Refusal::Error(error)) => return (error.answer(log), None),
+        None => None,
+    };
     if call.method != "POST" {
-        return (finish(retrieve(state, mode, call), log), None);
+        return (finish(failure.map_or_else(|| retrieve(state, mode, call), Err), log), None);
     }
     let key = match idempotency::claim(state, mode, call) {
         Ok(Claim::Replay(answer)) => return (answer, None),
@@ -65,13 +123,13 @@ fn begin(
         Ok(Claim::Unkeyed) => None,
         Err(error) => return (error.answer(log), None),
     };
-    let outcome = create(state, mode, call);
+    let outcome = failure.map_or_else(|| create(state, mode, call), Err);
     // What failed before the endpoint began is not kept: the same key may be used for the request put right.
     let kept = key.filter(|_| outcome.as_ref().map_or_else(|error| error.executed, |_| true));
     let answer = finish(outcome, log);
     let in_progress = kept.map(|key| {
         let mut in_progress = InProgress::begin(state, shared, key, call);
-        in_progress.keep(request_id, &answer);
+        in_progress.keep(log.request_id, &answer);
         in_progress
     });
     (answer, in_progress)
@@ -80,7 +138,7 @@ fn begin(
 fn admit(state: &State, call: &RecordedRequest, authorization: Option<&str>, log: &mut Log<'_>) -> Result<Mode, Error> {
     let (path, _) = call.target();
     if !path.starts_with("/v1/") {
-        return Err(unrecognized(&call.method, path));
+        return Err(Error::unrecognized(&call.method, path));
     }
     let key = auth::authenticate(state, authorization)?;
     log.mode = Some(key.mode);
@@ -98,33 +156,19 @@ fn retrieve(state: &State, mode: Mode, call: &RecordedRequest) -> Result<Value, 
         Some(Route::Configurations) => configurations::list(state, mode, query),
         Some(Route::Configuration(id)) => configurations::retrieve(state, mode, id, query),
         Some(Route::Customer(id)) => customers::retrieve(state, mode, id, query),
-        Some(Route::CreateSession) | None => Err(unrecognized(&call.method, path)),
+        Some(Route::CreateSession) | None => Err(Error::unrecognized(&call.method, path)),
     }
 }
 
 fn create(state: &mut State, mode: Mode, call: &RecordedRequest) -> Result<Value, Error> {
     let (path, query) = call.target();
     if !matches!(Route::of(&call.method, path), Some(Route::CreateSession)) {
-        return Err(unrecognized(&call.method, path));
+        return Err(Error::unrecognized(&call.method, path));
     }
     check_content_type(call)?;
     let separator = if query.is_empty() || call.body.is_empty() { "" } else { "&" };
     let form = Form::parse(&format!("{query}{separator}{}", call.body), parameters::SESSION)?;
     sessions::create(state, mode, &form)
-}
-
-fn unrecognized(method: &str, path: &str) -> Error {
-    let hint = if path.ends_with('/') {
-        " If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code."
-    } else {
-        ""
-    };
-    Error::invalid(
-        404,
-        format!(
-            "Unrecognized request URL ({method}: {path}).{hint} Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
-        ),
-    )
 }
 
 fn check_content_type(call: &RecordedRequest) -> Result<(), Error> {

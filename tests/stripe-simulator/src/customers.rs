@@ -42,7 +42,7 @@ fn included(id: &str) -> [(&'static str, Value); 5] {
     ]
 }
 
-fn object(customer: &Customer) -> Value {
+pub(crate) fn object(customer: &Customer) -> Value {
     let metadata: serde_json::Map<String, Value> =
         customer.metadata.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect();
     json!({

@@ -25,9 +25,55 @@ impl Error {
         Self { status, kind: "invalid_request_error", message, code: None, param: None, executed: false }
     }
 
+    /// Stripe's own failure.
+    pub(crate) fn api(status: u16) -> Self {
+        let message = "Sorry! There was an error while talking to one of our backends. Support has been notified.";
+        Self { kind: "api_error", ..Self::invalid(status, message) }
+    }
+
+    /// A card that is refused.
+    pub(crate) fn card(message: &str) -> Self {
+        Self { kind: "card_error", ..Self::invalid(402, message) }
+    }
+
     /// A mistake with the idempotency key.
     pub(crate) fn idempotency(status: u16, message: impl Into<String>) -> Self {
         Self { kind: "idempotency_error", ..Self::invalid(status, message) }
+    }
+
+    /// A key whose first request has not come to its end.
+    pub(crate) fn key_in_use(key: &str) -> Self {
+        Self::idempotency(409, format!(
+            "There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): {key}. Please try again later."
+        )).code("idempotency_key_in_use")
+    }
+
+    /// A path that is none, or not for this method.
+    pub(crate) fn unrecognized(method: &str, path: &str) -> Self {
+        let hint = if path.ends_with('/') {
+            " If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code."
+        } else {
+            ""
+        };
+        Self::invalid(
+            404,
+            format!(
+                "Unrecognized request URL ({method}: {path}).{hint} Please see https://stripe.com/docs or we can help at https://support.stripe.com/."
+            ),
+        )
+    }
+
+    pub(crate) fn no_configuration(mode: Mode) -> Self {
+        let (name, path) = (mode.as_str(), mode.dashboard_path());
+        Self::invalid(400, format!(
+            "No configuration provided and your {name} mode default configuration has not been created. Provide a configuration or create your default by saving your customer portal settings in {name} mode at https://dashboard.stripe.com/{path}settings/billing/portal."
+        ))
+        .while_executing()
+    }
+
+    pub(crate) fn configuration_inactive() -> Self {
+        let message = "The configuration is inactive. Provide an active configuration.";
+        Self::invalid(400, message).param("configuration").while_executing()
     }
 
     pub(crate) fn parameter_unknown(name: &str) -> Self {

@@ -68,9 +68,7 @@ pub(crate) fn claim(state: &State, mode: Mode, call: &RecordedRequest) -> Result
         ));
     }
     let Some(kept) = &saved.answer else {
-        return Err(Error::idempotency(409, format!(
-            "There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): {key}. Please try again later."
-        )).code("idempotency_key_in_use"));
+        return Err(Error::key_in_use(&key));
     };
     let headers = vec![
         ("idempotent-replayed".to_owned(), "true".to_owned()),

@@ -4,22 +4,27 @@
 //! Shapes: <https://docs.stripe.com/api> at version 2026-09-30.endive. Read in this order: `model` (what an account holds),
 //! `server` (connections), `api` (what every request passes, with `auth`, `key`, `permission` and `idempotency`), `form`,
 //! `parameters` and `expand` (what may be sent), `endpoint` with `account`, `configurations` (in a `list`), `customers`,
-//! `sessions` and `flows`, `error` (Stripe's refusals), `portal` (the page).
+//! `sessions` and `flows`, `error` (Stripe's refusals), `portal` (the page). What goes wrong on purpose stands beside that:
+//! `faults` (which there are, and whom they befall), `connection` (answers that do not arrive whole), `outage` (connections
+//! that do not come to be), `tls` (certificates, good and bad).
 
 mod account;
 mod api;
 mod auth;
 mod configurations;
+mod connection;
 mod customers;
 mod endpoint;
 mod error;
 mod expand;
+mod faults;
 mod flows;
 mod form;
 mod idempotency;
 mod key;
 mod list;
 mod model;
+mod outage;
 mod parameters;
 mod permission;
 mod portal;
@@ -29,6 +34,7 @@ mod settings;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod wire;
 
 use std::{
@@ -42,11 +48,15 @@ use std::{
 use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use endpoint::Endpoint;
+use faults::{Active, Effect};
+pub use faults::{Fault, Injection};
 use key::Key;
 pub use model::{Configuration, Customer, Feature, Mode, Subscription};
+use outage::Listening;
 pub use permission::Permission;
 pub use settings::Settings;
 use state::State;
+use tls::Tls;
 pub use wire::{Answer, RecordedRequest};
 
 /// The place of faults: each answer of the API passes here before it leaves, and may be changed, delayed or withheld.
@@ -66,6 +76,8 @@ pub struct Simulator {
 
 /// What the simulator's handle and its request handlers share.
 pub(crate) struct Shared {
+    listening: Listening,
+    tls: Option<Tls>,
     state: Mutex<State>,
     tamper: Mutex<Option<Tamper>>,
 }
@@ -95,13 +107,16 @@ impl Simulator {
     /// # Errors
     /// When the listener has no address, or a key of the settings has no mode.
     pub fn start_with(listener: TcpListener, settings: Settings) -> io::Result<Self> {
-        let base_url = format!("http://{}", listener.local_addr()?);
+        let listening = Listening::new(listener)?;
+        let tls = settings.tls.then(Tls::new).transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let base_url = format!("{scheme}://{}", listening.address());
         let portal_origin = settings.portal_origin.clone().unwrap_or_else(|| base_url.clone());
         let keys = settings.account_keys()?;
         let state = State::new(portal_origin.clone(), &settings.account_id(), keys.clone());
-        let shared = Arc::new(Shared { state: Mutex::new(state), tamper: Mutex::new(None) });
+        let shared = Arc::new(Shared { listening, tls, state: Mutex::new(state), tamper: Mutex::new(None) });
         let router = portal::routes().fallback(server::handle).with_state(Arc::clone(&shared));
-        let serving = tokio::spawn(server::serve(listener, router));
+        let serving = tokio::spawn(server::serve(Arc::clone(&shared), router));
         Ok(Self { shared, base_url, portal_origin, keys, serving })
     }
 
@@ -117,9 +132,36 @@ impl Simulator {
         self.keys.iter().find(|key| key.mode == mode).map_or("", |key| &key.text)
     }
 
+    /// The certificate of the CA that signs the simulator's, as PEM, if it serves https.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.shared.tls.as_ref().map(|tls| tls.ca_pem.as_str())
+    }
+
+    /// Has a fault befall whoever asks, beside those injected before; the first that fits a request is the one. A fault of
+    /// whole connections cuts those that there are, and has begun when this returns.
+    pub fn inject(&self, fault: impl Into<Injection>) {
+        let injection = fault.into();
+        match injection.fault.effect() {
+            Effect::Outage(outage) => self.shared.listening.fail(outage, injection.first),
+            Effect::Refuse(_) | Effect::Change(_) | Effect::Deliver(_) => {
+                self.shared.state().faults.push(Active::new(injection));
+            }
+        }
+    }
+
+    /// Takes back every fault that was injected; those that customers bring stay.
+    pub fn clear_faults(&self) {
+        self.shared.state().faults.clear();
+        self.shared.listening.recover();
+    }
+
     /// Adds a customer, or replaces the one with its id and mode.
     pub fn add_customer(&self, customer: Customer) {
-        self.shared.state().customers.insert((customer.mode, customer.id.clone()), customer);
+        let key = (customer.mode, customer.id.clone());
+        let mut state = self.shared.state();
+        state.customer_faults.remove(&key);
+        state.customers.insert(key, customer);
     }
 
     /// Deletes a customer: it is still found, as deleted.
@@ -176,6 +218,8 @@ impl Simulator {
 impl Drop for Simulator {
     fn drop(&mut self) {
         self.serving.abort();
+        // A request that is in progress for ever keeps the rest.
+        self.shared.listening.close();
     }
 }
 

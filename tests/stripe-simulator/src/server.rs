@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
     body::{Body, to_bytes},
     extract::{Request, State as Extract},
     http::{HeaderMap, HeaderValue, Response, StatusCode},
@@ -13,40 +13,77 @@ use hyper_util::{
     server::conn::auto::Builder,
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpStream, task::JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     Shared, api,
-    wire::{Answer, RecordedRequest},
+    connection::{Connection, Delivery, Resettable, Transport},
+    tls::Flaw,
+    wire::RecordedRequest,
 };
 
 /// Far over any request that Stripe's libraries make.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// Serves HTTP/1.1 and HTTP/2 with prior knowledge. Its connections end with it, so that a dropped simulator is gone for
-/// clients with a pool, too.
-pub(crate) async fn serve(listener: TcpListener, router: Router) {
+/// Serves HTTP/1.1 and HTTP/2 with prior knowledge or, over TLS, by agreement. Its connections end with it, so that a
+/// dropped simulator is gone for clients with a pool, too.
+pub(crate) async fn serve(shared: Arc<Shared>, router: Router) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok(stream) = shared.listening.accept().await else {
             // Out of file descriptors, most likely: without a pause this would spin until some are free.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        // Where it fails, answers are only slower.
-        drop(stream.set_nodelay(true));
-        let service = TowerToHyperService::new(router.clone());
+        let (shared, router) = (Arc::clone(&shared), router.clone());
         connections.spawn(async move {
-            let builder = Builder::new(TokioExecutor::new());
-            // A client that breaks its connection is no concern of ours.
-            drop(builder.serve_connection(TokioIo::new(stream), service).await);
+            // Subscribed to before the handshake, so that no outage goes unseen.
+            let failing = shared.listening.failing();
+            let flaw = shared.listening.flaw_of_handshake();
+            let connection = Connection::new(flaw.is_some());
+            let cut = async {
+                failing.await;
+                // Here, for the other branch is dropped before its own would run.
+                connection.reset_now();
+            };
+            tokio::select! {
+                () = cut => {}
+                () = connect(&shared, stream, router, flaw, connection.clone()) => {}
+            }
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
+async fn connect(shared: &Shared, stream: TcpStream, router: Router, flaw: Option<Flaw>, connection: Connection) {
+    // Where it fails, answers are only slower.
+    drop(stream.set_nodelay(true));
+    match &shared.tls {
+        None if flaw.is_some() => {}
+        None => serve_connection(stream, connection, router).await,
+        Some(tls) => {
+            // A client that turns the certificate down is no concern of ours.
+            if let Ok(stream) = TlsAcceptor::from(tls.config(flaw)).accept(stream).await {
+                serve_connection(stream, connection, router).await;
+            }
+        }
+    }
+}
+
+async fn serve_connection(stream: impl Transport + Send + 'static, connection: Connection, router: Router) {
+    let service = TowerToHyperService::new(router.layer(Extension(connection.clone())));
+    let builder = Builder::new(TokioExecutor::new());
+    // Nor is one that breaks its connection.
+    drop(builder.serve_connection(TokioIo::new(Resettable::new(stream, connection)), service).await);
+}
+
 /// Answers one request of the API, in a task of its own, so that a client that hangs up does not undo what Stripe has begun.
-pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, request: Request) -> Response<Body> {
+pub(crate) async fn handle(
+    Extract(shared): Extract<Arc<Shared>>,
+    Extension(connection): Extension<Connection>,
+    request: Request,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return plain(StatusCode::PAYLOAD_TOO_LARGE);
@@ -58,11 +95,21 @@ pub(crate) async fn handle(Extract(shared): Extract<Arc<Shared>>, request: Reque
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     let authorization = one_value(&head.headers, "authorization");
-    match tokio::spawn(api::answer(shared, call, authorization)).await {
-        Ok(answer) => response(answer),
+    let listening = Arc::clone(&shared);
+    let Ok((answer, mut delivery)) = tokio::spawn(api::answer(shared, call, authorization)).await else {
         // A tamper of the test's own panicked.
-        Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR),
+        return plain(StatusCode::INTERNAL_SERVER_ERROR);
+    };
+    if listening.listening.is_failing() && !connection.flawed {
+        delivery = Delivery::Reset;
     }
+    let mut builder = Response::builder().status(answer.status);
+    for (name, value) in answer.headers {
+        builder = builder.header(name, value);
+    }
+    let body = connection.deliver(delivery, answer.body).await;
+    // Only a tamper makes what HTTP can't carry.
+    builder.body(body).unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
 fn one_value(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -77,15 +124,6 @@ fn recorded(headers: &HeaderMap) -> Vec<(String, String)> {
     let scheme = |value: String| value.split_once(' ').map_or_else(String::new, |(scheme, _)| scheme.to_owned());
     let kept = |name: &str, value| if name == "authorization" { scheme(text(value)) } else { text(value) };
     headers.iter().map(|(name, value)| (name.to_string(), kept(name.as_str(), value))).collect()
-}
-
-fn response(answer: Answer) -> Response<Body> {
-    let mut builder = Response::builder().status(answer.status);
-    for (name, value) in answer.headers {
-        builder = builder.header(name, value);
-    }
-    // Only a tamper makes what HTTP can't carry.
-    builder.body(Body::from(answer.body)).unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
 fn plain(status: StatusCode) -> Response<Body> {

@@ -108,23 +108,14 @@ pub(crate) fn http_url<'a>(text: &'a str, param: &str, mode: Mode) -> Result<&'a
 
 fn find_configuration<'a>(state: &'a State, mode: Mode, asked: Option<&str>) -> Result<&'a Configuration, Error> {
     let Some(id) = asked else {
-        return state.default_configuration(mode).ok_or_else(|| {
-            let (name, path) = (mode.as_str(), mode.dashboard_path());
-            Error::invalid(400, format!(
-                "No configuration provided and your {name} mode default configuration has not been created. Provide a configuration or create your default by saving your customer portal settings in {name} mode at https://dashboard.stripe.com/{path}settings/billing/portal."
-            ))
-            .while_executing()
-        });
+        return state.default_configuration(mode).ok_or_else(|| Error::no_configuration(mode));
     };
     match state.configurations.get(&(mode, id.to_owned())) {
         None => {
             let elsewhere = elsewhere(&state.configurations, mode, id);
             Err(Error::missing(400, "configuration", id, "configuration", elsewhere))
         }
-        Some(found) if !found.active => {
-            let message = "The configuration is inactive. Provide an active configuration.";
-            Err(Error::invalid(400, message).param("configuration").while_executing())
-        }
+        Some(found) if !found.active => Err(Error::configuration_inactive()),
         Some(found) => Ok(found),
     }
 }

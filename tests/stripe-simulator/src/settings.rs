@@ -9,6 +9,7 @@ use crate::{key::Key, model::Mode, permission::Permission, state::random};
 pub struct Settings {
     pub(crate) portal_origin: Option<String>,
     account: Option<String>,
+    pub(crate) tls: bool,
     keys: Vec<String>,
     restricted: Vec<(String, Vec<Permission>)>,
 }
@@ -27,6 +28,14 @@ impl Settings {
     #[must_use]
     pub fn secret_key(mut self, key: &str) -> Self {
         self.keys.push(key.to_owned());
+        self
+    }
+
+    /// Serves https instead of http, with a certificate for this machine's own names and addresses that a CA signs which
+    /// is made for this simulator: see [`Simulator::ca_pem`](crate::Simulator::ca_pem).
+    #[must_use]
+    pub const fn tls(mut self) -> Self {
+        self.tls = true;
         self
     }
 

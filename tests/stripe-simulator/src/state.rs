@@ -6,6 +6,7 @@ use std::{
 };
 
 use crate::{
+    faults::Active,
     idempotency::{self, Saved},
     key::Key,
     model::{Added, Configuration, Customer, Mode, Session, Subscription},
@@ -24,6 +25,10 @@ pub(crate) struct State {
     pub(crate) account_name: String,
     keys: Vec<Key>,
     pub(crate) customers: Objects<Customer>,
+    /// How often the faults of customers came into question.
+    pub(crate) customer_faults: Objects<Active>,
+    /// Whoever asks.
+    pub(crate) faults: Vec<Active>,
     pub(crate) subscriptions: Objects<Subscription>,
     pub(crate) configurations: Objects<Configuration>,
     /// The id of each mode's default configuration.
@@ -45,6 +50,8 @@ impl State {
             account_name: "Simulated account".to_owned(),
             keys,
             customers: HashMap::new(),
+            customer_faults: HashMap::new(),
+            faults: Vec::new(),
             subscriptions: HashMap::new(),
             configurations: HashMap::new(),
             defaults: HashMap::new(),
@@ -89,6 +96,12 @@ impl State {
     pub(crate) fn remove_configurations(&mut self, mode: Mode) {
         self.configurations.retain(|(other, _), _| *other != mode);
         self.defaults.remove(&mode);
+    }
+
+    /// The session that a URL opens.
+    pub(crate) fn session_mut(&mut self, url: &str) -> Option<&mut Session> {
+        let secret = url.strip_prefix(&self.portal_origin)?.strip_prefix("/p/session/")?;
+        self.sessions.get_mut(secret)
     }
 
     /// The configuration of sessions that name none.

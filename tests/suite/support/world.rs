@@ -70,9 +70,18 @@ impl World {
 
     /// Returns once the service listens, for a directory that is not there, or not yet.
     pub(crate) async fn unready(settings: &[&str]) -> Self {
+        Self::before(Settings::default(), settings).await
+    }
+
+    /// Before a Stripe that speaks https, whose authority only a process of its own can be told to trust.
+    pub(crate) async fn over_tls() -> Self {
+        Self::before(Settings::default().tls(), &[]).await
+    }
+
+    async fn before(stripe: Settings, settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let restricted = Settings::default().restricted_key("rk_test_customers", &[Permission::CustomersRead]);
-        let stripe = Simulator::start_with(TcpListener::bind("127.0.0.1:0").await.unwrap(), restricted).unwrap();
+        let stripe = stripe.restricted_key("rk_test_customers", &[Permission::CustomersRead]);
+        let stripe = Simulator::start_with(TcpListener::bind("127.0.0.1:0").await.unwrap(), stripe).unwrap();
         for (tenant, customer) in [("acme", "cus_A"), ("globex", "cus_B"), ("dark", "cus_D")] {
             stripe.add_customer(Customer::new(customer).metadata("tenant_id", tenant));
         }

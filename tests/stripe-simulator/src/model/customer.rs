@@ -1,6 +1,6 @@
 //! A customer: <https://docs.stripe.com/api/customers/object>.
 
-use crate::model::Mode;
+use crate::{faults::Injection, model::Mode};
 
 /// A customer, in test mode unless told otherwise.
 #[derive(Clone, Debug)]
@@ -11,13 +11,22 @@ pub struct Customer {
     pub(crate) email: Option<String>,
     pub(crate) metadata: Vec<(String, String)>,
     pub(crate) deleted: bool,
+    pub(crate) fault: Option<Injection>,
 }
 
 impl Customer {
     /// A customer with an id, `cus_…`, and nothing else.
     #[must_use]
     pub fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), mode: Mode::Test, name: None, email: None, metadata: Vec::new(), deleted: false }
+        Self {
+            id: id.to_owned(),
+            mode: Mode::Test,
+            name: None,
+            email: None,
+            metadata: Vec::new(),
+            deleted: false,
+            fault: None,
+        }
     }
 
     /// Puts it into a mode.
@@ -41,10 +50,24 @@ impl Customer {
         self
     }
 
-    /// Adds one pair of metadata.
+    /// Adds one pair of metadata. Under the key `simulator_fault`, the value is a fault as [`Injection`] is written.
     #[must_use]
     pub fn metadata(mut self, key: &str, value: &str) -> Self {
         self.metadata.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Makes it deleted, or not.
+    #[must_use]
+    pub const fn deleted(mut self, deleted: bool) -> Self {
+        self.deleted = deleted;
+        self
+    }
+
+    /// Has requests for it befallen by a fault, before its metadata or its id are asked for one.
+    #[must_use]
+    pub fn fault(mut self, fault: impl Into<Injection>) -> Self {
+        self.fault = Some(fault.into());
         self
     }
 }

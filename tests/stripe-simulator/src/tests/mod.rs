@@ -2,10 +2,15 @@
 
 mod account;
 mod auth;
+mod caller;
 mod configurations;
 mod customers;
+mod delivery;
+mod faults;
 mod flows;
 mod idempotency;
+mod injection;
+mod outage;
 mod portal;
 mod server;
 mod sessions;

@@ -1,0 +1,128 @@
+'use strict';
+// The simulator takes what Stripe's library declares as parameters, and answers what it declares as objects.
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+
+const { declared, differences, listDifferences, parameters } = require('./declared.js');
+const table = require('./parameters.js');
+const { request } = require('./simulator.js');
+
+const SESSIONS = '/v1/billing_portal/sessions';
+const CONFIGURATIONS = '/v1/billing_portal/configurations';
+const post = (sent) => request('POST', SESSIONS, sent);
+
+const session = parameters(declared('sessions', 'BillingPortal.SessionCreateParams'));
+const withIndices = (name) => name.replace('[]', '[0]');
+
+test('every declared parameter of a session has a row in the table, and the table no other', () => {
+  assert.deepEqual(Object.keys(table).sort(), session.map(({ name }) => name).sort());
+  for (const [name, { sent, refused, reason }] of Object.entries(table)) {
+    const there = sent.some(([other]) => other === name || other === withIndices(name));
+    assert.ok(there, `${name} is not sent in its own row`);
+    assert.equal(refused === undefined, reason === undefined, `${name} is refused without a reason`);
+  }
+});
+
+test('every declared parameter is taken, or refused on purpose', async (t) => {
+  for (const [name, { sent, refused }] of Object.entries(table)) {
+    const { status, json } = await post(sent);
+    if (refused) {
+      const { code, param } = json.error;
+      assert.deepEqual({ status, code, param }, { status: 400, code: undefined, ...refused }, `${name}: ${JSON.stringify(json)}`);
+    } else {
+      assert.equal(status, 200, `${name}: ${JSON.stringify(json)}`);
+    }
+  }
+  const kept = Object.values(table).filter(({ refused }) => !refused).length;
+  t.diagnostic(`parameters compared: ${session.length}, of which refused on purpose: ${session.length - kept}`);
+});
+
+test('every declared value of a parameter is taken, and no other', async (t) => {
+  let compared = 0;
+  for (const { name, values } of session.filter((one) => one.values.length > 0)) {
+    for (const value of [...values, 'undeclared']) {
+      const sent = table[name].sent.map(([other, before]) => [other, other === name ? value : before]);
+      const { status, json } = await post(sent);
+      // Another value may need another parameter beside it, but it is never itself what is wrong.
+      const wrong = status === 400 && json.error.param === name;
+      assert.equal(wrong, value === 'undeclared', `${name}=${value}: ${JSON.stringify(json)}`);
+      compared += 1;
+    }
+  }
+  t.diagnostic(`values compared: ${compared}`);
+});
+
+test('what is declared as required is required', async (t) => {
+  const required = session.filter((one) => one.required);
+  for (const { name } of required) {
+    const leaf = withIndices(name);
+    const { status, json } = await post(table[name].sent.filter(([other]) => other !== leaf));
+    assert.equal(status, 400, `without ${name}: ${JSON.stringify(json)}`);
+    // What is missing is named, or what it would be in.
+    assert.ok(leaf.startsWith(json.error.param), `without ${name}: ${JSON.stringify(json)}`);
+  }
+  t.diagnostic(`required parameters compared: ${required.length}`);
+});
+
+test('the other endpoints take their declared parameters, and no other', async (t) => {
+  const samples = { active: 'true', ending_before: 'bpc_A', is_default: 'true', limit: '1', starting_after: 'bpc_A' };
+  let compared = 0;
+  for (const [path, file, name, expandable] of [
+    [CONFIGURATIONS, 'configurations', 'BillingPortal.ConfigurationListParams', 'data.application'],
+    [`${CONFIGURATIONS}/bpc_A`, 'configurations', 'BillingPortal.ConfigurationRetrieveParams', 'application'],
+    ['/v1/customers/cus_A', 'customers', 'CustomerRetrieveParams', 'tax'],
+    ['/v1/account', 'accounts', 'AccountRetrieveCurrentParams', 'settings.branding.icon'],
+  ]) {
+    for (const { name: parameter } of parameters(declared(file, name))) {
+      const value = parameter === 'expand[]' ? expandable : samples[parameter];
+      const { status, json } = await request('GET', path, [[parameter, value]]);
+      assert.equal(status, 200, `${path} ${parameter}: ${JSON.stringify(json)}`);
+      compared += 1;
+    }
+    assert.equal((await request('GET', path, [['undeclared', '1']])).json.error.code, 'parameter_unknown');
+  }
+  assert.equal((await post([['customer', 'cus_A'], ['undeclared', '1']])).json.error.code, 'parameter_unknown');
+  t.diagnostic(`parameters of the other endpoints compared: ${compared}`);
+});
+
+test('every answer has what is declared, of its type, and nothing else', async (t) => {
+  const count = { answers: 0, members: 0 };
+  const compare = async (type, asked, compareWith = differences) => {
+    const { status, json } = await asked;
+    assert.equal(status, 200, JSON.stringify(json));
+    assert.deepEqual(compareWith(json, type, json.object, count), []);
+    count.answers += 1;
+  };
+  const sessions = declared('sessions', 'Session');
+  for (const { sent } of Object.values(table).filter(({ refused }) => !refused)) {
+    await compare(sessions, post(sent));
+  }
+  const products = 'features.subscription_update.products';
+  const configuration = declared('configurations', 'Configuration');
+  await compare(sessions, post([['customer', 'cus_A'], ['expand[]', `configuration.${products}`]]));
+  await compare(configuration, request('GET', `${CONFIGURATIONS}/bpc_A`));
+  await compare(configuration, request('GET', `${CONFIGURATIONS}/bpc_A`, [['expand[]', products]]));
+  await compare(configuration, request('GET', CONFIGURATIONS), listDifferences);
+  const customer = declared('customers', 'Customer');
+  await compare(customer, request('GET', '/v1/customers/cus_A'));
+  const expand = ['cash_balance', 'invoice_credit_balance', 'sources', 'tax', 'tax_ids'].map((path) => ['expand[]', path]);
+  await compare(customer, request('GET', '/v1/customers/cus_A', expand));
+  await compare(declared('customers', 'DeletedCustomer'), request('GET', '/v1/customers/cus_Deleted'));
+  await compare(declared('accounts', 'Account'), request('GET', '/v1/account'));
+  t.diagnostic(`answers compared: ${count.answers}, their members: ${count.members}`);
+});
+
+test('the comparison finds what is wrong', () => {
+  const type = declared('customers', 'DeletedCustomer');
+  const good = { id: 'cus_A', object: 'customer', deleted: true };
+  const found = (value) => differences(value, type, 'it', { members: 0 });
+  assert.deepEqual(found(good), []);
+  assert.deepEqual(found({ ...good, id: 7 }), ['it.id: 7 is no string']);
+  assert.deepEqual(found({ ...good, deleted: false }), ['it.deleted: false is no true']);
+  assert.deepEqual(found({ ...good, name: 'Ann' }), ['it.name is answered and not declared']);
+  assert.deepEqual(found({ id: 'cus_A', object: 'customer' }), ['it.deleted is declared and not answered']);
+  const features = declared('configurations', 'Configuration.Features.CustomerUpdate');
+  const updates = (value) => differences({ allowed_updates: value, enabled: true }, features, 'it', { members: 0 });
+  assert.deepEqual([updates(['email']).length, updates(['password']).length, updates(null).length], [0, 1, 1]);
+});

@@ -1,0 +1,165 @@
+'use strict';
+// Stripe's own library drives the simulator, over https: answers become its objects, refusals its typed errors.
+
+const assert = require('node:assert/strict');
+const { Agent } = require('node:https');
+const { test } = require('node:test');
+
+const Stripe = require('stripe');
+
+const { base, key } = require('./simulator.js');
+
+const VERSION = '2026-09-30.endive';
+
+function client(secretKey, options = {}) {
+  // The CA is trusted by NODE_EXTRA_CA_CERTS, so that nothing here is more trusting than in production.
+  const where = { host: base.hostname, port: base.port, protocol: base.protocol.slice(0, -1) };
+  return new Stripe(secretKey, { ...where, httpAgent: new Agent(), maxNetworkRetries: 0, telemetry: false, ...options });
+}
+
+const stripe = client(key);
+const live = client(process.env.STRIPE_LIVE_KEY);
+const { errors } = Stripe;
+
+/** The error of a call, of one class exactly, with what Stripe says beside its text. */
+async function refused(call, type, expected) {
+  const error = await call.then(() => assert.fail('it was not refused'), (error) => error);
+  assert.equal(error.constructor, type, error.stack);
+  for (const [member, value] of Object.entries(expected)) {
+    assert.equal(error[member], value, `${member} of ${error.message}`);
+  }
+  return error;
+}
+
+const open = (parameters, options) => stripe.billingPortal.sessions.create({ customer: 'cus_A', ...parameters }, options);
+
+test('it speaks https, and the version that the service is pinned to', () => {
+  assert.equal(base.protocol, 'https:');
+  assert.equal(stripe.getApiField('version'), VERSION);
+});
+
+test('a customer is retrieved, live or test, deleted, of the other mode or missing', async () => {
+  const customer = await stripe.customers.retrieve('cus_A');
+  assert.deepEqual([customer.id, customer.livemode, customer.metadata.tenant_id], ['cus_A', false, 'acme']);
+  assert.equal(customer.lastResponse.apiVersion, VERSION);
+  assert.match(customer.lastResponse.requestId, /^req_/);
+  assert.equal((await live.customers.retrieve('cus_Live')).livemode, true);
+  assert.equal((await stripe.customers.retrieve('cus_Deleted')).deleted, true);
+  const missing = { code: 'resource_missing', param: 'id', statusCode: 404 };
+  await refused(stripe.customers.retrieve('cus_X'), errors.StripeInvalidRequestError, missing);
+  const other = await refused(stripe.customers.retrieve('cus_Live'), errors.StripeInvalidRequestError, missing);
+  assert.match(other.message, /a similar object exists in live mode/);
+});
+
+test('a session is made with each flow', async () => {
+  const subscription = { subscription: 'sub_A' };
+  const flows = [
+    undefined,
+    { type: 'customer_update' },
+    { type: 'payment_method_update', after_completion: { type: 'portal_homepage' } },
+    { type: 'subscription_cancel', subscription_cancel: subscription },
+    { type: 'subscription_update', subscription_update: subscription },
+    {
+      type: 'subscription_update_confirm',
+      subscription_update_confirm: { ...subscription, items: [{ id: 'si_A', price: 'price_A', quantity: 2 }] },
+      after_completion: { type: 'redirect', redirect: { return_url: 'https://app.test/done' } },
+    },
+  ];
+  const urls = new Set();
+  for (const flow_data of flows) {
+    const session = await open({ flow_data, return_url: 'https://app.test/', locale: 'auto' });
+    assert.match(session.id, /^bps_/);
+    assert.equal(session.flow?.type, flow_data?.type);
+    urls.add(session.url);
+  }
+  assert.equal(urls.size, flows.length);
+  const whole = await open({ expand: ['configuration'] });
+  assert.equal(whole.configuration.object, 'billing_portal.configuration');
+});
+
+test('the same key is the same session, and refused for another', async () => {
+  const once = { idempotencyKey: 'sdk-1' };
+  const first = await open({}, once);
+  assert.equal(first.lastResponse.headers['idempotent-replayed'], undefined);
+  const again = await open({}, once);
+  assert.deepEqual([again.id, again.lastResponse.headers['idempotent-replayed']], [first.id, 'true']);
+  await refused(open({ locale: 'de' }, once), errors.StripeIdempotencyError, { statusCode: 400 });
+  // Of the two statuses that this type of error has, the library has a class for one.
+  const inUse = { statusCode: 409, code: 'idempotency_key_in_use', rawType: 'idempotency_error' };
+  await refused(open({ customer: 'cus_FaultStatus409' }), errors.StripeAPIError, inUse);
+});
+
+test('it tries again by itself where Stripe lets it, and finds the work done', async () => {
+  const patient = client(key, { maxNetworkRetries: 2 });
+  const create = (customer) => patient.billingPortal.sessions.create({ customer });
+  assert.equal((await create('cus_Unavailable')).customer, 'cus_Unavailable');
+  const lost = await create('cus_Lost');
+  assert.equal(lost.lastResponse.headers['idempotent-replayed'], 'true');
+  await refused(create('cus_Hopeless'), errors.StripeAPIError, { statusCode: 503 });
+});
+
+test('a parameter that is wrong is an invalid request, with its code and its name', async () => {
+  for (const [parameters, code, param] of [
+    [{ customer: 'cus_X' }, 'resource_missing', 'customer'],
+    [{ customer: '' }, 'parameter_invalid_empty', 'customer'],
+    [{ coupon: 'half' }, 'parameter_unknown', 'coupon'],
+    [{ locale: 'xx' }, undefined, 'locale'],
+    [{ return_url: 'nowhere' }, 'url_invalid', 'return_url'],
+    [{ configuration: 'bpc_X' }, 'resource_missing', 'configuration'],
+    [{ configuration: 'bpc_Off' }, undefined, 'configuration'],
+    [{ flow_data: { type: 'other' } }, undefined, 'flow_data[type]'],
+    [
+      { flow_data: { type: 'subscription_cancel', subscription_cancel: { subscription: 'sub_X' } } },
+      'resource_missing',
+      'flow_data[subscription_cancel][subscription]',
+    ],
+  ]) {
+    await refused(open(parameters), errors.StripeInvalidRequestError, { code, param, statusCode: 400 });
+  }
+});
+
+test('a key that is wrong, or may not, is an error of its own', async () => {
+  await refused(client('sk_test_wrong').accounts.retrieveCurrent(), errors.StripeAuthenticationError, { statusCode: 401 });
+  const restricted = client('rk_test_customersonly');
+  assert.equal((await restricted.customers.retrieve('cus_A')).id, 'cus_A');
+  const call = restricted.billingPortal.sessions.create({ customer: 'cus_A' });
+  const error = await refused(call, errors.StripePermissionError, { statusCode: 403, rawType: 'invalid_request_error' });
+  assert.match(error.message, /Having the 'rak_customer_portal_write' permission would allow this request to continue\.$/);
+});
+
+test('faults become the errors that the library has for them', async () => {
+  for (const [fault, type, expected] of [
+    ['RateLimit', errors.StripeRateLimitError, { statusCode: 429, code: 'rate_limit' }],
+    ['LockTimeout', errors.StripeRateLimitError, { statusCode: 429, code: 'lock_timeout' }],
+    ['Status401', errors.StripeAuthenticationError, { statusCode: 401, code: 'api_key_expired' }],
+    ['Status402', errors.StripeCardError, { statusCode: 402 }],
+    ['Status403', errors.StripePermissionError, { statusCode: 403 }],
+    ['Status404', errors.StripeInvalidRequestError, { statusCode: 404 }],
+    ['Status500', errors.StripeAPIError, { statusCode: 500 }],
+    ['Html', errors.StripeAPIError, {}],
+    ['TruncatedJson', errors.StripeAPIError, {}],
+    ['NoConfiguration', errors.StripeInvalidRequestError, { statusCode: 400, code: undefined, param: undefined }],
+    ['Reset', errors.StripeConnectionError, {}],
+    ['ResetInHead', errors.StripeConnectionError, {}],
+  ]) {
+    await refused(open({ customer: `cus_Fault${fault}` }), type, expected);
+  }
+  const impatient = client(key, { timeout: 100 });
+  await refused(impatient.customers.retrieve('cus_FaultHang'), errors.StripeConnectionError, {});
+});
+
+test('the account and its configurations are read, a page at a time', async () => {
+  const account = await stripe.accounts.retrieveCurrent();
+  assert.deepEqual([account.id, account.object], ['acct_1Clients', 'account']);
+  assert.equal(account.settings.dashboard.display_name, 'Simulated account');
+  const ids = [];
+  for await (const configuration of stripe.billingPortal.configurations.list({ limit: 1 })) {
+    ids.push(configuration.id);
+  }
+  assert.deepEqual(ids, ['bpc_Off', 'bpc_A', 'bpc_default']);
+  const defaults = await stripe.billingPortal.configurations.list({ is_default: true, active: true });
+  assert.deepEqual(defaults.data.map(({ id }) => id), ['bpc_A']);
+  assert.equal((await stripe.billingPortal.configurations.retrieve('bpc_Off')).active, false);
+  const call = stripe.billingPortal.configurations.retrieve('bpc_X');
+  await refused(call, errors.StripeInvalidRequestError, { code: 'resource_missing', param: 'configuration' });
+});

@@ -1,0 +1,136 @@
+//! The command line.
+
+use std::process::Output;
+
+use stripe_simulator::Fault;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::process::{Process, command};
+
+async fn ended(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command(arguments).output().await.unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// One request over a connection of its own; the status, and the whole answer.
+async fn get(process: &Process, key: &str, path: &str) -> (u16, String) {
+    let address = process.value("STRIPE_API_BASE").strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    (answer[9..12].parse().unwrap(), answer)
+}
+
+#[tokio::test]
+async fn it_prints_what_a_client_needs_and_ends_when_it_is_asked() {
+    for signal in ["TERM", "INT"] {
+        let process = Process::start(&["--secret-key=rk_test_chosen", "--account=acct_1Acme"]).await;
+        assert_eq!(process.value("STRIPE_TEST_KEY"), "rk_test_chosen");
+        assert!(process.value("STRIPE_LIVE_KEY").starts_with("sk_live_"));
+        let (status, answer) = get(&process, "rk_test_chosen", "/v1/account").await;
+        assert!(status == 200 && answer.contains("acct_1Acme"), "{answer}");
+        assert_eq!(process.end(signal).await, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn customers_come_from_arguments_from_files_and_by_the_thousand() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("customers.jsonl");
+    let lines = [
+        r#"{"id": "cus_File", "metadata": {"tenant_id": "from-file"}, "name": "File"}"#,
+        "",
+        r#"{"id": "cus_Gone", "deleted": true}"#,
+        r#"{"id": "cus_Live", "mode": "live"}"#,
+        r#"{"id": "cus_Slow", "fault": "status-503 first=1"}"#,
+    ];
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let process = Process::start(&[
+        "--tenants=1000",
+        r#"--customer={"id": "cus_Arg", "metadata": {"simulator_fault": "status-502"}}"#,
+        &format!("--customers={}", file.display()),
+        r#"--configuration={"id": "bpc_A", "default": true, "login_page": true, "allowed_updates": ["email"]}"#,
+        r#"--configuration={"id": "bpc_B", "active": false, "name": "Old", "without": ["invoice_history"]}"#,
+        "--restricted-key=rk_test_few=customer_read",
+        "--fault=status-504 on=account",
+    ])
+    .await;
+    let key = process.value("STRIPE_TEST_KEY");
+    for (key, path, status, said) in [
+        (key, "/v1/customers/cus_T000001", 200, r#""tenant_id":"tenant-1""#),
+        (key, "/v1/customers/cus_T001000", 200, r#""tenant_id":"tenant-1000""#),
+        (key, "/v1/customers/cus_T001001", 404, "No such customer"),
+        (key, "/v1/customers/cus_File", 200, r#""tenant_id":"from-file""#),
+        (key, "/v1/customers/cus_Gone", 200, r#""deleted":true"#),
+        (key, "/v1/customers/cus_Live", 404, "live mode"),
+        (key, "/v1/customers/cus_Slow", 503, "api_error"),
+        (key, "/v1/customers/cus_Slow", 200, "cus_Slow"),
+        (key, "/v1/customers/cus_Arg", 502, "html"),
+        (key, "/v1/account", 504, "html"),
+        (key, "/v1/billing_portal/configurations?is_default=true", 200, r#""allowed_updates":["email"]"#),
+        (key, "/v1/billing_portal/configurations/bpc_B", 200, r#""invoice_history":{"enabled":false}"#),
+        ("rk_test_few", "/v1/customers/cus_File", 200, "cus_File"),
+        ("rk_test_few", "/v1/billing_portal/configurations", 403, "rak_customer_portal_read"),
+    ] {
+        let (seen, answer) = get(&process, key, path).await;
+        assert_eq!(seen, status, "{path}: {answer}");
+        assert!(answer.contains(said), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn over_tls_the_cas_certificate_is_written_where_it_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    let process = Process::start(&["--tls", &format!("--ca-file={}", file.display())]).await;
+    assert!(process.value("STRIPE_API_BASE").starts_with("https://127.0.0.1:"));
+    assert_eq!(process.value("STRIPE_CA_FILE"), file.display().to_string());
+    assert!(std::fs::read_to_string(file).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+}
+
+#[tokio::test]
+async fn help_and_the_list_of_faults_say_all_there_is() {
+    let (code, help, _) = ended(&["--help"]).await;
+    assert_eq!(code, Some(0));
+    for said in ["--tenants", "--customers", "--fault", "--tls", "simulator_fault", "cus_FaultStatus503"] {
+        assert!(help.contains(said), "{said}: {help}");
+    }
+    let (code, list, _) = ended(&["--list-faults"]).await;
+    assert_eq!((code, list.lines().count()), (Some(0), Fault::ALL.len()));
+    assert!(list.starts_with("other-customer "));
+}
+
+#[tokio::test]
+async fn what_is_wrong_stops_the_start_with_one_line_that_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("customers.jsonl");
+    std::fs::write(&file, "{\"id\": \"cus_A\"}\n{\"id\": \"cus_B\", \"fault\": \"unheard-of\"}\n").unwrap();
+    let taken = Process::start(&[]).await;
+    let address = taken.value("STRIPE_API_BASE").strip_prefix("http://").unwrap();
+    for (argument, said) in [
+        ("--fault=unheard-of".to_owned(), "there is no fault 'unheard-of'"),
+        ("--customer={}".to_owned(), "missing field `id`"),
+        ("--customer={\"id\": \"cus_A\", \"plan\": 1}".to_owned(), "unknown field `plan`"),
+        ("--configuration={\"id\": \"bpc_A\", \"without\": [\"all\"]}".to_owned(), "unknown variant `all`"),
+        ("--restricted-key=rk_test_x=charge_read".to_owned(), "'charge_read' is none of"),
+        ("--secret-key=pk_test_x".to_owned(), "names no mode"),
+        ("--tls".to_owned(), "--ca-file"),
+        (format!("--customers={}", file.display()), "line 2: there is no fault 'unheard-of'"),
+        (format!("--customers={}/none", folder.path().display()), "none: No such file"),
+        (format!("--listen={address}"), "in use"),
+    ] {
+        let mut arguments = vec![argument.as_str()];
+        if !argument.starts_with("--listen") {
+            arguments.push("--listen=127.0.0.1:0");
+        }
+        let (code, printed, error) = ended(&arguments).await;
+        assert!(code.is_some_and(|code| code != 0) && printed.is_empty(), "{argument}: {printed}");
+        assert!(error.contains(said), "{argument}: {error}");
+    }
+}

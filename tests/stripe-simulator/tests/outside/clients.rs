@@ -1,0 +1,69 @@
+//! The simulator is as strict as Stripe: Stripe's own command line, library and declarations say so, in `clients/`.
+
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::process::Process;
+
+/// What the tests in `clients/` find.
+const ACCOUNT: &[&str] = &[
+    "--account=acct_1Clients",
+    "--restricted-key=rk_test_customersonly=customer_read",
+    r#"--configuration={"id": "bpc_A", "default": true, "prices": ["price_A"]}"#,
+    r#"--configuration={"id": "bpc_Off", "active": false}"#,
+    r#"--customer={"id": "cus_A", "name": "Acme", "metadata": {"tenant_id": "acme"},
+        "subscriptions": [{"id": "sub_A", "items": [{"id": "si_A", "price": "price_A", "quantity": 1}]}]}"#,
+    r#"--customer={"id": "cus_B"}"#,
+    r#"--customer={"id": "cus_Deleted", "deleted": true}"#,
+    r#"--customer={"id": "cus_Live", "mode": "live"}"#,
+    r#"--customer={"id": "cus_Unavailable", "fault": "status-503 first=2 should-retry=true"}"#,
+    r#"--customer={"id": "cus_Lost", "metadata": {"simulator_fault": "reset-in-head first=1"}}"#,
+    r#"--customer={"id": "cus_Hopeless", "fault": "status-503 first=1 should-retry=false"}"#,
+];
+
+/// Runs one file of tests, and shows what it says.
+async fn run(file: &str, arguments: &[&str]) {
+    assert!(std::env::var_os("NODE_PATH").is_some(), "Stripe's packages are missing; tests/run installs them");
+    let faulty: Vec<String> =
+        ["RateLimit", "LockTimeout", "Status401", "Status402", "Status403", "Status404", "Status409"]
+            .into_iter()
+            .chain(["Status500", "Html", "TruncatedJson", "NoConfiguration", "Reset", "ResetInHead", "Hang"])
+            .map(|fault| format!(r#"--customer={{"id": "cus_Fault{fault}"}}"#))
+            .collect();
+    let all: Vec<&str> = ACCOUNT.iter().copied().chain(faulty.iter().map(String::as_str)).collect();
+    let process = Process::start(&[&all, arguments].concat()).await;
+    let mut node = Command::new("node");
+    node.args(["--test", "--test-reporter=spec"])
+        .arg(format!("{}/clients/{file}", env!("CARGO_MANIFEST_DIR")))
+        .envs(process.printed())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    if let Some(ca) = process.printed().get("STRIPE_CA_FILE") {
+        node.env("NODE_EXTRA_CA_CERTS", ca);
+    }
+    let output = node.output().await.expect("node is missing; tests/run installs it");
+    let said = String::from_utf8_lossy(&output.stdout);
+    println!("{said}");
+    assert!(output.status.success(), "{file}: {said}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+#[ignore = "needs node and the Stripe CLI: tests/run installs them"]
+async fn the_command_line_of_stripe_drives_it() {
+    run("cli.test.js", &[]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs node and Stripe's library: tests/run installs them"]
+async fn the_library_of_stripe_drives_it_over_https() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    run("sdk.test.js", &["--tls", &format!("--ca-file={}", ca.display())]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs node and Stripe's declarations: tests/run installs them"]
+async fn it_takes_and_answers_what_stripe_declares_and_nothing_else() {
+    run("declarations.test.js", &[]).await;
+}
