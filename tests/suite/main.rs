@@ -3,7 +3,7 @@
 //! By the kinds that the product was promised: unit ([`predicate`]), integration ([`sessions`], [`refusals`], [`stripe`],
 //! [`attempts`], [`directory`], [`postgres`], [`database_settings`], [`token`], [`audit`], [`health`], [`drain`], [`process`],
 //! [`redirect`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
-//! Beside them: [`isolation`] (tenants are kept apart under load) [`arrows`] (the structure of the crate)
+//! Beside them: [`isolation`] (tenants are kept apart under load), [`plan`] (a million tenants cost nothing), [`arrows`] (the structure of the crate)
 //! and [`simulator`] (it is as strict as Stripe).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
@@ -16,6 +16,7 @@ mod directory;
 mod drain;
 mod health;
 mod isolation;
+mod plan;
 mod postgres;
 mod predicate;
 mod process;

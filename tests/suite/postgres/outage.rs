@@ -59,7 +59,9 @@ async fn a_server_that_is_down_at_the_start_is_tried_again_and_later_outages_men
     let server = Postgres::start();
     let database = acme(&server).await;
     server.stop();
-    let world = World::unready(&[&database.setting()]).await;
+    let role = format!("{}:first-secret", database.name);
+    let url = format!("--database-url=postgres://{role}@127.0.0.1:{}/{}?sslmode=require", server.port, database.name);
+    let world = World::unready(&[&url]).await;
     assert_eq!(reason(&world).await, "DATABASE_UNAVAILABLE");
     world.health_is("", ServingStatus::NotServing).await;
 
