@@ -9,6 +9,7 @@ use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{ArgAction, Parser, ValueEnum};
 
 pub use check::{AuditTarget, Config, SettingError};
+pub use database::DirectorySettings;
 
 use crate::adapters::{directory::Ownership, stripe::Mode};
 

@@ -65,7 +65,7 @@ impl Server {
     pub async fn new(config: Config) -> Result<Self, SettingError> {
         let verifier = Arc::new(verifier(&config).await?);
         let audit = audit_log(&config.audit)?;
-        let directory = Arc::new(directory::open(&config).await?);
+        let directory = Arc::new(directory::open(&config.directory, config.deadline).await?);
         let flags = Arc::new(HotFile::open("--flags-file", config.flags_file.clone(), flags::parse).await);
         let use_cases = UseCases {
             flag: Arc::new(FileFlag::new(Arc::clone(&flags), config.flag_key.clone()).await),
