@@ -86,7 +86,7 @@ async fn keys(config: &Config) -> Item {
 
 async fn directory(config: &Config) -> Item {
     const WHAT: &str = "directory";
-    let probed = match server::directory::open(config, config.deadline).await {
+    let probed = match server::directory::open(&config.directory, config.deadline).await {
         Ok(directory) => directory.probe().await,
         Err(error) => return failed(WHAT, error),
     };

@@ -5,11 +5,10 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use url::Url;
 
 use crate::{
-    adapters::{
-        directory::{Database, Ownership},
-        stripe::Terms,
+    adapters::stripe::Terms,
+    config::{
+        Command, DirectorySettings, KeySource, LogFormat, ReportFormat, SettingError, Settings, database, stripe, trust,
     },
-    config::{Command, KeySource, LogFormat, ReportFormat, SettingError, Settings, database, stripe, trust},
     grpc::caller::Callers,
     portal::ReturnOrigins,
 };
@@ -43,16 +42,8 @@ pub struct Config {
     pub principal_jwks_max_age: Duration,
     /// Where a person may return to.
     pub return_origins: ReturnOrigins,
-    /// Where the directory is.
-    pub database: Database,
-    /// The file with PostgreSQL's password.
-    pub database_password_file: Option<PathBuf>,
-    /// The file with a SELECT statement for the tenants.
-    pub tenants_sql_file: Option<PathBuf>,
-    /// The file with a SELECT statement for the owners.
-    pub owners_sql_file: Option<PathBuf>,
-    /// Whether present membership is asked for.
-    pub ownership: Ownership,
+    /// Where the directory is, and what is asked of it.
+    pub directory: DirectorySettings,
     /// The flag definition's file.
     pub flags_file: PathBuf,
     /// The flag.
@@ -115,7 +106,7 @@ pub(super) fn check(settings: Settings) -> Result<Config, SettingError> {
             return Err(SettingError::new(name, "is no usable limit; give at least 1"));
         }
     }
-    let database = database::check(&settings)?;
+    let directory = database::check(&settings)?;
     let return_origins = ReturnOrigins::parse(&settings.return_url_origins)
         .map_err(|problem| SettingError::new("--return-url-origins", problem))?;
     let stripe_api_base = stripe::api_base(&settings.stripe_api_base)?;
@@ -135,11 +126,7 @@ pub(super) fn check(settings: Settings) -> Result<Config, SettingError> {
         principal_jwks_refresh: settings.principal_jwks_refresh,
         principal_jwks_max_age: settings.principal_jwks_max_age,
         return_origins,
-        database,
-        database_password_file: settings.database_password_file,
-        tenants_sql_file: settings.tenants_sql_file,
-        owners_sql_file: settings.owners_sql_file,
-        ownership: settings.ownership,
+        directory,
         flags_file: settings.flags_file,
         flag_key: settings.flag_key,
         stripe_secret_key_file: stripe::key_file(settings.stripe_secret_key_file)?,

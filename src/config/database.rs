@@ -16,8 +16,33 @@ use crate::{
 
 const DEFAULT_PORT: u16 = 5432;
 
+/// Where the directory is, and what is asked of it.
+#[derive(Clone, Debug)]
+pub struct DirectorySettings {
+    /// From `DATABASE_URL`.
+    pub database: Database,
+    /// For PostgreSQL only.
+    pub password_file: Option<PathBuf>,
+    /// Whether present membership is asked for.
+    pub ownership: Ownership,
+    /// The file with a SELECT statement for the tenants.
+    pub tenants_sql_file: Option<PathBuf>,
+    /// The file with a SELECT statement for the owners; none where owners are not asked for.
+    pub owners_sql_file: Option<PathBuf>,
+}
+
 /// Checks the settings of the directory together.
-pub(super) fn check(settings: &Settings) -> Result<Database, SettingError> {
+pub(super) fn check(settings: &Settings) -> Result<DirectorySettings, SettingError> {
+    Ok(DirectorySettings {
+        database: database(settings)?,
+        password_file: settings.database_password_file.clone(),
+        ownership: settings.ownership,
+        tenants_sql_file: settings.tenants_sql_file.clone(),
+        owners_sql_file: settings.owners_sql_file.clone(),
+    })
+}
+
+fn database(settings: &Settings) -> Result<Database, SettingError> {
     if settings.ownership == Ownership::Token && settings.owners_sql_file.is_some() {
         let problem = "contradicts --ownership token, which asks for no owners; leave out one of the two";
         return Err(SettingError::new("--owners-sql-file", problem));

@@ -14,6 +14,7 @@ use clap::{ArgAction, Parser};
 
 pub use check::{AuditTarget, Config};
 pub use choices::{CallerIdentity, Command, LogFormat, ReportFormat};
+pub use database::DirectorySettings;
 pub use error::SettingError;
 pub use trust::KeySource;
 

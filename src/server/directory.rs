@@ -5,20 +5,20 @@ use std::{path::Path, time::Duration};
 use super::parts::usable;
 use crate::{
     adapters::directory::{Database, Dialect, Password, Relations, Select, SqlDirectory},
-    config::{Config, SettingError},
+    config::{DirectorySettings, SettingError},
     hot_file::HotFile,
 };
 
-/// Reads the SQL files, the password and the trusted certificates once; the password is read again later on. A
-/// server gives up a query after `statement_limit`.
-pub(crate) async fn open(config: &Config, statement_limit: Duration) -> Result<SqlDirectory, SettingError> {
-    let dialect = config.database.dialect();
+/// Reads the SQL files, the password and the trusted certificates once; the password is read again later on. The database
+/// works on no query for longer than `deadline`.
+pub(crate) async fn open(settings: &DirectorySettings, deadline: Duration) -> Result<SqlDirectory, SettingError> {
+    let dialect = settings.database.dialect();
     let relations = Relations {
-        ownership: config.ownership,
-        tenants: select("--tenants-sql-file", config.tenants_sql_file.as_deref(), dialect).await?,
-        owners: select("--owners-sql-file", config.owners_sql_file.as_deref(), dialect).await?,
+        ownership: settings.ownership,
+        tenants: select("--tenants-sql-file", settings.tenants_sql_file.as_deref(), dialect).await?,
+        owners: select("--owners-sql-file", settings.owners_sql_file.as_deref(), dialect).await?,
     };
-    if let Database::Postgres(server) = &config.database
+    if let Database::Postgres(server) = &settings.database
         && let Some(path) = &server.ssl_root_cert
     {
         let pem = tokio::fs::read_to_string(path).await;
@@ -27,7 +27,7 @@ pub(crate) async fn open(config: &Config, statement_limit: Duration) -> Result<S
             return Err(SettingError::new("DATABASE_URL", problem));
         }
     }
-    let password = match &config.database_password_file {
+    let password = match &settings.password_file {
         Some(path) => {
             let file = HotFile::open("--database-password-file", path.clone(), Password::parse).await;
             usable(&file, "--database-password-file", "give one that holds the password")?;
@@ -35,7 +35,7 @@ pub(crate) async fn open(config: &Config, statement_limit: Duration) -> Result<S
         }
         None => None,
     };
-    Ok(SqlDirectory::new(&config.database, password, &relations, statement_limit))
+    Ok(SqlDirectory::new(&settings.database, password, &relations, deadline))
 }
 
 async fn select(setting: &str, path: Option<&Path>, dialect: Dialect) -> Result<Option<Select>, SettingError> {

@@ -69,7 +69,7 @@ impl Server {
     /// The setting whose file can't be used; nothing is bound then.
     pub async fn new(config: Config) -> Result<Self, SettingError> {
         let audit = parts::audit_log(&config.audit)?;
-        let directory = Arc::new(directory::open(&config, config.deadline).await?);
+        let directory = Arc::new(directory::open(&config.directory, config.deadline).await?);
         let flags = Arc::new(HotFile::open("--flags-file", config.flags_file.clone(), flags::parse).await);
         let flags_error = flags.error();
         let use_cases = UseCases {

@@ -4,7 +4,7 @@
 //! [`attempts`], [`faults`], [`directory`], [`postgres`], [`database_settings`], [`token`], [`audit`], [`mesh`], [`keyset`], [`pace`],
 //! [`health`], [`drain`], [`settings`], [`process`], [`commands`], [`audit_mapping`], [`telemetry`], [`redirect`],
 //! [`callers`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
-//! Beside them: [`isolation`] (tenants are kept apart under load), [`arrows`] (the structure of the crate), [`documents`]
+//! Beside them: [`isolation`] (tenants are kept apart under load), [`plan`] (a million tenants cost nothing), [`arrows`] (the structure of the crate), [`documents`]
 //! (what is documented is what is built)
 //! and [`simulator`] (it is as strict as Stripe).
 
@@ -26,6 +26,7 @@ mod isolation;
 mod keyset;
 mod mesh;
 mod pace;
+mod plan;
 mod postgres;
 mod predicate;
 mod process;

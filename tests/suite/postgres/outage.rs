@@ -59,7 +59,9 @@ async fn a_server_that_is_down_at_the_start_is_tried_again_and_later_outages_men
     let server = Postgres::start();
     let database = acme(&server).await;
     server.stop();
-    let world = World::unready(&[&database.setting()]).await;
+    let role = format!("{}:first-secret", database.name);
+    let url = format!("--database-url=postgres://{role}@127.0.0.1:{}/{}?sslmode=require", server.port, database.name);
+    let world = World::unready(&[&url]).await;
     assert_eq!(reason(&world).await, "DATABASE_UNAVAILABLE");
     world.health_is("", ServingStatus::NotServing).await;
 
@@ -172,16 +174,16 @@ async fn lose_connections(ssl_mode: &str) {
     let (port, cut) = proxy(server.port).await;
     let role = format!("{}:first-secret", database.name);
     let url = format!("--database-url=postgres://{role}@127.0.0.1:{port}/{}?sslmode={ssl_mode}", database.name);
-    let world = World::with(&[&url, "--deadline=1s", "--stripe-attempt-timeout=1s"]).await;
+    let world = World::with(&[&url, "--deadline=4s"]).await;
     assert_eq!(reason(&world).await, "OK");
     let mut lock = database.admin.begin().await.unwrap();
     sqlx::raw_sql("LOCK TABLE billing_portal_tenants").execute(&mut *lock).await.unwrap();
     let waiting = calls(&world, CONNECTIONS, Duration::from_secs(60));
     let cutting = async {
         // Once all of them wait at the server, for the lock.
-        let wait = "SET statement_timeout = '10s'; DO $$ BEGIN
+        let wait = "SET statement_timeout = '30s'; DO $$ BEGIN
             WHILE (SELECT count(*) < 8 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock') LOOP
-                PERFORM pg_stat_clear_snapshot();
+                PERFORM pg_stat_clear_snapshot(), pg_sleep(0.01);
             END LOOP; END $$";
         database.run(wait).await;
         cut.send_replace(1);
@@ -192,6 +194,6 @@ async fn lose_connections(ssl_mode: &str) {
     lock.rollback().await.unwrap();
     // All places are taken by connections that will never answer; a second after a statement's time they are free again.
     let mended = async { while world.access(&world.olivia(), "").await.is_err() {} };
-    tokio::time::timeout(Duration::from_secs(10), mended).await.expect("the pool never mends");
+    tokio::time::timeout(Duration::from_secs(30), mended).await.expect("the pool never mends");
     assert_eq!(reason(&world).await, "OK");
 }

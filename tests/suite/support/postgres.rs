@@ -134,6 +134,11 @@ impl Postgres {
         assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success(), "{command}");
     }
 
+    /// The socket's.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Where `sslrootcert` or `SSL_CERT_FILE` may point.
     pub(crate) fn ca_file(&self) -> PathBuf {
         self.folder.join("ca.pem")

@@ -1,0 +1,171 @@
+//! What a call costs a PostgreSQL with a million tenants: the plan of the very query that the service sends.
+
+use std::time::{Duration, Instant};
+
+use billing_portal::{
+    adapters::directory::{
+        Database, Dialect, Host, Ownership, PgSslMode, PostgresServer, Relations, Select, SqlDirectory,
+    },
+    portal::{Directory as _, Entry, Integrity, Mapping, TenantId, UserId},
+};
+use sqlx::AssertSqlSafe;
+
+use crate::support::{Postgres, postgres::TestDatabase};
+
+/// A product's tables with ids that are text: its own keys serve, but for the customer's index. Of a million tenants, one
+/// in ten has no customer; each has two members, and the first of them owns it.
+const TEXT: &str = "
+    CREATE TABLE accounts (id text PRIMARY KEY, name text NOT NULL, stripe_customer text);
+    CREATE TABLE members (account text NOT NULL, person text NOT NULL, role text NOT NULL, removed_at timestamptz);
+    INSERT INTO accounts SELECT 'tenant-' || i, 'Tenant ' || i, CASE WHEN i % 10 > 0 THEN 'cus_' || md5(i::text) END
+        FROM generate_series(1, 1000000) AS i;
+    INSERT INTO members SELECT 'tenant-' || i / 2, 'person-' || i, CASE i % 2 WHEN 0 THEN 'owner' ELSE 'member' END
+        FROM generate_series(2, 2000001) AS i;
+    ALTER TABLE members ADD PRIMARY KEY (account, person);
+    CREATE INDEX ON accounts (stripe_customer);";
+
+/// The same with uuids: the view casts, and so does an index for each id that is compared.
+const UUID: &str = "
+    CREATE TABLE accounts (id uuid PRIMARY KEY, name text NOT NULL);
+    CREATE TABLE subscriptions (account uuid PRIMARY KEY, stripe_customer text);
+    CREATE TABLE members (account uuid NOT NULL, person uuid NOT NULL, role text NOT NULL, removed_at timestamptz);
+    INSERT INTO accounts SELECT md5('t' || i)::uuid, 'Tenant ' || i FROM generate_series(1, 1000000) AS i;
+    INSERT INTO subscriptions SELECT md5('t' || i)::uuid, 'cus_' || md5(i::text)
+        FROM generate_series(1, 1000000) AS i WHERE i % 10 > 0;
+    INSERT INTO members SELECT md5('t' || i / 2)::uuid, md5('p' || i)::uuid, CASE i % 2 WHEN 0 THEN 'owner' ELSE 'member' END
+        FROM generate_series(2, 2000001) AS i;
+    ALTER TABLE members ADD PRIMARY KEY (account, person);
+    CREATE INDEX ON subscriptions (stripe_customer);
+    CREATE INDEX ON accounts ((id::text));
+    CREATE INDEX ON members ((account::text), (person::text));";
+
+const TEXT_SELECTS: [&str; 2] = [
+    "SELECT id AS tenant_id, stripe_customer AS stripe_customer_id FROM accounts",
+    "SELECT account AS tenant_id, person AS user_id FROM members WHERE role = 'owner' AND removed_at IS NULL",
+];
+
+const UUID_SELECTS: [&str; 2] = [
+    "SELECT a.id::text AS tenant_id, s.stripe_customer AS stripe_customer_id FROM accounts a LEFT JOIN subscriptions s ON s.account = a.id",
+    "SELECT account::text AS tenant_id, person::text AS user_id FROM members WHERE role = 'owner' AND removed_at IS NULL",
+];
+
+fn directory(server: &Postgres, database: &TestDatabase, selects: Option<[&str; 2]>) -> SqlDirectory {
+    let target = PostgresServer {
+        host: Host::Socket(server.folder().to_owned()),
+        port: server.port,
+        user: database.name.clone(),
+        database: database.name.clone(),
+        ssl_mode: PgSslMode::Disable,
+        ssl_root_cert: None,
+        password: None,
+    };
+    let select = |text| Select::parse(text, Dialect::Postgres).unwrap();
+    let relations = Relations {
+        ownership: Ownership::TokenAndDirectory,
+        tenants: selects.map(|selects| select(selects[0])),
+        owners: selects.map(|selects| select(selects[1])),
+    };
+    SqlDirectory::new(&Database::Postgres(target), None, &relations, Duration::from_secs(10))
+}
+
+async fn look_up(directory: &SqlDirectory, tenant: &str, user: &str) -> Entry {
+    directory.look_up(&TenantId::parse(tenant).unwrap(), &UserId::parse(user).unwrap()).await.unwrap()
+}
+
+/// The plan, as the server carries it out for a prepared statement: made for these values, or for any.
+async fn plan(database: &TestDatabase, directory: &SqlDirectory, mode: &str, tenant: &str, user: &str) -> String {
+    let mut connection = database.admin.acquire().await.unwrap();
+    let prepare = format!("SET plan_cache_mode = {mode}; PREPARE call (text, text) AS {}", directory.query());
+    sqlx::raw_sql(AssertSqlSafe(prepare)).execute(&mut *connection).await.unwrap();
+    let explain = format!("EXPLAIN (ANALYZE, BUFFERS) EXECUTE call ('{tenant}', '{user}')");
+    let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(explain)).fetch_all(&mut *connection).await.unwrap();
+    sqlx::raw_sql("DEALLOCATE call; RESET plan_cache_mode").execute(&mut *connection).await.unwrap();
+    lines.join("\n")
+}
+
+/// Owners all over the table.
+async fn owners(database: &TestDatabase) -> Vec<(String, String)> {
+    let sample = "SELECT account::text, person::text FROM members TABLESAMPLE SYSTEM (1) REPEATABLE (1)
+        WHERE role = 'owner' ORDER BY md5(person::text) LIMIT 1000";
+    sqlx::query_as(sample).fetch_all(&database.admin).await.unwrap()
+}
+
+/// The median time of calls one after the other, each for another tenant.
+async fn median(directory: &SqlDirectory, owners: &[(String, String)]) -> Duration {
+    let mut times = Vec::new();
+    for (tenant, user) in owners {
+        let started = Instant::now();
+        let entry = look_up(directory, tenant, user).await;
+        times.push(started.elapsed());
+        assert!(entry.is_owner && !matches!(entry.mapping, Mapping::Broken(_)), "{tenant}: {entry:?}");
+    }
+    times.sort();
+    times[times.len() / 2]
+}
+
+async fn check(server: &Postgres, name: &str, schema: &str, selects: [&str; 2]) {
+    let database = server.database().await;
+    database.run(schema).await;
+    let [tenants, owned] = selects;
+    let views =
+        format!("CREATE VIEW billing_portal_tenants AS {tenants}; CREATE VIEW billing_portal_owners AS {owned}");
+    database.run(&views).await;
+    database.run("VACUUM ANALYZE").await;
+    let owners = owners(&database).await;
+    for (form, selects) in [("views", None), ("SELECT files", Some(selects))] {
+        let directory = directory(server, &database, selects);
+        let (tenant, user) = &owners[0];
+        for mode in ["force_custom_plan", "force_generic_plan"] {
+            // Once for the server's memory, as every call but the first finds it.
+            plan(&database, &directory, mode, tenant, user).await;
+            let plan = plan(&database, &directory, mode, tenant, user).await;
+            eprintln!("\n{name} ids, {form}, {mode}:\n{plan}");
+            assert!(!plan.contains("Seq Scan"), "a whole table is read");
+            assert!(plan.matches("Index").count() >= 3, "tenant, customer and owner are found by an index each");
+        }
+        eprintln!("{name} ids, {form}: a call takes {:?} (median of 1000)", median(&directory, &owners).await);
+    }
+}
+
+#[tokio::test]
+#[ignore = "fills a million tenants: run it with `tests/run --long`"]
+async fn a_call_reads_indexes_only_with_a_million_tenants() {
+    let server = Postgres::start();
+    check(&server, "text", TEXT, TEXT_SELECTS).await;
+    check(&server, "uuid", UUID, UUID_SELECTS).await;
+}
+
+#[tokio::test]
+#[ignore = "fills a million tenants: run it with `tests/run --long`"]
+async fn a_customer_on_a_million_tenants_or_a_tenant_on_a_million_rows_costs_a_call_nothing() {
+    let server = Postgres::start();
+    for (rows, broken) in [
+        ("'tenant-' || i, 'cus_same'", Integrity::SharedCustomer),
+        ("'tenant-7', 'cus_same'", Integrity::TwoRows),
+        ("'tenant-7', 'cus_' || i", Integrity::TwoRows),
+        ("'tenant-' || i, 'no customer'", Integrity::MalformedCustomer),
+    ] {
+        let database = server.database().await;
+        let schema = "CREATE TABLE billing_portal_tenants (tenant_id text, stripe_customer_id text);
+            CREATE TABLE billing_portal_owners (tenant_id text, user_id text, PRIMARY KEY (tenant_id, user_id));
+            CREATE INDEX ON billing_portal_tenants (tenant_id);
+            CREATE INDEX ON billing_portal_tenants (stripe_customer_id);
+            INSERT INTO billing_portal_owners VALUES ('tenant-7', 'olivia');";
+        let fill = format!("INSERT INTO billing_portal_tenants SELECT {rows} FROM generate_series(1, 1000000) AS i");
+        database.run(&format!("{schema} {fill}")).await;
+        database.run("VACUUM ANALYZE").await;
+        let directory = directory(&server, &database, None);
+        for _ in 0..10 {
+            let entry = look_up(&directory, "tenant-7", "olivia").await;
+            assert_eq!(entry, Entry { is_owner: true, mapping: Mapping::Broken(broken) });
+        }
+        for mode in ["force_custom_plan", "force_generic_plan"] {
+            let plan = plan(&database, &directory, mode, "tenant-7", "olivia").await;
+            // The first line of the plan holds the pages that all of it read.
+            let pages = plan.lines().find_map(|line| line.trim().strip_prefix("Buffers: shared ")).unwrap();
+            let pages: u32 = pages.split([' ', '=']).filter_map(|word| word.parse::<u32>().ok()).sum();
+            eprintln!("{rows}, {mode}: {pages} pages read");
+            assert!(pages < 100, "{plan}");
+        }
+    }
+}
