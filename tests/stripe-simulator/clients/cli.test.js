@@ -55,7 +55,8 @@ test('customers are retrieved, deleted or missing', async () => {
 });
 
 test('sessions are made by path and by resource', async () => {
-  const posted = await stripe('post', '/v1/billing_portal/sessions', '-d', 'customer=cus_A', '-d', 'return_url=https://app.test/');
+  const data = ['-d', 'customer=cus_A', '-d', 'return_url=https://app.test/'];
+  const posted = await stripe('post', '/v1/billing_portal/sessions', ...data);
   assert.equal(posted.object, 'billing_portal.session');
   assert.equal(posted.return_url, 'https://app.test/');
   const made = await stripe('billing_portal', 'sessions', 'create', '--customer', 'cus_A', '--locale', 'de');

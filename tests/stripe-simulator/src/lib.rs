@@ -28,6 +28,7 @@ mod outage;
 mod parameters;
 mod permission;
 mod portal;
+mod recent;
 mod server;
 mod sessions;
 mod settings;

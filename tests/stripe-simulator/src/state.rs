@@ -10,6 +10,7 @@ use crate::{
     idempotency::{self, Saved},
     key::Key,
     model::{Added, Configuration, Customer, Mode, Session, Subscription},
+    recent::Recent,
     wire::RecordedRequest,
 };
 
@@ -36,8 +37,8 @@ pub(crate) struct State {
     /// How many there ever were, for their order.
     configurations_added: usize,
     /// By the secret part of their URL.
-    pub(crate) sessions: HashMap<String, Session>,
-    pub(crate) saved: HashMap<idempotency::Key, Saved>,
+    pub(crate) sessions: Recent<String, Session>,
+    pub(crate) saved: Recent<idempotency::Key, Saved>,
     pub(crate) requests: Vec<RecordedRequest>,
     pub(crate) records: bool,
 }
@@ -56,8 +57,8 @@ impl State {
             configurations: HashMap::new(),
             defaults: HashMap::new(),
             configurations_added: 0,
-            sessions: HashMap::new(),
-            saved: HashMap::new(),
+            sessions: Recent::default(),
+            saved: Recent::default(),
             requests: Vec::new(),
             records: true,
         };
