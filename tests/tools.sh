@@ -126,6 +126,18 @@ need_stripe_clients() {
     stamp "${folder##*/}"
 }
 
+# A client in another language, with what its requirements pin.
+need_conformance() {
+    local name
+    name="conformance-$(cksum <tests/conformance/requirements.txt | cut -d ' ' -f 1)"
+    stamped "$name" && return
+    need_python
+    rm -rf "$tools/conformance"
+    "$tools/python/bin/python" -m venv "$tools/conformance"
+    "$tools/conformance/bin/pip" install --quiet --disable-pip-version-check -r tests/conformance/requirements.txt
+    stamp "$name"
+}
+
 need_cargo_deny() {
     stamped "cargo-deny-$cargo_deny_version" && return
     # Unoptimized: it runs for seconds, and is built for minutes otherwise.
