@@ -25,6 +25,13 @@ async fn each_unsafe_or_wrong_setting_stops_the_start_with_one_line_that_names_i
         ("--principal-jwks=/nowhere", "--principal-jwks"),
         ("--principal-jwks=/dev/null", "--principal-jwks"),
         ("--principal-issuer=", "--principal-issuer"),
+        ("--principal-audience=", "--principal-audience"),
+        ("--flag-key=", "--flag-key"),
+        ("--stripe-tenant-metadata-key=", "--stripe-tenant-metadata-key"),
+        ("--stripe-session-hosts=", "--stripe-session-hosts"),
+        ("--ownership=both", "--ownership"),
+        ("--log-format=xml", "--log-format"),
+        ("--drain-timeout=8d", "--drain-timeout"),
         ("--principal-clock-skew=6s", "--principal-clock-skew"),
         ("--principal-clock-skew=soon", "--principal-clock-skew"),
         ("--return-url-origins=*", "--return-url-origins"),
@@ -61,6 +68,15 @@ async fn each_unsafe_or_wrong_setting_stops_the_start_with_one_line_that_names_i
         assert!(text.lines().count() == 1 && text.contains(named), "{change}: {text}");
         assert!(!text.contains("abc123"), "{change}: {text}");
     }
+}
+
+#[tokio::test]
+async fn keys_by_https_are_fetched_more_often_than_they_may_grow_old() {
+    let changes =
+        ["--principal-jwks=https://127.0.0.1:1/x", "--principal-jwks-refresh=1h", "--principal-jwks-max-age=1h"];
+    let output = run_with(&changes, &[]).await;
+    assert_eq!(output.status.code(), Some(64));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--principal-jwks-max-age"));
 }
 
 #[tokio::test]
