@@ -9,6 +9,9 @@ cargo_deny_version=0.20.2
 buf_version=1.75.0
 grpcurl_version=v1.9.4
 node_version=24.19.0
+helm3_version=v3.22.0
+helm4_version=v4.3.1
+kubernetes_validate_version=1.36.0
 
 missing() {
     printf 'missing: %s\n  %s\n' "$1" "$2" >&2
@@ -124,6 +127,28 @@ need_stripe_clients() {
     cp "$source/package.json" "$source/package-lock.json" "$folder/"
     npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --silent
     stamp "${folder##*/}"
+}
+
+need_helm() {
+    local major version
+    for version in "$helm3_version" "$helm4_version"; do
+        major=${version%%.*}
+        stamped "helm-$version" && continue
+        need_go
+        GOBIN="$tools/helm-$major" GOFLAGS=-modcacherw go install "helm.sh/helm/$major/cmd/helm@$version"
+        mkdir -p "$tools/bin"
+        ln -sf "$tools/helm-$major/helm" "$tools/bin/helm${major#v}"
+        stamp "helm-$version"
+    done
+}
+
+need_chart_policies() {
+    stamped "chart-$kubernetes_validate_version" && return
+    need_python
+    "$tools/python/bin/python" -m venv "$tools/chart"
+    "$tools/chart/bin/pip" install --quiet --disable-pip-version-check "PyYAML==6.0.3" \
+        "kubernetes-validate==$kubernetes_validate_version"
+    stamp "chart-$kubernetes_validate_version"
 }
 
 # A client in another language, with what its requirements pin.

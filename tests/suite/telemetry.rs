@@ -139,3 +139,14 @@ async fn what_is_not_spoken_to_a_collector_stops_the_start_and_what_is_switched_
     serving.log.await.unwrap();
     assert!(collector.exported_spans(1, Duration::from_millis(1)).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_collector_by_https_that_is_not_trusted_costs_nothing() {
+    let world = World::over_tls().await;
+    // Any TLS server will do: the exporter takes the URL, gets no further, and the calls go on.
+    let plain = World::start().await;
+    let mut serving = start(&plain, world.stripe.base_url(), &[]).await;
+    assert_eq!(call(&plain, &serving).await, [true, false]);
+    signal(&serving.child, "-TERM");
+    assert_eq!(serving.child.wait().await.unwrap().code(), Some(0));
+}
