@@ -142,6 +142,18 @@ need_helm() {
     done
 }
 
+# Only the program, taken out of Debian's package: installing that would start a server.
+need_promtool() {
+    have promtool && return
+    have apt-get || missing promtool "install Prometheus' promtool"
+    local folder
+    folder=$(mktemp -d)
+    (cd "$folder" && apt-get download -qq prometheus >/dev/null && dpkg -x ./*.deb .)
+    mkdir -p "$tools/bin"
+    mv "$folder/usr/bin/promtool" "$tools/bin/"
+    rm -r "$folder"
+}
+
 need_chart_policies() {
     stamped "chart-$kubernetes_validate_version" && return
     need_python
