@@ -3,7 +3,7 @@
 //! By the kinds that the product was promised: unit ([`predicate`]), integration ([`sessions`], [`refusals`], [`stripe`],
 //! [`attempts`], [`faults`], [`directory`], [`postgres`], [`database_settings`], [`token`], [`audit`], [`mesh`], [`keyset`], [`pace`],
 //! [`health`], [`drain`], [`settings`], [`process`], [`commands`], [`audit_mapping`], [`telemetry`], [`redirect`],
-//! [`callers`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`]).
+//! [`callers`], [`wire`]), regression ([`visibility`]), smoke ([`smoke`], [`script_smoke`]).
 //! Beside them: [`isolation`] (tenants are kept apart under load), [`plan`] (a million tenants cost nothing), [`arrows`] (the structure of the crate), [`documents`]
 //! (what is documented is what is built)
 //! and [`simulator`] (it is as strict as Stripe).
@@ -32,6 +32,7 @@ mod predicate;
 mod process;
 mod redirect;
 mod refusals;
+mod script_smoke;
 mod sessions;
 mod settings;
 mod simulator;
