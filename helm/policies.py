@@ -87,7 +87,7 @@ def selecting(items: list[dict], labels: dict) -> None:
         spec = item.get("spec", {})
         selectors = [spec.get("selector", {}).get("matchLabels") if isinstance(spec.get("selector"), dict) else None,
                      (spec.get("podSelector") or {}).get("matchLabels")]
-        if item["kind"] == "Service":
+        if item["kind"] == "Service" and not item["metadata"]["name"].endswith("-off"):
             selectors = [spec["selector"]]
         for selector in filter(None, selectors):
             assert selector.items() <= labels.items(), item["metadata"]["name"]
@@ -98,7 +98,7 @@ def selecting(items: list[dict], labels: dict) -> None:
 
 
 def routes(items: list[dict], values: dict) -> None:
-    service = of("Service", items)[0]["metadata"]["name"]
+    [service] = [item["metadata"]["name"] for item in of("Service", items) if "selector" in item["spec"]]
     virtual = of("VirtualService", items)
     parents = [route for route in of("GRPCRoute", items) if route["spec"]["parentRefs"][0]["kind"] == "Service"]
     assert len(virtual) + len(parents) == 1, "one route object, never both"
@@ -114,6 +114,10 @@ def routes(items: list[dict], values: dict) -> None:
         backends = rule["backendRefs"]
         assert backends and all(backend.get("weight", 1) > 0 for backend in backends)
         assert (service in [backend["name"] for backend in backends]) == (traffic != "off")
+        if traffic == "off":
+            assert ("Service", backends[0]["name"]) in {(item["kind"], item["metadata"]["name"]) for item in items}
+        if values["mesh"]["provider"] == "istio":
+            assert '"x-envoy-max-retries", "value": "0"' in json.dumps(rule["filters"]), "a mesh's retries are sessions"
 
 
 def istio(items: list[dict], template: dict) -> None:
