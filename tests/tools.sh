@@ -181,3 +181,4 @@ need_cargo_deny() {
     cargo install --quiet --locked --debug --force --root "$tools" "cargo-deny@$cargo_deny_version"
     stamp "cargo-deny-$cargo_deny_version"
 }
+

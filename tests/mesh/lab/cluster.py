@@ -1,0 +1,186 @@
+"""The API server with etcd behind it, the objects' schemas, and Istio's control plane."""
+
+import http.client
+import json
+import secrets
+import ssl
+import threading
+import time
+
+from lab.programs import WORK, environment, run, start, until
+
+# What the kernel routes to this machine itself; `network` adds them to the loopback device.
+PODS, SERVICES = "10.244.0.0/16", "10.96.0.0/16"
+KUBECONFIG = WORK / "kubeconfig"
+TOKEN = secrets.token_urlsafe()
+
+MESH = """
+trustDomain: cluster.local
+rootNamespace: istio-system
+enableTracing: false
+defaultProviders: {}
+enableAutoMtls: true
+outboundTrafficPolicy: { mode: REGISTRY_ONLY }
+# Who refused a call, and why, stands in the proxies' logs.
+accessLogFile: /dev/stdout
+accessLogEncoding: JSON
+"""
+
+# A stock Envoy lacks Istio's own filters, and certificates come from files.
+ISTIOD = {
+    "PILOT_CERT_PROVIDER": "none",
+    "ENABLE_CA_SERVER": "false",
+    "PILOT_ENABLE_ANALYSIS": "false",
+    "PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER": "false",
+    "PILOT_ENABLE_METADATA_EXCHANGE": "false",
+    "PILOT_ENABLE_ALPN_FILTER": "false",
+    "PILOT_DISABLE_MX_ALPN": "true",
+    "POD_NAMESPACE": "istio-system",
+    "POD_NAME": "istiod",
+}
+
+
+def network():
+    """The addresses of pods and services, in the lab's own network namespace."""
+    run("ip", "link", "set", "lo", "up")
+    for block in (PODS, SERVICES):
+        run("ip", "address", "add", block, "dev", "lo")
+
+
+def kubectl(*arguments, stdin=None, fails=False):
+    """The operator's program, as the operator types it."""
+    return run("kubectl", *arguments, stdin=stdin, env=environment(KUBECONFIG=str(KUBECONFIG)), fails=fails)
+
+
+def objects(*arguments):
+    """What `kubectl get` finds, as data."""
+    return json.loads(kubectl("get", *arguments, "-o", "json"))
+
+
+def apply(*manifests):
+    """Objects of the lab's own."""
+    listed = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(listed))
+
+
+def start_api_server():
+    """etcd, the API server, and the one administrator's credentials."""
+    folder = WORK / "kubernetes"
+    folder.mkdir(parents=True)
+    etcd = ["etcd", "--data-dir", folder / "etcd", "--unsafe-no-fsync", "--log-level", "error"]
+    start("etcd", etcd, env=environment())
+    (folder / "tokens.csv").write_text(f'{TOKEN},operator,operator,"system:masters"\n')
+    run("openssl", "genrsa", "-out", folder / "accounts.key", "2048")
+    command = [
+        "kube-apiserver",
+        "--etcd-servers=http://127.0.0.1:2379",
+        "--bind-address=127.0.0.1",
+        "--advertise-address=10.244.0.1",
+        "--secure-port=6443",
+        f"--cert-dir={folder}",
+        "--authorization-mode=RBAC",
+        "--disable-admission-plugins=ServiceAccount",
+        f"--token-auth-file={folder}/tokens.csv",
+        f"--service-account-key-file={folder}/accounts.key",
+        f"--service-account-signing-key-file={folder}/accounts.key",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        "--endpoint-reconciler-type=none",
+        f"--service-cluster-ip-range={SERVICES}",
+    ]
+    start("kube-apiserver", command, env=environment())
+    until("the API server's certificate", lambda: (folder / "apiserver.crt").exists())
+    KUBECONFIG.write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [
+                    {
+                        "name": "lab",
+                        "cluster": {
+                            "server": "https://127.0.0.1:6443",
+                            "certificate-authority": str(folder / "apiserver.crt"),
+                        },
+                    }
+                ],
+                "users": [{"name": "operator", "user": {"token": TOKEN}}],
+                "contexts": [{"name": "lab", "context": {"cluster": "lab", "user": "operator"}}],
+                "current-context": "lab",
+            }
+        )
+    )
+    KUBECONFIG.chmod(0o600)
+    until("the API server", lambda: kubectl("get", "--raw", "/readyz") == "ok")
+
+
+def install_crds(istio, gateway_api):
+    """The schemas of Istio's objects and of the Gateway API's, from the modules that the programs were built from."""
+    files = [istio / "manifests/charts/base/files/crd-all.gen.yaml"]
+    files += sorted((gateway_api / "config/crd/standard").glob("gateway.networking.k8s.io_*s.yaml"))
+    kubectl("apply", "--server-side", *[f"--filename={file}" for file in files if "vap" not in file.name])
+    kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+
+
+def start_istiod():
+    """Istio's control plane, in plain text on loopback."""
+    (WORK / "mesh.yaml").write_text(MESH)
+    command = [
+        "pilot-discovery",
+        "discovery",
+        "--registries=Kubernetes",
+        f"--kubeconfig={KUBECONFIG}",
+        f"--meshConfig={WORK}/mesh.yaml",
+        "--networksConfig=/dev/null",
+        "--grpcAddr=127.0.0.1:15010",
+        "--httpAddr=127.0.0.1:15080",
+        "--monitoringAddr=127.0.0.1:15014",
+        "--httpsAddr=",
+        "--secureGRPCAddr=",
+        "--caCertFile=",
+    ]
+    start("istiod", command, env=environment(**ISTIOD), cwd=WORK)
+    until("istiod", lambda: answers("127.0.0.1", 15080, "/ready"))
+
+
+def answers(host, port, path):
+    """Whether an HTTP server says yes."""
+    connection = http.client.HTTPConnection(host, port, timeout=1)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    finally:
+        connection.close()
+
+
+class Watch:
+    """Notes when the API server took a change of an object, whoever made it and however."""
+
+    def __init__(self, path):
+        context = ssl.create_default_context(cafile=str(WORK / "kubernetes" / "apiserver.crt"))
+        connection = http.client.HTTPSConnection("127.0.0.1", 6443, context=context)
+        connection.request("GET", f"{path}?watch=1", headers={"Authorization": f"Bearer {TOKEN}"})
+        self._answer = connection.getresponse()
+        if self._answer.status != 200:
+            raise RuntimeError(f"{path}: {self._answer.read()}")
+        self._taken = []
+        self._changed = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self._answer:
+            now, event = time.time(), json.loads(line)
+            metadata = event["object"]["metadata"]
+            with self._changed:
+                self._taken.append((now, event["type"], metadata["name"], metadata.get("generation")))
+                self._changed.notify_all()
+
+    def taken(self, name, since):
+        """When the first change of the object after a moment was taken."""
+
+        def first():
+            return next((when for when, _, changed, _ in self._taken if changed == name and when >= since), None)
+
+        with self._changed:
+            if not self._changed.wait_for(first, timeout=30):
+                raise TimeoutError(f"{name} was not changed")
+            return first()

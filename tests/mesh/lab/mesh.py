@@ -1,0 +1,106 @@
+"""The whole lab: the cluster, two releases of the chart, the page's backend, and others who want to call."""
+
+import json
+import os
+from pathlib import Path
+
+from lab import cluster, sidecar
+from lab.cluster import apply, kubectl, objects
+from lab.page import PAGE, STRIPE, Backend
+from lab.pods import PORT, Release
+from lab.programs import WORK, environment, run
+
+BILLING, WEB = "billing", "web"
+HOST = f"billing-portal.{BILLING}.svc.cluster.local"
+
+# The chart's values: an operator's, but for a faster pace and one replica.
+VALUES = {
+    "replicas": 1,
+    "mesh": {"provider": "istio", "caller": {"namespace": WEB, "serviceAccount": "settings"}},
+    "principal": {"issuer": "https://sign-in.settings.example", "jwks": {"configMap": "login-keys"}},
+    "returnUrlOrigins": ["https://app.example.com"],
+    "database": {"url": "postgres://billing_portal@database.internal.example.com/app?sslmode=verify-full"},
+    "stripe": {"mode": "test", "keySecret": "billing-portal-stripe"},
+    "flag": {"definition": {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}},
+    "limits": {"sessionRate": 10000},
+}
+
+
+class Caller:
+    """A workload with a sidecar, and the address at which it reaches the service."""
+
+    def __init__(self, name, namespace, account, address, listen, hosts):
+        labels = {"app": name, "lab/pod": name}
+        sidecar.egress(name, namespace, listen, PORT, hosts)
+        self.address = f"{listen}:{PORT}"
+        self.sidecar = sidecar.Sidecar(name, namespace, account, address, labels)
+        self.sidecar.wait_ready()
+
+
+class Mesh:
+    """Started, and filled with the first release."""
+
+    def __init__(self, chart, route):
+        self.chart, self.route = Path(chart).resolve(), route
+        cluster.network()
+        cluster.start_api_server()
+        cluster.install_crds(Path(os.environ["ISTIO_SOURCE"]), Path(os.environ["GATEWAY_API_SOURCE"]))
+        names = ("istio-system", BILLING, WEB, "other")
+        apply(*[{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names])
+        cluster.start_istiod()
+        sidecar.make_authority()
+        (WORK / "values.json").write_text(json.dumps(VALUES))
+        self.revision = self.upgrade("billing-portal", "v1")
+        self.upgrade("billing-portal-next", "v2")
+        address = objects("service", "billing-portal", "-n", BILLING)["spec"]["clusterIP"]
+        self.backend = Backend(os.environ["SETTINGS_PROGRAM"], f"http://{address}:{PORT}")
+        self._give_files()
+        otherwise = self._otherwise()
+        self.release = Release("billing-portal", BILLING, otherwise)
+        self.next = Release("billing-portal-next", BILLING, otherwise)
+        self.release.roll()
+        self.next.roll()
+        # The backend's proxy takes what the backend sends to the service's own address; the others have one of their own.
+        self.settings = Caller("settings", WEB, "settings", "10.244.1.1", address, [f"{BILLING}/*"])
+        self.other = Caller("other", "other", "other", "10.244.1.2", "10.244.1.2", [f"{BILLING}/*"])
+        smoke = "billing-portal-test"
+        self.smoke = Caller("smoke", BILLING, smoke, "10.244.1.3", "10.244.1.3", [f"{BILLING}/*"])
+
+    def _otherwise(self):
+        """What ties the service to this machine: the page, the simulator of Stripe, and an embedded directory."""
+        arguments = {
+            "--return-url-origins": PAGE,
+            "--stripe-api-base": STRIPE,
+            "--stripe-session-hosts": STRIPE,
+            # Stripe itself allows 25 a second; the load is about the mesh.
+            "--stripe-rate": "1000",
+        }
+        return {
+            "arguments": arguments,
+            "environment": {"DATABASE_URL": f"sqlite:{self.backend.state}/directory.db"},
+        }
+
+    def _give_files(self):
+        """The objects that an operator makes: the keys of the login, and Stripe's key."""
+        keys, secret = (self.backend.state / name for name in ("principal-jwks.json", "stripe-key"))
+        metadata = {"namespace": BILLING}
+        apply(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**metadata, "name": "login-keys"}}
+            | {"data": {"jwks.json": keys.read_text()}},
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {**metadata, "name": "billing-portal-stripe"}}
+            | {"stringData": {"stripe-key": secret.read_text()}},
+        )
+
+    def helm(self, *arguments, fails=False):
+        variables = {"KUBECONFIG": str(cluster.KUBECONFIG), "HELM_CACHE_HOME": str(WORK / "helm")}
+        return run("helm4", "-n", BILLING, *arguments, env=environment(**variables), fails=fails)
+
+    def upgrade(self, release, version, *settings, fails=False):
+        """As an operator does; the values that are not named are the first ones."""
+        values = [f"mesh.route={self.route}", f"image.tag={version}", *settings]
+        chosen = [part for value in values for part in ("--set", value)]
+        command = ["upgrade", "--install", release, self.chart, "-f", WORK / "values.json", *chosen]
+        return self.helm(*command, fails=fails)
+
+    def kubectl(self, *arguments, stdin=None):
+        return kubectl("-n", BILLING, *arguments, stdin=stdin)

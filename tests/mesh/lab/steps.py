@@ -1,0 +1,153 @@
+"""The steps, in the order in which an operator would take them, each with what must hold at its end."""
+
+import time
+
+from lab.cluster import Watch
+from lab.mesh import BILLING
+from lab.timeline import Step
+
+ROUTES = {
+    "virtualService": ("networking.istio.io/v1", "virtualservices", "virtualservice"),
+    "grpcRoute": ("gateway.networking.k8s.io/v1", "grpcroutes", "grpcroute"),
+}
+
+# What docs/rollback.md tells an operator to type: the change of the route object, off and back.
+NIGHT = {
+    "virtualService": (
+        '[{"op":"add","path":"/spec/http/0/fault",'
+        '"value":{"abort":{"grpcStatus":"UNAVAILABLE","percentage":{"value":100}}}}]',
+        '[{"op":"remove","path":"/spec/http/0/fault"}]',
+    ),
+    "grpcRoute": (
+        '[{"op":"replace","path":"/spec/rules/0/backendRefs","value":[{"name":"billing-portal-off","port":50051}]}]',
+        '[{"op":"replace","path":"/spec/rules/0/backendRefs","value":[{"name":"billing-portal","port":50051}]}]',
+    ),
+}
+
+BUTTON, PORTAL = "the button", "the portal of Acme Robotics"
+UNAVAILABLE = "Billing is unavailable right now."
+JUST_OFF = "Billing has just been switched off for this workspace. Nothing was changed."
+NOT_YET = "Billing is not available for this workspace yet."
+
+
+class Steps:
+    """Makes a change, finds out when it was taken, and watches page and calls for a while."""
+
+    def __init__(self, mesh, browser):
+        self.mesh, self.browser, self._number = mesh, browser, 0
+        version, plural, self._kind = ROUTES[mesh.route]
+        self._route = Watch(f"/apis/{version}/namespaces/{BILLING}/{plural}")
+        self._deployment = Watch(f"/apis/apps/v1/namespaces/{BILLING}/deployments")
+
+    def by_route(self, name, how, before, change, seconds=6):
+        """A change whose moment is the API server's taking of the route."""
+        stale = self._stale()
+        asked = time.time()
+        change()
+        taken = self._route.taken("billing-portal", asked)
+        return self._watched(Step(name, how, before, "the API server took the route", asked, taken), stale, seconds)
+
+    def by_release(self, name, how, before, change):
+        """A change of the pods, whose moment is the API server's taking of the Deployment."""
+        stale = self._stale()
+        asked = time.time()
+        change()
+        taken = self._deployment.taken("billing-portal", asked)
+        self.mesh.release.roll()
+        return self._watched(Step(name, how, before, "the API server took the pods", asked, taken), stale, 12)
+
+    def by_flag(self, name, how, before, word, other):
+        """A change whose moment is the flag file's in the pod, because when a kubelet writes it is the kubelet's affair."""
+        stale = self._stale()
+        asked = time.time()
+        flags = self.mesh.kubectl("get", "configmap", "billing-portal-flags", "-o", "json")
+        self.mesh.kubectl("replace", "-f", "-", stdin=flags.replace(word, other))
+        pods = ("pods", "-l", "app.kubernetes.io/instance=billing-portal")
+        self.mesh.kubectl("annotate", *pods, "--overwrite", f"billing-portal/flag={time.time():.0f}")
+        taken = max(self.mesh.release.sync())
+        return self._watched(Step(name, how, before, "the flag file changed", asked, taken), stale, 6)
+
+    def night(self, index):
+        return self.mesh.kubectl("patch", self._kind, "billing-portal", "--type", "json", "-p", NIGHT[self.mesh.route][index])
+
+    def _stale(self):
+        self._number += 1
+        return self.browser.settings(f"{self._number:02}-a-before") == BUTTON
+
+    def _watched(self, step, stale, seconds):
+        # A person is not as fast as the load.
+        time.sleep(1.5)
+        picture = f"{self._number:02}"
+        if stale:
+            step.page.append(("a page from before, clicked", self.browser.open(f"{picture}-b-clicked")))
+        said = self.browser.settings(f"{picture}-c-settings")
+        step.page.append(("the settings then", said))
+        if said == BUTTON and not stale:
+            step.page.append(("clicked", self.browser.open(f"{picture}-d-clicked")))
+        time.sleep(max(0.0, step.taken + seconds - time.time()))
+        step.until = time.time()
+        return step
+
+
+def _expect(kinds, page, share=None):
+    """At the end of a step only these kinds of calls are left, and the page said these things."""
+
+    def check(figures):
+        settled, wrong = dict(figures["settled"]), []
+        if not settled or any(not what.startswith(tuple(kinds)) for what in settled):
+            wrong.append(f"{figures['step']}: at its end {settled}, not {kinds} only")
+        if [said for _, said in figures["page"]] != page:
+            wrong.append(f"{figures['step']}: the page said {figures['page']}")
+        if share:
+            calls = dict(figures["calls"])
+            part = calls.get("session by v2", 0) / max(1, sum(calls.values()))
+            if not share[0] <= part <= share[1]:
+                wrong.append(f"{figures['step']}: {part:.0%} went to the new version")
+        return wrong
+
+    return check
+
+
+def steps(mesh, browser):
+    """Each step as it was taken, with what must hold of its figures."""
+    take, next_version = Steps(mesh, browser), "mesh.canary.service=billing-portal-next"
+    on, portal = [BUTTON], [PORTAL, BUTTON]
+
+    def deploy():
+        mesh.upgrade("billing-portal", "v2", "mesh.traffic=on")
+
+    time.sleep(4)
+    yield (
+        take.by_route(
+            "canary 10 %",
+            "helm upgrade --set mesh.traffic=canary",
+            "session by v1",
+            lambda: mesh.upgrade("billing-portal", "v1", "mesh.traffic=canary", next_version, "mesh.canary.weight=10"),
+            seconds=20,
+        ),
+        _expect(["session"], portal, share=(0.04, 0.18)),
+    )
+    yield (
+        take.by_release("full", "helm upgrade --set image.tag=v2", "session by v1", deploy),
+        _expect(["session by v2"], portal),
+    )
+    yield (
+        take.by_route("off by route", "kubectl patch", "session", lambda: take.night(0)),
+        _expect(["UNAVAILABLE (by the mesh)"], [UNAVAILABLE, UNAVAILABLE]),
+    )
+    yield (
+        take.by_route("back", "kubectl patch", "UNAVAILABLE", lambda: take.night(1)),
+        _expect(["session by v2"], [*on, PORTAL]),
+    )
+    off = take.by_flag("off by flag", "kubectl replace, kubectl annotate", "session", "ENABLED", "DISABLED")
+    yield off, _expect(["FAILED_PRECONDITION FEATURE_DISABLED"], [JUST_OFF, NOT_YET])
+    back = take.by_flag("back", "kubectl replace, kubectl annotate", "FAILED", "DISABLED", "ENABLED")
+    yield back, _expect(["session by v2"], [*on, PORTAL])
+    for name, revision, old, new in (("previous version", "1", "v2", "v1"), ("and back", "3", "v1", "v2")):
+        step = take.by_release(
+            name,
+            f"helm rollback billing-portal {revision}",
+            f"session by {old}",
+            lambda: mesh.helm("rollback", "billing-portal", revision),
+        )
+        yield step, _expect([f"session by {new}"], portal)
