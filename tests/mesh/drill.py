@@ -18,7 +18,7 @@ def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("route", choices=["virtualService", "grpcRoute"])
     parser.add_argument("--chart", default="helm/billing-portal")
-    parser.add_argument("--rate", type=float, default=20)
+    parser.add_argument("--rate", type=float, default=40)
     return parser.parse_args()
 
 

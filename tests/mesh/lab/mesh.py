@@ -9,6 +9,7 @@ from lab.cluster import apply, kubectl, objects
 from lab.page import PAGE, STRIPE, Backend
 from lab.pods import PORT, Release
 from lab.programs import WORK, environment, run
+from lab.stripe import URL, Way
 
 BILLING, WEB = "billing", "web"
 HOST = f"billing-portal.{BILLING}.svc.cluster.local"
@@ -54,6 +55,7 @@ class Mesh:
         self.upgrade("billing-portal-next", "v2")
         address = objects("service", "billing-portal", "-n", BILLING)["spec"]["clusterIP"]
         self.backend = Backend(os.environ["SETTINGS_PROGRAM"], f"http://{address}:{PORT}")
+        self.stripe = Way()
         self._give_files()
         otherwise = self._otherwise()
         self.release = Release("billing-portal", BILLING, otherwise)
@@ -70,7 +72,7 @@ class Mesh:
         """What ties the service to this machine: the page, the simulator of Stripe, and an embedded directory."""
         arguments = {
             "--return-url-origins": PAGE,
-            "--stripe-api-base": STRIPE,
+            "--stripe-api-base": URL,
             "--stripe-session-hosts": STRIPE,
             # Stripe itself allows 25 a second; the load is about the mesh.
             "--stripe-rate": "1000",

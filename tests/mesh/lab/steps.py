@@ -26,6 +26,7 @@ NIGHT = {
 
 BUTTON, PORTAL = "the button", "the portal of Acme Robotics"
 UNAVAILABLE = "Billing is unavailable right now."
+NOT_REACHED = "Billing can't be reached right now. Please try again in a few minutes."
 JUST_OFF = "Billing has just been switched off for this workspace. Nothing was changed."
 NOT_YET = "Billing is not available for this workspace yet."
 
@@ -67,8 +68,22 @@ class Steps:
         taken = max(self.mesh.release.sync())
         return self._watched(Step(name, how, before, "the flag file changed", asked, taken), stale, 6)
 
+    def by_stripe(self, name, how, before, change):
+        """Not a change of ours: Stripe goes away, or comes back."""
+        stale = self._stale()
+        asked = time.time()
+        change()
+        return self._watched(Step(name, how, before, "it was so", asked, time.time()), stale, 8)
+
     def night(self, index):
-        return self.mesh.kubectl("patch", self._kind, "billing-portal", "--type", "json", "-p", NIGHT[self.mesh.route][index])
+        patch = NIGHT[self.mesh.route][index]
+        return self.mesh.kubectl("patch", self._kind, "billing-portal", "--type", "json", "-p", patch)
+
+    def deploy_meanwhile(self):
+        """A deployment while the route is off by hand; where the operator's patch and helm contradict, helm must fail."""
+        code, said = self.mesh.upgrade("billing-portal", "v2", "mesh.traffic=on", fails=True)
+        if not code or "conflict" not in said:
+            raise RuntimeError(f"a deployment undid what was switched off by hand: {said}")
 
     def _stale(self):
         self._number += 1
@@ -135,6 +150,7 @@ def steps(mesh, browser):
         take.by_route("off by route", "kubectl patch", "session", lambda: take.night(0)),
         _expect(["UNAVAILABLE (by the mesh)"], [UNAVAILABLE, UNAVAILABLE]),
     )
+    take.deploy_meanwhile()
     yield (
         take.by_route("back", "kubectl patch", "UNAVAILABLE", lambda: take.night(1)),
         _expect(["session by v2"], [*on, PORTAL]),
@@ -143,11 +159,15 @@ def steps(mesh, browser):
     yield off, _expect(["FAILED_PRECONDITION FEATURE_DISABLED"], [JUST_OFF, NOT_YET])
     back = take.by_flag("back", "kubectl replace, kubectl annotate", "FAILED", "DISABLED", "ENABLED")
     yield back, _expect(["session by v2"], [*on, PORTAL])
+    down = take.by_stripe("Stripe is down", "its connections are cut, and refused", "session", mesh.stripe.close)
+    yield down, _expect(["UNAVAILABLE STRIPE_UNAVAILABLE"], [NOT_REACHED, BUTTON])
+    up = take.by_stripe("Stripe is back", "connections are taken again", "UNAVAILABLE", mesh.stripe.open)
+    yield up, _expect(["session by v2"], portal)
     for name, revision, old, new in (("previous version", "1", "v2", "v1"), ("and back", "3", "v1", "v2")):
         step = take.by_release(
             name,
-            f"helm rollback billing-portal {revision}",
+            f"helm rollback billing-portal {revision} --force-conflicts",
             f"session by {old}",
-            lambda: mesh.helm("rollback", "billing-portal", revision),
+            lambda: mesh.helm("rollback", "billing-portal", revision, "--force-conflicts"),
         )
         yield step, _expect([f"session by {new}"], portal)

@@ -61,13 +61,16 @@ def measure(step, calls, answers):
     old = [when for when, what in kinds if what.startswith(step.before)]
     new = [when for when, what in kinds if not what.startswith(step.before)]
     end = step.until - step.taken - LAST
+    stays = bool(old) and max(old) >= end
     return {
         "step": step.name,
         "how": step.how,
         "before": step.before,
         "then": step.then,
         "taken": step.taken - step.asked,
-        "last_before": max(old, default=None),
+        # Of a share of the calls there is no last one.
+        "last_before": None if stays else max(old, default=None),
+        "stays": stays,
         "first_after": min(new, default=None),
         "calls": Counter(what for _, what in kinds).most_common(),
         "settled": Counter(what for when, what in kinds if when >= end).most_common(),
@@ -87,7 +90,8 @@ def printed(figures, start):
     """A step as lines of the timeline."""
     lines = [f"{figures['step']}: {figures['how']}"]
     lines.append(f"    {figures['then']:<36}{figures['taken']:.2f} s after it was typed")
-    lines.append(f"    {'last ' + figures['before'] + ' started':<36}{_told(figures['last_before'])} after that")
+    if not figures["stays"]:
+        lines.append(f"    {'last ' + figures['before'] + ' started':<36}{_told(figures['last_before'])} after that")
     lines.append(f"    {'first other call started':<36}{_told(figures['first_after'])} after that")
     lines.append(f"    {'calls started since':<36}{_list(figures['calls'])}")
     lines += [f"    {when:<36}{said}" for when, said in figures["page"]]
@@ -97,5 +101,5 @@ def printed(figures, start):
 def row(figures):
     """A step as a row of docs/figures.md."""
     page = "; ".join(f"{when}: {said}" for when, said in figures["page"])
-    last = f"{_told(figures['last_before'])} (last {figures['before']})"
+    last = "-" if figures["stays"] else f"{_told(figures['last_before'])} (last {figures['before']})"
     return f"| {figures['step']} | {last} | {_list(figures['calls'])} | {page} |"
