@@ -156,6 +156,12 @@ def main(helm: str) -> None:
     for setting, named in REFUSED:
         refused = render(helm, "-f", str(EXAMPLES / "istio.yaml"), "--set", setting)
         assert refused.returncode != 0 and named in refused.stderr, f"{setting}: {refused.stderr or 'was rendered'}"
+    for spelling, fault in [("off", True), ("false", True), ("on", False), ("true", False)]:
+        rendered = render(helm, "-f", str(EXAMPLES / "istio.yaml"), "--set", f"mesh.traffic={spelling}", "--set", "mesh.trustDomain=td")
+        assert rendered.returncode == 0, rendered.stderr
+        [route] = of("VirtualService", objects(rendered.stdout))
+        assert ("fault" in route["spec"]["http"][0]) == fault, spelling
+        assert route["spec"]["hosts"] == ["billing-portal.billing.svc.cluster.local"], "a trust domain is no cluster's domain"
     bare = render(helm)
     assert bare.returncode != 0, "what is required has no default"
     used()

@@ -14,6 +14,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 
+{{- /* YAML reads an unquoted on or off as true or false. */ -}}
+{{- define "billing-portal.traffic" -}}
+{{- $traffic := .Values.mesh.traffic | toString -}}
+{{- if eq $traffic "true" }}on{{ else if eq $traffic "false" }}off{{ else }}{{ $traffic }}{{ end -}}
+{{- end -}}
+
 {{- define "billing-portal.image" -}}
 {{- if .Values.image.digest -}}
 {{ .Values.image.repository }}@{{ .Values.image.digest }}
@@ -23,7 +29,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 
 {{- define "billing-portal.host" -}}
-{{ include "billing-portal.name" . }}.{{ .Release.Namespace }}.svc.{{ .Values.mesh.trustDomain }}
+{{ include "billing-portal.name" . }}.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}
 {{- end -}}
 
 {{- /* The caller as the mesh names it to the service. */ -}}
