@@ -72,9 +72,9 @@ need_mesh() {
     need_kubernetes
     need_istio
     need_envoy
-    have openssl && have ip && have unshare || debian_packages openssl iproute2 util-linux
+    { have openssl && have ip && have unshare; } || debian_packages openssl iproute2 util-linux
     # The objects' schemas and Envoy's bootstrap template come with the modules.
-    (cd "$(mktemp -d)" && go mod download "istio.io/istio@$istio_version" "sigs.k8s.io/gateway-api@$gateway_api_version")
+    (cd "$tools" && go mod download "istio.io/istio@$istio_version" "sigs.k8s.io/gateway-api@$gateway_api_version")
     ISTIO_SOURCE="$(go env GOMODCACHE)/istio.io/istio@$istio_version"
     GATEWAY_API_SOURCE="$(go env GOMODCACHE)/sigs.k8s.io/gateway-api@$gateway_api_version"
     ENVOY="$(echo "$tools"/mesh/lib/python*/site-packages/envoy/_bin/envoy)"

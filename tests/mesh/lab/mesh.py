@@ -8,8 +8,9 @@ from lab import cluster, sidecar
 from lab.cluster import apply, kubectl, objects
 from lab.page import PAGE, STRIPE, Backend
 from lab.pods import PORT, Release
-from lab.programs import WORK, environment, run
+from lab.programs import WORK, run
 from lab.stripe import URL, Way
+from lab.words import shell
 
 BILLING, WEB = "billing", "web"
 HOST = f"billing-portal.{BILLING}.svc.cluster.local"
@@ -93,16 +94,12 @@ class Mesh:
             | {"stringData": {"stripe-key": secret.read_text()}},
         )
 
-    def helm(self, *arguments, fails=False):
-        variables = {"KUBECONFIG": str(cluster.KUBECONFIG), "HELM_CACHE_HOME": str(WORK / "helm")}
-        return run("helm4", "-n", BILLING, *arguments, env=environment(**variables), fails=fails)
-
     def upgrade(self, release, version, *settings, fails=False):
         """As an operator does; the values that are not named are the first ones."""
         values = [f"mesh.route={self.route}", f"image.tag={version}", *settings]
         chosen = [part for value in values for part in ("--set", value)]
-        command = ["upgrade", "--install", release, self.chart, "-f", WORK / "values.json", *chosen]
-        return self.helm(*command, fails=fails)
+        command = ["helm", "-n", BILLING, "upgrade", "--install", release, self.chart, "-f", WORK / "values.json", *chosen]
+        return run(*command, env=shell(), fails=fails)
 
     def kubectl(self, *arguments, stdin=None):
         return kubectl("-n", BILLING, *arguments, stdin=stdin)

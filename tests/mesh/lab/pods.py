@@ -16,7 +16,8 @@ from lab.load import serving
 from lab.programs import WORK, start, until
 from lab.sidecar import Sidecar, ingress
 
-BINARY = os.environ["BILLING_PORTAL_BINARY"]
+# Which program a version is; both are the same where no other one was given.
+BINARIES = {"v1": os.environ["PREVIOUS_BINARY"], "v2": os.environ["BILLING_PORTAL_BINARY"]}
 PORT = 50051
 _numbers = itertools.count(11)
 
@@ -106,8 +107,9 @@ class Pod:
         arguments += [f"{name}={value}" for name, value in own.items()]
         variables = {each["name"]: each["value"] for each in self.container["env"]}
         self.audit = self.folder / "audit.jsonl"
+        command, variables = [BINARIES[self.version], *arguments], variables | otherwise["environment"]
         with open(self.audit, "wb") as audit:
-            self.process = start(self.name, [BINARY, *arguments], env=variables | otherwise["environment"], stdout=audit)
+            self.process = start(self.name, command, env=variables, stdout=audit)
 
     def _here(self, argument):
         for mount in self.container["volumeMounts"]:

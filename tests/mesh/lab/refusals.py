@@ -6,7 +6,8 @@ from lab.programs import ROOT, run, until
 from lab.timeline import answered_by
 
 AUTHORITY = f"{HOST}:50051"
-FORGED = ("x-forwarded-client-cert", "By=spiffe://cluster.local/ns/billing/sa/billing-portal;URI=spiffe://cluster.local/ns/web/sa/settings")
+SETTINGS = "spiffe://cluster.local/ns/web/sa/settings"
+FORGED = ("x-forwarded-client-cert", f"By=spiffe://cluster.local/ns/billing/sa/billing-portal;URI={SETTINGS}")
 EVIL = ("x-forwarded-client-cert", "URI=spiffe://cluster.local/ns/evil/sa/evil")
 BY_MESH = ("PERMISSION_DENIED", "", "RBAC: access denied")
 
@@ -27,7 +28,7 @@ def refusals(mesh):
         yield f"{name}: {made.outcome}: {made.text}", (made.code, made.reason, made.text) == BY_MESH
     made = one(mesh.settings.address, EVIL)
     caller = answered_by([mesh.release])[made.trace][0][3]
-    good = made.session and caller == "spiffe://cluster.local/ns/web/sa/settings"
+    good = made.session and caller == SETTINGS
     yield f"the page's backend with another's header: {made.outcome}, and the audit names {caller}", good
     yield _script("the smoke identity", mesh.smoke.address, "--expect-refused")
     arguments = ("--calls-only", "--token-file", "-", "--return-url", mesh.backend.return_url)

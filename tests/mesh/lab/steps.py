@@ -3,25 +3,12 @@
 import time
 
 from lab.cluster import Watch
-from lab.mesh import BILLING
 from lab.timeline import Step
+from lab.words import commands, typed
 
 ROUTES = {
-    "virtualService": ("networking.istio.io/v1", "virtualservices", "virtualservice"),
-    "grpcRoute": ("gateway.networking.k8s.io/v1", "grpcroutes", "grpcroute"),
-}
-
-# What docs/rollback.md tells an operator to type: the change of the route object, off and back.
-NIGHT = {
-    "virtualService": (
-        '[{"op":"add","path":"/spec/http/0/fault",'
-        '"value":{"abort":{"grpcStatus":"UNAVAILABLE","percentage":{"value":100}}}}]',
-        '[{"op":"remove","path":"/spec/http/0/fault"}]',
-    ),
-    "grpcRoute": (
-        '[{"op":"replace","path":"/spec/rules/0/backendRefs","value":[{"name":"billing-portal-off","port":50051}]}]',
-        '[{"op":"replace","path":"/spec/rules/0/backendRefs","value":[{"name":"billing-portal","port":50051}]}]',
-    ),
+    "virtualService": ("networking.istio.io/v1/namespaces/billing/virtualservices", "Route, VirtualService"),
+    "grpcRoute": ("gateway.networking.k8s.io/v1/namespaces/billing/grpcroutes", "Route, GRPCRoute"),
 }
 
 BUTTON, PORTAL = "the button", "the portal of Acme Robotics"
@@ -36,9 +23,8 @@ class Steps:
 
     def __init__(self, mesh, browser):
         self.mesh, self.browser, self._number = mesh, browser, 0
-        version, plural, self._kind = ROUTES[mesh.route]
-        self._route = Watch(f"/apis/{version}/namespaces/{BILLING}/{plural}")
-        self._deployment = Watch(f"/apis/apps/v1/namespaces/{BILLING}/deployments")
+        path, self.route_words = ROUTES[mesh.route]
+        self._route, self._deployment = Watch(f"/apis/{path}"), Watch("/apis/apps/v1/namespaces/billing/deployments")
 
     def by_route(self, name, how, before, change, seconds=6):
         """A change whose moment is the API server's taking of the route."""
@@ -57,15 +43,13 @@ class Steps:
         self.mesh.release.roll()
         return self._watched(Step(name, how, before, "the API server took the pods", asked, taken), stale, 12)
 
-    def by_flag(self, name, how, before, word, other):
+    def by_flag(self, name, before, command):
         """A change whose moment is the flag file's in the pod, because when a kubelet writes it is the kubelet's affair."""
         stale = self._stale()
         asked = time.time()
-        flags = self.mesh.kubectl("get", "configmap", "billing-portal-flags", "-o", "json")
-        self.mesh.kubectl("replace", "-f", "-", stdin=flags.replace(word, other))
-        pods = ("pods", "-l", "app.kubernetes.io/instance=billing-portal")
-        self.mesh.kubectl("annotate", *pods, "--overwrite", f"billing-portal/flag={time.time():.0f}")
+        typed(command)
         taken = max(self.mesh.release.sync())
+        how = "kubectl replace, kubectl annotate"
         return self._watched(Step(name, how, before, "the flag file changed", asked, taken), stale, 6)
 
     def by_stripe(self, name, how, before, change):
@@ -74,10 +58,6 @@ class Steps:
         asked = time.time()
         change()
         return self._watched(Step(name, how, before, "it was so", asked, time.time()), stale, 8)
-
-    def night(self, index):
-        patch = NIGHT[self.mesh.route][index]
-        return self.mesh.kubectl("patch", self._kind, "billing-portal", "--type", "json", "-p", patch)
 
     def deploy_meanwhile(self):
         """A deployment while the route is off by hand; where the operator's patch and helm contradict, helm must fail."""
@@ -126,10 +106,10 @@ def _expect(kinds, page, share=None):
 def steps(mesh, browser):
     """Each step as it was taken, with what must hold of its figures."""
     take, next_version = Steps(mesh, browser), "mesh.canary.service=billing-portal-next"
-    on, portal = [BUTTON], [PORTAL, BUTTON]
+    portal, (rollback,) = [PORTAL, BUTTON], commands("Release")
 
-    def deploy():
-        mesh.upgrade("billing-portal", "v2", "mesh.traffic=on")
+    def deploy(traffic="on"):
+        mesh.upgrade("billing-portal", "v2", f"mesh.traffic={traffic}")
 
     time.sleep(4)
     yield (
@@ -146,19 +126,21 @@ def steps(mesh, browser):
         take.by_release("full", "helm upgrade --set image.tag=v2", "session by v1", deploy),
         _expect(["session by v2"], portal),
     )
-    yield (
-        take.by_route("off by route", "kubectl patch", "session", lambda: take.night(0)),
-        _expect(["UNAVAILABLE (by the mesh)"], [UNAVAILABLE, UNAVAILABLE]),
-    )
-    take.deploy_meanwhile()
-    yield (
-        take.by_route("back", "kubectl patch", "UNAVAILABLE", lambda: take.night(1)),
-        _expect(["session by v2"], [*on, PORTAL]),
-    )
-    off = take.by_flag("off by flag", "kubectl replace, kubectl annotate", "session", "ENABLED", "DISABLED")
-    yield off, _expect(["FAILED_PRECONDITION FEATURE_DISABLED"], [JUST_OFF, NOT_YET])
-    back = take.by_flag("back", "kubectl replace, kubectl annotate", "FAILED", "DISABLED", "ENABLED")
-    yield back, _expect(["session by v2"], [*on, PORTAL])
+    off, back = commands(take.route_words)
+    by_mesh, unavailable = ["UNAVAILABLE (by the mesh)"], [UNAVAILABLE, UNAVAILABLE]
+    # By the chart's value, and then by what is typed in the middle of the night.
+    for how, switch_off, switch_on in (
+        ("helm upgrade --set mesh.traffic", lambda: deploy("off"), lambda: deploy("on")),
+        ("kubectl patch", lambda: typed(off), lambda: typed(back)),
+    ):
+        yield take.by_route("off by route", how, "session", switch_off), _expect(by_mesh, unavailable)
+        if how == "kubectl patch":
+            take.deploy_meanwhile()
+        yield take.by_route("back", how, "UNAVAILABLE", switch_on), _expect(["session by v2"], [BUTTON, PORTAL])
+    off, back = commands("Flag")
+    disabled = _expect(["FAILED_PRECONDITION FEATURE_DISABLED"], [JUST_OFF, NOT_YET])
+    yield take.by_flag("off by flag", "session", off), disabled
+    yield take.by_flag("back", "FAILED_PRECONDITION", back), _expect(["session by v2"], [BUTTON, PORTAL])
     down = take.by_stripe("Stripe is down", "its connections are cut, and refused", "session", mesh.stripe.close)
     yield down, _expect(["UNAVAILABLE STRIPE_UNAVAILABLE"], [NOT_REACHED, BUTTON])
     up = take.by_stripe("Stripe is back", "connections are taken again", "UNAVAILABLE", mesh.stripe.open)
@@ -166,8 +148,8 @@ def steps(mesh, browser):
     for name, revision, old, new in (("previous version", "1", "v2", "v1"), ("and back", "3", "v1", "v2")):
         step = take.by_release(
             name,
-            f"helm rollback billing-portal {revision} --force-conflicts",
+            "helm rollback",
             f"session by {old}",
-            lambda: mesh.helm("rollback", "billing-portal", revision, "--force-conflicts"),
+            lambda: typed(rollback.replace("REVISION", revision)),
         )
         yield step, _expect([f"session by {new}"], portal)

@@ -97,9 +97,3 @@ def printed(figures, start):
     lines += [f"    {when:<36}{said}" for when, said in figures["page"]]
     return f"{start:6.1f} s  " + "\n          ".join(lines)
 
-
-def row(figures):
-    """A step as a row of docs/figures.md."""
-    page = "; ".join(f"{when}: {said}" for when, said in figures["page"])
-    last = "-" if figures["stays"] else f"{_told(figures['last_before'])} (last {figures['before']})"
-    return f"| {figures['step']} | {last} | {_list(figures['calls'])} | {page} |"
