@@ -17,8 +17,8 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY tests/stripe-simulator/Cargo.toml tests/stripe-simulator/
 RUN mkdir -p src tests/suite tests/stripe-simulator/src \
-    && touch src/lib.rs tests/suite/main.rs tests/stripe-simulator/src/lib.rs \
-    && echo 'fn main() {}' | tee src/main.rs build.rs >/dev/null \
+    && echo '//! Empty.' | tee src/lib.rs tests/suite/main.rs tests/stripe-simulator/src/lib.rs >/dev/null \
+    && printf '//! Empty.\nfn main() {}\n' | tee src/main.rs build.rs >/dev/null \
     && cargo build --release --locked --bin billing-portal \
     && rm -r src build.rs
 COPY . .
