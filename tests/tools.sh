@@ -12,6 +12,8 @@ node_version=24.19.0
 helm3_version=v3.22.0
 helm4_version=v4.3.1
 kubernetes_validate_version=1.36.0
+istio_api_version=v1.31.1
+gateway_api_version=v1.6.0
 
 missing() {
     printf 'missing: %s\n  %s\n' "$1" "$2" >&2
@@ -154,7 +156,15 @@ need_promtool() {
     rm -r "$folder"
 }
 
-need_chart_policies() {
+# A Python with Kubernetes' schemas, and the modules with those of Istio and the Gateway API.
+need_chart_tests() {
+    local modules
+    need_go
+    (cd "$tools" && GOFLAGS=-modcacherw go mod download "istio.io/api@$istio_api_version" "sigs.k8s.io/gateway-api@$gateway_api_version")
+    modules="$(go env GOMODCACHE)"
+    CRD_FILES="$(echo "$modules/istio.io/api@$istio_api_version/kubernetes/customresourcedefinitions.gen.yaml" \
+        "$modules/sigs.k8s.io/gateway-api@$gateway_api_version"/config/crd/standard/gateway.networking.k8s.io_*s.yaml)"
+    export CRD_FILES
     stamped "chart-$kubernetes_validate_version" && return
     need_python
     "$tools/python/bin/python" -m venv "$tools/chart"

@@ -46,14 +46,15 @@ def drill(given, pictures, started):
             done.append((step, expected))
     finally:
         load.stop()
-    mesh.release.wait_ended()
-    answers = answered_by([mesh.release, mesh.next])
+    mesh.stable.wait_ended()
+    mesh.canary.wait_ended()
+    answers = answered_by([mesh.stable, mesh.canary])
     for step, expected in done:
         figures = measure(step, load.calls, answers)
         print(printed(figures, step.asked - done[0][0].asked))
         failures += expected(figures)
     wrong = mixtures(load.calls, answers)
-    pods = [pod for pod in mesh.release.all if pod not in mesh.release.pods]
+    pods = [pod for track in (mesh.stable, mesh.canary) for pod in track.all if pod not in track.pods]
     print(f"\n{len(load.calls)} calls; not answered by exactly one process as the caller was told: {len(wrong)}")
     for each in sorted(set(wrong)):
         print(f"    {wrong.count(each)} {each}")

@@ -6,7 +6,6 @@
 kubernetes_version=1.36.3
 etcd_version=v3.6.8
 istio_version=v0.0.0-20260827124520-eed52ebb66ad # Istio's release tags are no Go versions; this is a snapshot of 1.31
-gateway_api_version=v1.6.0
 
 # The modules that Kubernetes takes from its own tree, and that everybody else has to name.
 kubernetes_staging="api apiextensions-apiserver apimachinery apiserver cli-runtime client-go cloud-provider cluster-bootstrap
@@ -79,4 +78,24 @@ need_mesh() {
     GATEWAY_API_SOURCE="$(go env GOMODCACHE)/sigs.k8s.io/gateway-api@$gateway_api_version"
     ENVOY="$(echo "$tools"/mesh/lib/python*/site-packages/envoy/_bin/envoy)"
     export ISTIO_SOURCE GATEWAY_API_SOURCE ENVOY
+}
+
+# Runs a program of the lab with network, processes and mounts of its own: nothing outside is touched, and whatever ends the
+# first process ends all of them and takes the file system in memory along.
+in_lab() {
+    local own_user=()
+    [ "$(id -u)" = 0 ] || own_user=(--user --map-root-user)
+    LAB="$(mktemp -d)"
+    export LAB
+    lab=""
+    trap '[ -z "$lab" ] || kill -KILL "$lab" 2>/dev/null || true; rmdir "$LAB"' EXIT
+    trap 'exit 130' INT TERM
+    # In the background, so that a signal is heard at once.
+    unshare "${own_user[@]}" --mount --net --pid --fork --kill-child --mount-proc \
+        sh -euc 'mount -t tmpfs lab "$LAB"; exec "$@"' sh "$tools/mesh/bin/python" -B -u "$@" </dev/null &
+    lab=$!
+    wait "$lab"
+    lab=""
+    rmdir "$LAB"
+    trap - EXIT INT TERM
 }

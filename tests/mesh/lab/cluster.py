@@ -47,6 +47,13 @@ def network():
         run("ip", "address", "add", block, "dev", "lo")
 
 
+def name(address, host):
+    """Gives an address a name, for programs of this lab only."""
+    hosts = WORK / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost\n{address} {host}\n")
+    run("mount", "--bind", hosts, "/etc/hosts")
+
+
 def kubectl(*arguments, stdin=None, fails=False):
     """The operator's program, as the operator types it."""
     return run("kubectl", *arguments, stdin=stdin, env=environment(KUBECONFIG=str(KUBECONFIG)), fails=fails)

@@ -1,4 +1,4 @@
-"""The whole lab: the cluster, two releases of the chart, the page's backend, and others who want to call."""
+"""The whole lab: the cluster, a release of the chart, the page's backend, and others who want to call."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 from lab import cluster, sidecar
 from lab.cluster import apply, kubectl, objects
 from lab.page import PAGE, STRIPE, Backend
-from lab.pods import PORT, Release
+from lab.pods import PORT, Track
 from lab.programs import WORK, run
 from lab.stripe import URL, Way
 from lab.words import shell
@@ -17,14 +17,24 @@ HOST = f"billing-portal.{BILLING}.svc.cluster.local"
 
 # The chart's values: an operator's, but for a faster pace and one replica.
 VALUES = {
+    "image": {"repository": "registry.example.com/billing-portal"},
     "replicas": 1,
-    "mesh": {"provider": "istio", "caller": {"namespace": WEB, "serviceAccount": "settings"}},
-    "principal": {"issuer": "https://sign-in.settings.example", "jwks": {"configMap": "login-keys"}},
+    "callers": [{"namespace": WEB, "serviceAccount": "settings"}],
+    "mesh": {"provider": "istio"},
+    "principal": {
+        "issuer": "https://sign-in.settings.example",
+        "jwksConfigMap": {"name": "login-keys", "key": "jwks.json"},
+    },
     "returnUrlOrigins": ["https://app.example.com"],
-    "database": {"url": "postgres://billing_portal@database.internal.example.com/app?sslmode=verify-full"},
-    "stripe": {"mode": "test", "keySecret": "billing-portal-stripe"},
-    "flag": {"definition": {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on"}},
-    "limits": {"sessionRate": 10000},
+    "database": {
+        "host": "directory.example.com",
+        "name": "app",
+        "passwordSecret": {"name": "billing-portal-database", "key": "password"},
+    },
+    "stripe": {"mode": "test", "secretKeySecret": {"name": "billing-portal-stripe", "key": "stripe-key"}},
+    "flag": {"everyone": True},
+    "limits": {"sessionsPerMinute": 10000},
+    "networkPolicy": {"databasePeers": [{"ipBlock": {"cidr": "203.0.113.0/24"}}]},
 }
 
 
@@ -52,35 +62,33 @@ class Mesh:
         cluster.start_istiod()
         sidecar.make_authority()
         (WORK / "values.json").write_text(json.dumps(VALUES))
-        self.revision = self.upgrade("billing-portal", "v1")
-        self.upgrade("billing-portal-next", "v2")
+        self.upgrade("v1")
         address = objects("service", "billing-portal", "-n", BILLING)["spec"]["clusterIP"]
         self.backend = Backend(os.environ["SETTINGS_PROGRAM"], f"http://{address}:{PORT}")
         self.stripe = Way()
         self._give_files()
         otherwise = self._otherwise()
-        self.release = Release("billing-portal", BILLING, otherwise)
-        self.next = Release("billing-portal-next", BILLING, otherwise)
-        self.release.roll()
-        self.next.roll()
+        self.stable = Track("billing-portal", BILLING, otherwise)
+        self.canary = Track("billing-portal-canary", BILLING, otherwise)
+        self.stable.roll()
         # The backend's proxy takes what the backend sends to the service's own address; the others have one of their own.
         self.settings = Caller("settings", WEB, "settings", "10.244.1.1", address, [f"{BILLING}/*"])
         self.other = Caller("other", "other", "other", "10.244.1.2", "10.244.1.2", [f"{BILLING}/*"])
         smoke = "billing-portal-test"
+        # `helm test` calls the service by its name.
+        cluster.name("10.244.1.3", HOST)
         self.smoke = Caller("smoke", BILLING, smoke, "10.244.1.3", "10.244.1.3", [f"{BILLING}/*"])
 
     def _otherwise(self):
         """What ties the service to this machine: the page, the simulator of Stripe, and an embedded directory."""
-        arguments = {
-            "--return-url-origins": PAGE,
-            "--stripe-api-base": URL,
-            "--stripe-session-hosts": STRIPE,
-            # Stripe itself allows 25 a second; the load is about the mesh.
-            "--stripe-rate": "1000",
-        }
         return {
-            "arguments": arguments,
-            "environment": {"DATABASE_URL": f"sqlite:{self.backend.state}/directory.db"},
+            "BILLING_PORTAL_RETURN_URL_ORIGINS": PAGE,
+            "BILLING_PORTAL_STRIPE_API_BASE": URL,
+            "BILLING_PORTAL_STRIPE_SESSION_HOSTS": STRIPE,
+            # Stripe itself allows 25 a second; the load is about the mesh.
+            "BILLING_PORTAL_STRIPE_RATE": "1000",
+            "BILLING_PORTAL_DATABASE_PASSWORD_FILE": None,
+            "DATABASE_URL": f"sqlite:{self.backend.state}/directory.db",
         }
 
     def _give_files(self):
@@ -92,14 +100,26 @@ class Mesh:
             | {"data": {"jwks.json": keys.read_text()}},
             {"apiVersion": "v1", "kind": "Secret", "metadata": {**metadata, "name": "billing-portal-stripe"}}
             | {"stringData": {"stripe-key": secret.read_text()}},
+            {"apiVersion": "v1", "kind": "Secret", "metadata": {**metadata, "name": "billing-portal-database"}}
+            | {"stringData": {"password": "not asked for: the directory is a file"}},
         )
 
-    def upgrade(self, release, version, *settings, fails=False):
+    def upgrade(self, version, *settings, fails=False):
         """As an operator does; the values that are not named are the first ones."""
         values = [f"mesh.route={self.route}", f"image.tag={version}", *settings]
         chosen = [part for value in values for part in ("--set", value)]
-        command = ["helm", "-n", BILLING, "upgrade", "--install", release, self.chart, "-f", WORK / "values.json", *chosen]
+        command = ["helm", "-n", BILLING, "upgrade", "--install", "billing-portal", self.chart, "-f", WORK / "values.json", *chosen]
         return run(*command, env=shell(), fails=fails)
+
+    def parsed(self, manifests):
+        """Objects as data, without sending them anywhere."""
+        listed = self.kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-", stdin=manifests)
+        decoder, items = json.JSONDecoder(), []
+        while listed := listed.lstrip():
+            item, end = decoder.raw_decode(listed)
+            items += item["items"] if item["kind"] == "List" else [item]
+            listed = listed[end:]
+        return items
 
     def kubectl(self, *arguments, stdin=None):
         return kubectl("-n", BILLING, *arguments, stdin=stdin)

@@ -101,31 +101,28 @@ class Pod:
         kubectl("patch", "pod", self.name, "-n", self.namespace, "--subresource=status", "--type=merge", "-p", patch)
 
     def _start(self, otherwise):
-        own = {"--listen": f"127.0.0.1:{self._port}", **otherwise["arguments"]}
-        arguments = [self._here(argument) for argument in self.container["args"]]
-        arguments = [argument for argument in arguments if argument.partition("=")[0] not in own]
-        arguments += [f"{name}={value}" for name, value in own.items()]
-        variables = {each["name"]: each["value"] for each in self.container["env"]}
+        variables = {each["name"]: self._here(each["value"]) for each in self.container["env"]}
+        variables |= {"BILLING_PORTAL_LISTEN": f"127.0.0.1:{self._port}", **otherwise}
+        variables = {name: value for name, value in variables.items() if value is not None}
         self.audit = self.folder / "audit.jsonl"
-        command, variables = [BINARIES[self.version], *arguments], variables | otherwise["environment"]
         with open(self.audit, "wb") as audit:
-            self.process = start(self.name, command, env=variables, stdout=audit)
+            self.process = start(self.name, [BINARIES[self.version]], env=variables, stdout=audit)
 
-    def _here(self, argument):
+    def _here(self, value):
         for mount in self.container["volumeMounts"]:
-            argument = argument.replace(mount["mountPath"] + "/", f"{self.folder / mount['name']}/")
-        return argument
+            value = value.replace(mount["mountPath"] + "/", f"{self.folder / mount['name']}/")
+        return value
 
     def end(self):
-        """As a kubelet ends a pod: the sidecar drains from now on, the service is asked after its preStop sleep."""
-        self.sidecar.process.terminate()
+        """As a kubelet ends a pod with a native sidecar: the service after its preStop sleep, and the proxy after the service."""
         time.sleep(self.container["lifecycle"]["preStop"]["sleep"]["seconds"])
         self.process.terminate()
         self.code = self.process.wait(timeout=self.template["spec"]["terminationGracePeriodSeconds"])
+        self.sidecar.stop()
         kubectl("delete", "pod", self.name, "-n", self.namespace, "--grace-period=0", "--force")
 
 
-class Release:
+class Track:
     """A Deployment and its Service: one replica, and a new one is ready before the old one is asked to end."""
 
     def __init__(self, name, namespace, otherwise):
@@ -141,13 +138,22 @@ class Release:
         self.pods = [new]
         self.all.append(new)
         self._publish([*old, new])
-        for pod in old:
+        self._end(old)
+        self._publish([*old, new])
+        return old
+
+    def remove(self):
+        """Ends the pods of a Deployment that is gone."""
+        old, self.pods = self.pods, []
+        self._end(old)
+        self._publish(old)
+
+    def _end(self, pods):
+        for pod in pods:
             kubectl("delete", "pod", pod.name, "-n", self.namespace, "--wait=false")
             pod.leaving = True
             self._ending.append(threading.Thread(target=pod.end))
             self._ending[-1].start()
-        self._publish([*old, new])
-        return old
 
     def wait_ended(self):
         """Until all that had to go are gone."""

@@ -40,7 +40,7 @@ class Steps:
         asked = time.time()
         change()
         taken = self._deployment.taken("billing-portal", asked)
-        self.mesh.release.roll()
+        self.mesh.stable.roll()
         return self._watched(Step(name, how, before, "the API server took the pods", asked, taken), stale, 12)
 
     def by_flag(self, name, before, command):
@@ -48,7 +48,7 @@ class Steps:
         stale = self._stale()
         asked = time.time()
         typed(command)
-        taken = max(self.mesh.release.sync())
+        taken = max(self.mesh.stable.sync())
         how = "kubectl replace, kubectl annotate"
         return self._watched(Step(name, how, before, "the flag file changed", asked, taken), stale, 6)
 
@@ -61,7 +61,7 @@ class Steps:
 
     def deploy_meanwhile(self):
         """A deployment while the route is off by hand; where the operator's patch and helm contradict, helm must fail."""
-        code, said = self.mesh.upgrade("billing-portal", "v2", "mesh.traffic=on", fails=True)
+        code, said = self.mesh.upgrade("v2", "mesh.traffic=on", fails=True)
         if not code or "conflict" not in said:
             raise RuntimeError(f"a deployment undid what was switched off by hand: {said}")
 
@@ -105,25 +105,28 @@ def _expect(kinds, page, share=None):
 
 def steps(mesh, browser):
     """Each step as it was taken, with what must hold of its figures."""
-    take, next_version = Steps(mesh, browser), "mesh.canary.service=billing-portal-next"
+    take, beside = Steps(mesh, browser), ("canary.enabled=true", "canary.image.tag=v2")
     portal, (rollback,) = [PORTAL, BUTTON], commands("Release")
 
     def deploy(traffic="on"):
-        mesh.upgrade("billing-portal", "v2", f"mesh.traffic={traffic}")
+        mesh.upgrade("v2", f"mesh.traffic={traffic}")
 
+    # The canary's pods first, then calls for them.
+    mesh.upgrade("v1", *beside)
+    mesh.canary.roll()
     time.sleep(4)
     yield (
         take.by_route(
             "canary 10 %",
             "helm upgrade --set mesh.traffic=canary",
             "session by v1",
-            lambda: mesh.upgrade("billing-portal", "v1", "mesh.traffic=canary", next_version, "mesh.canary.weight=10"),
+            lambda: mesh.upgrade("v1", "mesh.traffic=canary", "mesh.canaryWeight=10", *beside),
             seconds=20,
         ),
         _expect(["session"], portal, share=(0.04, 0.18)),
     )
     yield (
-        take.by_release("full", "helm upgrade --set image.tag=v2", "session by v1", deploy),
+        take.by_release("full", "helm upgrade --set image.tag=v2", "session by v1", lambda: mesh.upgrade("v2", *beside)),
         _expect(["session by v2"], portal),
     )
     off, back = commands(take.route_words)
@@ -136,6 +139,9 @@ def steps(mesh, browser):
         yield take.by_route("off by route", how, "session", switch_off), _expect(by_mesh, unavailable)
         if how == "kubectl patch":
             take.deploy_meanwhile()
+        else:
+            # The upgrade took its Deployment away.
+            mesh.canary.remove()
         yield take.by_route("back", how, "UNAVAILABLE", switch_on), _expect(["session by v2"], [BUTTON, PORTAL])
     off, back = commands("Flag")
     disabled = _expect(["FAILED_PRECONDITION FEATURE_DISABLED"], [JUST_OFF, NOT_YET])
@@ -145,7 +151,8 @@ def steps(mesh, browser):
     yield down, _expect(["UNAVAILABLE STRIPE_UNAVAILABLE"], [NOT_REACHED, BUTTON])
     up = take.by_stripe("Stripe is back", "connections are taken again", "UNAVAILABLE", mesh.stripe.open)
     yield up, _expect(["session by v2"], portal)
-    for name, revision, old, new in (("previous version", "1", "v2", "v1"), ("and back", "3", "v1", "v2")):
+    # The sixth is the second version with all of the calls and without a canary.
+    for name, revision, old, new in (("previous version", "1", "v2", "v1"), ("and back", "6", "v1", "v2")):
         step = take.by_release(
             name,
             "helm rollback",

@@ -25,10 +25,10 @@ class Step:
     page: list = field(default_factory=list)
 
 
-def answered_by(releases):
+def answered_by(tracks):
     """For each trace, the outcomes in the audit logs: which version, which pod, why, and for which caller."""
     found = {}
-    for pod in (pod for release in releases for pod in release.all):
+    for pod in (pod for track in tracks for pod in track.all):
         for line in pod.audit.read_text().splitlines():
             line = json.loads(line)
             if line["event"] == "outcome" and "trace_id" in line:

@@ -1,0 +1,71 @@
+{{/* Every setting of the service, as its variable; README.md has the list. */}}
+{{- define "billing-portal.environment" -}}
+{{- $values := .Values -}}
+{{- $settings := dict
+  "LISTEN" (printf "%s:50051" $values.listenAddress)
+  "CALLER_IDENTITY" $values.mesh.provider
+  "ALLOWED_CALLERS" (include "billing-portal.allowedCallers" .)
+  "PRINCIPAL_JWKS" ($values.principal.jwksUrl | default (printf "/etc/billing-portal/principal/%s" ($values.principal.jwksConfigMap.key | default "")))
+  "PRINCIPAL_ISSUER" $values.principal.issuer
+  "PRINCIPAL_AUDIENCE" $values.principal.audience
+  "PRINCIPAL_CLOCK_SKEW" (printf "%ds" (int $values.principal.clockSkewSeconds))
+  "PRINCIPAL_JWKS_REFRESH" (printf "%ds" (int $values.principal.jwksRefreshSeconds))
+  "PRINCIPAL_JWKS_MAX_AGE" (printf "%ds" (int $values.principal.jwksMaxAgeSeconds))
+  "RETURN_URL_ORIGINS" (join "," $values.returnUrlOrigins)
+  "DATABASE_PASSWORD_FILE" (printf "/etc/billing-portal/database/%s" $values.database.passwordSecret.key)
+  "OWNERSHIP" $values.database.ownership
+  "FLAGS_FILE" (printf "/etc/billing-portal/flag/%s" (include "billing-portal.flagFile" .))
+  "FLAG_KEY" $values.flag.key
+  "STRIPE_SECRET_KEY_FILE" (printf "/etc/billing-portal/stripe/%s" $values.stripe.secretKeySecret.key)
+  "STRIPE_MODE" $values.stripe.mode
+  "STRIPE_API_BASE" (printf "https://%s" $values.stripe.apiHost)
+  "STRIPE_SESSION_HOSTS" (join "," $values.stripe.sessionHosts)
+  "STRIPE_TENANT_METADATA_KEY" $values.stripe.tenantMetadataKey
+  "STRIPE_ATTEMPT_TIMEOUT" (printf "%ds" (int $values.stripe.attemptTimeoutSeconds))
+  "STRIPE_RATE" (include "billing-portal.stripeRate" .)
+  "DEADLINE" (printf "%ds" (int $values.limits.deadlineSeconds))
+  "DRAIN_TIMEOUT" (printf "%ds" (int $values.shutdown.drainSeconds))
+  "MAX_IN_FLIGHT" (int $values.limits.maxInFlight)
+  "MAX_CONNECTIONS" (int $values.limits.maxConnections)
+  "SESSION_RATE" (int $values.limits.sessionsPerMinute)
+  "AUDIT" "stdout"
+  "LOG_FORMAT" "json"
+  "REFLECTION" $values.reflection
+-}}
+{{- with $values.stripe.portalConfiguration }}{{- $_ := set $settings "STRIPE_PORTAL_CONFIGURATION" . }}{{- end -}}
+{{- if $values.database.tenantsSql }}{{- $_ := set $settings "TENANTS_SQL_FILE" "/etc/billing-portal/sql/tenants.sql" }}{{- end -}}
+{{- if $values.database.ownersSql }}{{- $_ := set $settings "OWNERS_SQL_FILE" "/etc/billing-portal/sql/owners.sql" }}{{- end -}}
+{{- range $name, $value := $settings }}
+- {name: BILLING_PORTAL_{{ $name }}, value: {{ $value | quote }}}
+{{- end }}
+- {name: DATABASE_URL, value: {{ include "billing-portal.databaseUrl" . | quote }}}
+- {name: RUST_LOG, value: {{ $values.logLevel }}}
+{{- with $values.trustedCertificatesConfigMap }}
+- {name: SSL_CERT_FILE, value: /etc/billing-portal/trusted/{{ .key }}}
+{{- end }}
+{{- if $values.telemetry.otlpEndpoint }}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ $values.telemetry.otlpEndpoint | quote }}}
+- {name: OTEL_EXPORTER_OTLP_PROTOCOL, value: grpc}
+- {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+{{- $attributes := list (printf "k8s.namespace.name=%s" .Release.Namespace) "k8s.pod.name=$(POD_NAME)" -}}
+{{- range $name, $value := $values.telemetry.resourceAttributes }}{{- $attributes = append $attributes (printf "%s=%s" $name $value) }}{{- end }}
+- {name: OTEL_RESOURCE_ATTRIBUTES, value: {{ join "," $attributes | quote }}}
+{{- end }}
+{{- end -}}
+
+{{/* Files of the pod: a name, what it comes from, and the kind of that. Folders, never subPath, which would not reload. */}}
+{{- define "billing-portal.files" -}}
+{{- $values := .Values }}
+stripe: {secret: {{ toJson $values.stripe.secretKeySecret }}}
+database: {secret: {{ toJson $values.database.passwordSecret }}}
+flag: {configMap: {name: {{ include "billing-portal.flagConfigMap" . }}, key: {{ include "billing-portal.flagFile" . }}}}
+{{- with $values.principal.jwksConfigMap }}
+principal: {configMap: {{ toJson . }}}
+{{- end }}
+{{- with $values.database.rootCertificateConfigMap }}
+database-ca: {configMap: {{ toJson . }}}
+{{- end }}
+{{- with $values.trustedCertificatesConfigMap }}
+trusted: {configMap: {{ toJson . }}}
+{{- end }}
+{{- end -}}
