@@ -190,11 +190,15 @@ class TheNetworkPolicy(unittest.TestCase):
                 blocks = [
                     peer["ipBlock"] for rule in policy["spec"]["egress"] for peer in rule["to"] if "ipBlock" in peer
                 ]
-                for block in (block for block in blocks if block["cidr"] == "0.0.0.0/0"):
-                    excepted = [ipaddress.ip_network(network) for network in block["except"]]
-                    for private in ("10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254"):
-                        inside = any(ipaddress.ip_address(private) in network for network in excepted)
-                        self.assertTrue(inside, f"{path.name} {settings}: {private}")
+                everywhere = {block["cidr"]: block["except"] for block in blocks if block["cidr"].endswith("/0")}
+                private = {"0.0.0.0/0": ["10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254"], "::/0": ["fd00::1", "fe80::1"]}
+                self.assertEqual(everywhere.keys(), private.keys(), path.name)
+                for cidr, addresses in private.items():
+                    excepted = [ipaddress.ip_network(network) for network in everywhere[cidr]]
+                    for address in map(ipaddress.ip_address, addresses):
+                        # A network of the other family is no exception, and the API server refuses it.
+                        self.assertTrue(any(address in network for network in excepted), f"{path.name} {settings}: {address}")
+                        self.assertEqual({network.version for network in excepted}, {address.version}, path.name)
 
 
 if __name__ == "__main__":

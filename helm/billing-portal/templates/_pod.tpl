@@ -14,7 +14,8 @@ metadata:
     kubectl.kubernetes.io/default-container: billing-portal
     {{- include "billing-portal.meshAnnotations" .root | nindent 4 }}
     {{- if $hasSql }}
-    # The statements are read once, at the start; everything else that is mounted is read again, and needs no restart.
+    # The statements are read once, at the start. So are authorities, which are not the chart's; everything else that is mounted is
+    # read again, and needs no restart.
     checksum/sql: {{ list $values.database.tenantsSql $values.database.ownersSql | toJson | sha256sum }}
     {{- end }}
 spec:
