@@ -103,7 +103,8 @@ async fn remap(database: &SqlitePool, history: &History, done: &AtomicBool) -> u
     changes
 }
 
-async fn run(calls: usize, at_once: usize) {
+/// `refusals` may come beside those that the mapping gives cause for.
+async fn run(calls: usize, at_once: usize, refusals: &[&str]) {
     let world = World::with(&[
         // The disk is not what is tested; a device that takes everything keeps the run short.
         "--audit=file:/dev/null",
@@ -138,7 +139,8 @@ async fn run(calls: usize, at_once: usize) {
     assert_eq!(told.values().sum::<usize>(), calls);
     assert!(released > calls / 4, "too few were released to show anything: {told:?}");
     let expected = ["released", "MAPPING_INTEGRITY", "NO_BILLING_ACCOUNT"];
-    assert!(told.keys().all(|reason| expected.contains(&reason.as_str())), "{told:?}");
+    let known = |reason: &str| expected.contains(&reason) || refusals.contains(&reason);
+    assert!(told.keys().all(|reason| known(reason)), "{told:?}");
     // A mapping that stood still, or that contradicted nothing, would show nothing.
     assert!(expected.iter().all(|reason| told.contains_key(*reason)), "{told:?}");
     assert!(changes > calls / 100, "only {changes} changes of the mapping");
@@ -184,11 +186,12 @@ async fn call(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_tenant_is_ever_given_another_ones_portal_while_the_mapping_changes() {
-    run(4_000, 200).await;
+    run(4_000, 200, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "minutes long: run it with `tests/run --long`"]
 async fn no_tenant_is_ever_given_another_ones_portal_in_a_hundred_thousand_calls() {
-    run(100_000, 1_000).await;
+    // A thousand at once on a small machine may wait longer for a connection than the service lets them.
+    run(100_000, 1_000, &["DATABASE_UNAVAILABLE"]).await;
 }
