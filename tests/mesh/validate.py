@@ -1,11 +1,12 @@
-"""Every example of values, on, off and with a canary: taken by a real API server, and found good by istioctl."""
+"""Every example of values, on, off and with a canary: taken by a real API server, found good by istioctl, and injected by it."""
 
+import json
 import os
 import sys
 from pathlib import Path
 
 from lab import cluster
-from lab.cluster import apply, kubectl
+from lab.cluster import KUBECONFIG, apply, kubectl, parsed
 from lab.programs import ROOT, WORK, environment, run
 
 CHART, NAMESPACE = ROOT / "helm/billing-portal", "billing"
@@ -14,6 +15,7 @@ VARIANTS = {"on": ("mesh.traffic=on",), "off": ("mesh.traffic=off",), "canary": 
 # Kinds whose definitions are to be had as no package.
 UNDEFINED = ("policy.linkerd.io/", "monitoring.coreos.com/")
 
+INJECTION = (("injectConfigFile", "config"), ("valuesFile", "values"), ("meshConfigFile", "mesh"))
 # A namespace that refuses pods under Pod Security's restricted level, and warns of whatever would make some.
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
@@ -22,6 +24,7 @@ def main():
     cluster.network()
     cluster.start_api_server()
     cluster.install_crds(Path(os.environ["ISTIO_SOURCE"]), Path(os.environ["GATEWAY_API_SOURCE"]))
+    make_injection()
     taken = 0
     for example in sorted((ROOT / "helm/examples").glob("*.yaml")):
         variants = {"as it is": ()} if "createPolicies: false" in example.read_text() else VARIANTS
@@ -48,11 +51,50 @@ def validate(example, name, settings):
         run("istioctl", "validate", "-f", manifest, env=environment())
         options = ("--use-kube=false", "--failure-threshold=Info", "-n", NAMESPACE)
         run("istioctl", "analyze", *options, manifest, env=environment())
+        wrong = inject(manifest)
+        if wrong:
+            raise RuntimeError(f"{example.name}, {name}: {wrong}")
     kubectl("delete", "-f", manifest, "--wait=true", "--ignore-not-found")
     count, left_out = len(said.splitlines()), len(documents) - len(known)
-    verdicts = "applied, validated, analyzed" if is_istio else "applied"
+    verdicts = "applied, validated, analyzed, injected" if is_istio else "applied"
     print(f"{example.stem}, {name}: {count} objects {verdicts}" + (f"; {left_out} without a definition" if left_out else ""))
     return count
+
+
+def make_injection():
+    """What Istio's own chart tells its injector: templates, values, and the mesh's settings."""
+    chart = Path(os.environ["ISTIO_SOURCE"]) / "manifests/charts/istio-control/istio-discovery"
+    shown = [f"--show-only=templates/{name}.yaml" for name in ("istiod-injector-configmap", "configmap")]
+    rendered = run("helm4", "template", "istiod", chart, "-n", "istio-system", *shown, env=environment())
+    told = {}
+    for item in parsed(rendered):
+        told |= item["data"]
+    for name in ("config", "values", "mesh"):
+        (WORK / f"injection-{name}").write_text(told[name])
+
+
+def inject(manifest):
+    """Gives the pods their proxies, and says what is wrong with them then."""
+    files = [f"--{flag}={WORK}/injection-{name}" for flag, name in INJECTION]
+    command = ("istioctl", "kube-inject", "-f", manifest, *files)
+    for item in parsed(run(*command, env=environment(KUBECONFIG=str(KUBECONFIG)))):
+        if item["kind"] not in ("Deployment", "Pod"):
+            continue
+        pod = item["spec"]["template"]["spec"] if item["kind"] == "Deployment" else item["spec"]
+        before = [each["name"] for each in pod["initContainers"]]
+        proxy = pod["initContainers"][before.index("istio-proxy")]
+        if proxy.get("restartPolicy") != "Always" or "check" in before[: before.index("istio-proxy")]:
+            return f"the proxy of {item['metadata']['name']} starts too late, or ends too early: {before}"
+        if item["kind"] == "Pod":
+            continue
+        (service,) = pod["containers"]
+        asked = [service[probe] for probe in ("startupProbe", "readinessProbe", "livenessProbe")]
+        if any("grpc" in probe for probe in asked):
+            return f"a kubelet without a certificate asks the port of the calls: {asked}"
+        config = {each["name"]: each.get("value") for each in proxy["env"]}["PROXY_CONFIG"]
+        if json.loads(config)["proxyHeaders"] != {"forwardedClientCert": "SANITIZE_SET"}:
+            return f"a forged certificate header reaches the service: {config}"
+    return None
 
 
 if __name__ == "__main__":

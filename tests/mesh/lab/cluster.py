@@ -64,6 +64,17 @@ def objects(*arguments):
     return json.loads(kubectl("get", *arguments, "-o", "json"))
 
 
+def parsed(manifests):
+    """Objects as data, without sending them anywhere."""
+    listed = kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-", stdin=manifests)
+    decoder, items = json.JSONDecoder(), []
+    while listed := listed.lstrip():
+        item, end = decoder.raw_decode(listed)
+        items += item["items"] if item["kind"] == "List" else [item]
+        listed = listed[end:]
+    return items
+
+
 def apply(*manifests):
     """Objects of the lab's own."""
     listed = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}

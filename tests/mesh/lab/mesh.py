@@ -111,15 +111,5 @@ class Mesh:
         command = ["helm", "-n", BILLING, "upgrade", "--install", "billing-portal", self.chart, "-f", WORK / "values.json", *chosen]
         return run(*command, env=shell(), fails=fails)
 
-    def parsed(self, manifests):
-        """Objects as data, without sending them anywhere."""
-        listed = self.kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-", stdin=manifests)
-        decoder, items = json.JSONDecoder(), []
-        while listed := listed.lstrip():
-            item, end = decoder.raw_decode(listed)
-            items += item["items"] if item["kind"] == "List" else [item]
-            listed = listed[end:]
-        return items
-
     def kubectl(self, *arguments, stdin=None):
         return kubectl("-n", BILLING, *arguments, stdin=stdin)

@@ -1,5 +1,6 @@
 """Callers that must not get in: each says by whom it was refused."""
 
+from lab.cluster import parsed
 from lab.load import call, channel
 from lab.mesh import BILLING, HOST
 from lab.programs import ROOT, WORK, run, until
@@ -45,7 +46,7 @@ def refusals(mesh):
 def _helm_test(mesh):
     """The program of the chart's own test pod, where its sidecar is."""
     hooks = run("helm", "-n", BILLING, "get", "hooks", "billing-portal", env=shell())
-    (pod,) = [item for item in mesh.parsed(hooks) if item["kind"] == "Pod"]
+    (pod,) = [item for item in parsed(hooks) if item["kind"] == "Pod"]
     (container,) = pod["spec"]["containers"]
     folder = WORK / "test"
     folder.mkdir()
