@@ -50,7 +50,7 @@ def _helm_test(mesh):
     (container,) = pod["spec"]["containers"]
     folder = WORK / "test"
     folder.mkdir()
-    command = [part.replace("/work", str(folder)) for part in [*container["command"], *container["args"]]]
+    command = [part.replace("/scratch", str(folder)) for part in [*container["command"], *container["args"]]]
     code, said = run(*command, env=shell(), fails=True)
     return "helm test:\n      " + said.strip().replace("\n", "\n      "), code == 0
 
