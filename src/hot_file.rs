@@ -13,6 +13,8 @@ use std::{
 
 use tokio::{io::AsyncReadExt as _, sync::watch, task::JoinHandle};
 
+use crate::metrics::METRICS;
+
 /// How often a file is read. The contract grants a flag 1 s and a key 2 s; two looks have to agree.
 const POLL: Duration = Duration::from_millis(250);
 
@@ -126,6 +128,7 @@ impl<T> Shared<T> {
                     Ok(value) => {
                         seen.good_at = Some(Instant::now());
                         seen.error = None;
+                        METRICS.file(self.name, true);
                         if tell {
                             tracing::info!(setting = self.name, path = %self.path.display(), "file loaded");
                         }
@@ -147,6 +150,7 @@ impl<T> Shared<T> {
     }
 
     fn keep_last_good(&self, seen: &mut Seen, error: String, tell: bool) {
+        METRICS.file(self.name, false);
         if seen.error.as_ref() != Some(&error) {
             if tell {
                 let kept_last_good = seen.good_at.is_some();

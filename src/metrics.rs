@@ -15,7 +15,7 @@ use opentelemetry_semantic_conventions::{
 };
 
 /// The names, as a collector gets them.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 10] = [
     RPC_SERVER_CALL_DURATION,
     "billing_portal.refusals",
     "billing_portal.sessions",
@@ -24,6 +24,7 @@ pub const NAMES: [&str; 9] = [
     "billing_portal.stripe.attempts",
     "billing_portal.flag.on",
     "billing_portal.calls.in_flight",
+    "billing_portal.file.good",
     CONNECTIONS,
 ];
 
@@ -44,11 +45,12 @@ pub struct Metrics {
     stripe_attempts: Counter<u64>,
     flag_on: Gauge<u64>,
     in_flight: UpDownCounter<i64>,
+    file_good: Gauge<u64>,
 }
 
 impl Metrics {
     fn new(meter: &Meter) -> Self {
-        let [duration, refusals, sessions, integrity, calls, attempts, flag, in_flight, _] = NAMES;
+        let [duration, refusals, sessions, integrity, calls, attempts, flag, in_flight, file, _] = NAMES;
         let seconds = vec![0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
         Self {
             duration: meter.f64_histogram(duration).with_unit("s").with_boundaries(seconds).build(),
@@ -59,6 +61,7 @@ impl Metrics {
             stripe_attempts: meter.u64_counter(attempts).with_unit("{attempt}").build(),
             flag_on: meter.u64_gauge(flag).with_unit("1").build(),
             in_flight: meter.i64_up_down_counter(in_flight).with_unit("{call}").build(),
+            file_good: meter.u64_gauge(file).with_unit("1").build(),
         }
     }
 
@@ -105,6 +108,12 @@ impl Metrics {
     /// Whether the flag could be on for anyone.
     pub fn flag(&self, could_be_on: bool) {
         self.flag_on.record(u64::from(could_be_on), &[]);
+    }
+
+    /// Whether a file that is read again was good when it was last looked at; if not, its last good content counts. `setting` is
+    /// the flag that names it.
+    pub fn file(&self, setting: &'static str, is_good: bool) {
+        self.file_good.record(u64::from(is_good), &[KeyValue::new("setting", setting)]);
     }
 
     /// A call begins; it ends when the guard is dropped.

@@ -17,7 +17,7 @@ VARIANTS = [
     ("mesh.traffic=off",),
     ("mesh.traffic=on", "canary.enabled=true", "canary.image.tag=0.2.0"),
     ("mesh.traffic=canary", "canary.enabled=true", "canary.image.tag=0.2.0"),
-    ("mesh.traffic=canary", "mesh.canaryWeight=100", "canary.enabled=true", "canary.image.tag=0.2.0"),
+    ("mesh.traffic=canary", "mesh.canaryWeight=100", "canary.enabled=true", "canary.image.tag=0.2.0", "canary.replicas=6"),
 ]
 
 

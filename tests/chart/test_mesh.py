@@ -5,7 +5,7 @@ import unittest
 
 import yaml
 
-from chart import everything, selects, values
+from chart import CHART, everything, example, helm, objects, selects, values
 
 OURS = {"billing.portal.v1.BillingPortal", "billing.portal.v1.PortalAccess"}
 OPEN = {"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}
@@ -101,6 +101,8 @@ class OnIstio(unittest.TestCase):
                 self.assertEqual(detection["consecutiveGatewayErrors"], 0, name)
                 self.assertIs(detection["splitExternalLocalOriginErrors"], True, name)
                 self.assertLessEqual(detection["maxEjectionPercent"], 50, name)
+                locality = rule["spec"]["trafficPolicy"]["loadBalancer"]["localityLbSetting"]
+                self.assertIs(locality["enabled"], False, f"{name}: one zone's pods have a part of Stripe's rate only")
 
     def test_stripe_is_known_to_a_mesh_whose_exits_are_closed(self):
         for name, _, rendered in rendered_on("istio"):
@@ -161,7 +163,19 @@ class OnLinkerd(unittest.TestCase):
             (network,) = of(rendered, "EgressNetwork")
             self.assertEqual(network["spec"]["trafficPolicy"], "Deny", name)
             hosts = [host for route in of(rendered, "TLSRoute") for host in route["spec"]["hostnames"]]
-            self.assertEqual(hosts, ["api.stripe.com", *[one["host"] for one in given["mesh"]["externalHosts"]]], name)
+            # The key set's host is known without being named again.
+            self.assertEqual(hosts, ["api.stripe.com", "login.example.com"], name)
+            self.assertEqual(len(of(rendered, "TCPRoute")), 1, f"{name}: what begins without a name")
+            for route in of(rendered, "TLSRoute") + of(rendered, "TCPRoute"):
+                self.assertEqual(route["spec"]["parentRefs"][0]["name"], network["metadata"]["name"], name)
+
+    def test_each_kind_of_route_has_a_version_that_the_server_has(self):
+        served = ["gateway.networking.k8s.io/v1/TLSRoute", "gateway.networking.k8s.io/v1alpha2/TCPRoute"]
+        versions = [part for one in served for part in ("--api-versions", one)]
+        shown = helm("template", "release", CHART, "-n", "billing", "-f", example("linkerd"), *versions).stdout
+        found = {item["kind"]: item["apiVersion"] for item in yaml.safe_load_all(shown) if item}
+        self.assertEqual(found["TLSRoute"], "gateway.networking.k8s.io/v1")
+        self.assertEqual(found["TCPRoute"], "gateway.networking.k8s.io/v1alpha2")
 
 
 class TheNetworkPolicy(unittest.TestCase):
@@ -181,8 +195,19 @@ class TheNetworkPolicy(unittest.TestCase):
                         rule.get("from") or rule.get("to"), f"{name}: a rule without peers lets everyone through"
                     )
                     self.assertTrue(rule["ports"], name)
-                ports = {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
-                self.assertLessEqual({53, 443, 5432}, ports, name)
+    def test_lets_out_these_ports_and_no_others(self):
+        for name, settings, provider, out in [
+            ("istio", (), "istio", [{53}, {15012}, {5432}, {443}]),
+            ("istio", ("principal.jwksUrl=https://login.example.com:8443/keys",), "istio", [{53}, {15012}, {5432}, {443, 8443}]),
+            ("linkerd", (), "linkerd", [{53}, {8080, 8086, 8090}, {5432, 4143}, {443}]),
+            ("everything", (), "istio", [{53}, {15012}, {5432}, {443}, {4317}]),
+        ]:
+            (policy,) = of(objects(example(name), *settings), "NetworkPolicy")
+            rules = policy["spec"]["egress"]
+            self.assertEqual([{port["port"] for port in rule["ports"]} for rule in rules], out, name)
+            self.assertFalse([port for rule in rules for port in rule["ports"] if "endPort" in port], name)
+            ingress = {port["port"] for port in policy["spec"]["ingress"][0]["ports"]}
+            self.assertEqual(ingress, {50051} if provider == "istio" else {50051, 4143}, name)
 
     def test_keeps_the_way_to_stripe_out_of_private_networks(self):
         for path, settings, rendered in everything():

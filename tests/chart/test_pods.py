@@ -121,8 +121,17 @@ class EveryPod(unittest.TestCase):
         for name, pod, _, _ in pods():
             sleep = container(pod)["lifecycle"]["preStop"]["sleep"]["seconds"]
             drain = seconds(variables(pod)["BILLING_PORTAL_DRAIN_TIMEOUT"])
-            # Calls that are cut off get 3 s for their audit lines, and the last batch of telemetry 1 s.
-            self.assertGreaterEqual(pod["spec"]["terminationGracePeriodSeconds"], sleep + drain + 4, name)
+            # Calls that are cut off get 3 s for their audit lines, and each exporter 1 s; then the proxy has 5 s.
+            self.assertEqual(pod["spec"]["terminationGracePeriodSeconds"], sleep + drain + 3 + 2 + 5, name)
+            self.assertGreaterEqual(drain, seconds(variables(pod)["BILLING_PORTAL_DEADLINE"]), name)
+
+    def test_has_a_proxy_that_starts_first_and_ends_last(self):
+        native = {"sidecar.istio.io/nativeSidecar": "true", "sidecar.istio.io/rewriteAppHTTPProbers": "true"}
+        linkerd = {"config.beta.linkerd.io/proxy-enable-native-sidecar": "true", "linkerd.io/inject": "enabled"}
+        for name, pod, _, _ in pods():
+            is_istio = variables(pod)["BILLING_PORTAL_CALLER_IDENTITY"] == "istio"
+            expected = native if is_istio else linkerd
+            self.assertLessEqual(expected.items(), pod["metadata"]["annotations"].items(), name)
 
     def test_is_selected_by_what_is_meant_for_it_and_by_one_service_only(self):
         for name, pod, deployment, rendered in pods():
@@ -135,7 +144,9 @@ class EveryPod(unittest.TestCase):
             self.assertEqual(service["metadata"]["name"], deployment["metadata"]["name"], name)
             (port,) = service["spec"]["ports"]
             self.assertEqual(port["targetPort"], container(pod)["ports"][0]["name"], name)
-            for kind in ("PodDisruptionBudget", "NetworkPolicy"):
+            budgets = [item for item in rendered if item["kind"] == "PodDisruptionBudget"]
+            (_,) = [one for one in budgets if selects(one["spec"]["selector"]["matchLabels"], labels)]
+            for kind in ("NetworkPolicy",):
                 for item in (item for item in rendered if item["kind"] == kind):
                     selector = item["spec"].get("selector") or item["spec"]["podSelector"]
                     self.assertTrue(selector["matchLabels"] and selects(selector["matchLabels"], labels), name)

@@ -42,6 +42,18 @@ SENTENCES = [
     (ISTIO, ["autoscaling.enabled=true", "autoscaling.maxReplicas=20"], "each of the 21 pods"),
     (ISTIO, ["replicas=17", "canary.enabled=true", "canary.image.tag=v2", "canary.replicas=2"], "each of the 21 pods"),
     (ISTIO, ["rollout.maxSurge=19"], "each of the 21 pods"),
+    (ISTIO, ["limits.deadlineSeconds=26"], "would cut calls that are in time"),
+    (ISTIO, ["mesh.traffic=canary", "mesh.canaryWeight=51", "canary.enabled=true", "canary.image.tag=v2"], "few pods"),
+    (ISTIO, ["autoscaling.enabled=true", "resources.requests.cpu=null"], "resources.requests.cpu"),
+    (ALL, ["flag.definition.flags.other.state=ENABLED"], "holds other flags"),
+    (ALL, ["flag.definition.flags.billing-portal.metadata.was=DISABLED"], "elsewhere than in its state"),
+    (ISTIO, ["flag.key=ENABLED-portal"], "elsewhere than in its state"),
+    (OWN, ["flag.disabled=true"], "say DISABLED there"),
+    (
+        ISTIO,
+        ["extraObjects[0].apiVersion=v1", "extraObjects[0].kind=List", "extraObjects[0].metadata.name=x"],
+        "holds a List",
+    ),
     (
         ISTIO,
         ["extraObjects[0].apiVersion=v1", "extraObjects[0].kind=Secret", "extraObjects[0].metadata.name=x"],
@@ -90,12 +102,18 @@ SCHEMA = [
     (["podLabels.track=stable"], "invalid propertyName 'track'"),
     (["podLabels.sidecar\\.istio\\.io/inject=false"], "invalid propertyName 'sidecar.istio.io/inject'"),
     (["podAnnotations.proxy\\.istio\\.io/config=x"], "invalid propertyName 'proxy.istio.io/config'"),
+    (["podAnnotations.traffic\\.sidecar\\.istio\\.io/excludeInboundPorts=50051"], "invalid propertyName 'traffic."),
+    (["podAnnotations.sidecar\\.istio\\.io/interceptionMode=NONE"], "invalid propertyName 'sidecar."),
+    (["podAnnotations.inject\\.istio\\.io/templates=x"], "invalid propertyName 'inject."),
+    (["podAnnotations.config\\.linkerd\\.io/skip-inbound-ports=50051"], "invalid propertyName 'config."),
+    (["podAnnotations.checksum/sql=x"], "invalid propertyName 'checksum/sql'"),
     (["networkPolicy.extraIngress[0].ports[0].port=50051"], "/networkPolicy/extraIngress/0"),
     (
         ["networkPolicy.extraEgress[0].to[0].ipBlock=null", "networkPolicy.extraEgress[0].ports[0].port=1"],
         "/networkPolicy/extraEgress/0/to/0",
     ),
     (["telemetry.otlpEndpoint=http://user:secret@collector"], "/telemetry/otlpEndpoint"),
+    (["telemetry.otlpEndpoint=http://collector"], "/telemetry/otlpEndpoint"),
     (["logLevel=verbose"], "/logLevel"),
     (["securityContext.runAsUser=0"], "'"),
 ]
@@ -158,6 +176,14 @@ class TheSettings(unittest.TestCase):
         ours = {name for name in given if name.startswith("BILLING_PORTAL_") or name == "DATABASE_URL"}
         self.assertEqual(ours, known)
 
+    def test_reach_the_directory_as_they_say(self):
+        for path, url in [
+            (ISTIO, "postgres://billing_portal@directory.db.svc.cluster.local:5432/product?sslmode=verify-full"),
+            (ALL, "postgres://billing_portal@directory.example.com:5432/product?sslmode=verify-full&sslrootcert=/etc/billing-portal/database-ca/ca.crt"),
+        ]:
+            self.assertIn(f'DATABASE_URL, value: "{url}"'.replace("&", "\\u0026"), text(path).replace("&", "\\u0026"))
+        self.assertIn("sslmode=disable", text(ISTIO, "database.sslMode=disable"))
+
     def test_divide_stripes_rate_by_the_pods_that_can_exist_at_once(self):
         for settings, rate in [
             ([], 6),  # 20 by 2 replicas and 1 of a roll-out
@@ -170,6 +196,8 @@ class TheSettings(unittest.TestCase):
             self.assertIn(f'BILLING_PORTAL_STRIPE_RATE, value: "{rate}"', text(ISTIO, *settings), settings)
 
     def test_write_the_flag_as_flagd_reads_it(self):
+        (disabled,) = objects(ISTIO, "flag.disabled=true", kind="ConfigMap")
+        self.assertEqual(json.loads(disabled["data"]["flags.json"])["flags"]["billing-portal"]["state"], "DISABLED")
         for settings, default, targeting in [
             (["flag.tenants=[]"], "off", None),
             (["flag.tenants=[]", "flag.everyone=true"], "on", None),

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use billing_portal::{grpc::proto::billing_portal_client::BillingPortalClient, metrics::NAMES};
 use fake_opentelemetry_collector::{ExportedMetric, ExportedSpan, FakeCollectorServer};
+use serde_json::Value;
 use stripe_simulator::Mode;
 use tonic::transport::Endpoint;
 
@@ -107,6 +108,18 @@ async fn every_metric_has_its_documented_name_and_no_tenant_or_person_in_it() {
     for counted in ["MAPPING_INTEGRITY", "shared_customer", "NOT_OWNER", "customers.retrieve", "PERMISSION_DENIED"] {
         assert!(told.contains(counted), "{counted} is not in {told}");
     }
+    std::fs::write(world.path("flags.json"), "{").unwrap();
+    let mut goodness = String::new();
+    while !goodness.contains(":0}") && tokio::time::Instant::now() < end {
+        for metric in collector.exported_metrics(1, PATIENCE).await.into_iter().flat_map(|one| one.metrics) {
+            let points = serde_json::to_value(&metric).unwrap()["data"]["Gauge"]["data_points"].take();
+            let of_flags = |point: &&Value| point["attributes"]["setting"].to_string().contains("--flags-file");
+            if let Some(point) = points.as_array().and_then(|points| points.iter().find(of_flags)) {
+                goodness = point["value"].to_string();
+            }
+        }
+    }
+    assert!(goodness.contains(":0}"), "a broken flag file is {goodness}");
     signal(&serving.child, "-TERM");
 }
 

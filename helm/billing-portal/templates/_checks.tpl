@@ -38,6 +38,15 @@
 {{- if and $flag.definition (not (hasKey ($flag.definition.flags | default dict) $flag.key)) -}}
 {{- fail (printf "flag.definition has no flag %q, so the feature would be off for good; add it, or name the right flag.key" $flag.key) -}}
 {{- end -}}
+{{- if and $flag.definition (gt (len $flag.definition.flags) 1) -}}
+{{- fail (printf "flag.definition holds other flags than %q, which the commands that switch it off would meet, too; leave them out, or bring a ConfigMap of your own" $flag.key) -}}
+{{- end -}}
+{{- if and (not $flag.existingConfigMap) (ne (len (regexFindAll "(EN|DIS)ABLED" (include "billing-portal.flagDefinition" .) -1)) 1) -}}
+{{- fail "the flag's definition says ENABLED or DISABLED elsewhere than in its state, so no command could switch it off by that word; rename what does" -}}
+{{- end -}}
+{{- if and $flag.existingConfigMap $flag.disabled -}}
+{{- fail "flag.disabled is for the chart's own ConfigMap; with flag.existingConfigMap, say DISABLED there" -}}
+{{- end -}}
 {{- if and $flag.existingConfigMap (or $flag.definition $flag.everyone $flag.tenants) -}}
 {{- fail "flag.existingConfigMap contradicts the other ways to say who has the feature; leave one out" -}}
 {{- end -}}
@@ -70,8 +79,9 @@
 {{- end -}}
 {{- end -}}
 {{- range .Values.extraObjects -}}
-{{- if has .kind (list "VirtualService" "GRPCRoute" "HTTPRoute" "Secret") -}}
-{{- fail (printf "extraObjects holds a %s; a route would contend with the chart's (mesh.createPolicies: false is for your own), and a Secret belongs into no values" .kind) -}}
+{{- $kind := (tpl (toYaml .) $ | fromYaml).kind -}}
+{{- if or (hasSuffix "List" $kind) (has $kind (list "VirtualService" "GRPCRoute" "HTTPRoute" "Secret")) -}}
+{{- fail (printf "extraObjects holds a %s; a route would contend with the chart's (mesh.createPolicies: false is for your own), and a Secret belongs into no values" $kind) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -87,6 +97,15 @@
 {{- end -}}
 {{- if and $values.autoscaling.enabled (gt (int $values.autoscaling.minReplicas) (int $values.autoscaling.maxReplicas)) -}}
 {{- fail "autoscaling.minReplicas is over autoscaling.maxReplicas" -}}
+{{- end -}}
+{{- if and $values.autoscaling.enabled (not $values.resources.requests.cpu) -}}
+{{- fail "autoscaling needs resources.requests.cpu, of which its percentage is one" -}}
+{{- end -}}
+{{- if lt (int $values.shutdown.drainSeconds) (int $values.limits.deadlineSeconds) -}}
+{{- fail "shutdown.drainSeconds is under limits.deadlineSeconds, so a roll-out would cut calls that are in time" -}}
+{{- end -}}
+{{- if and (eq (include "billing-portal.traffic" .) "canary") (gt (int $values.mesh.canaryWeight) 50) (lt (int $values.canary.replicas) (int (include "billing-portal.stablePods" .))) -}}
+{{- fail "mesh.canaryWeight is over 50 with fewer canary.replicas than the first version has; most calls would meet few pods, with a small share of Stripe's rate" -}}
 {{- end -}}
 {{- if and $values.principal.jwksUrl (le (int $values.principal.jwksMaxAgeSeconds) (int $values.principal.jwksRefreshSeconds)) -}}
 {{- fail "principal.jwksMaxAgeSeconds must be over principal.jwksRefreshSeconds, or every token is refused between two looks" -}}

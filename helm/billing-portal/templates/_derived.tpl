@@ -6,10 +6,18 @@
 {{- get (dict "true" "on" "false" "off") $traffic | default $traffic -}}
 {{- end -}}
 
+{{/* The versions side by side, as JSON. */}}
+{{- define "billing-portal.tracks" -}}
+{{- ternary (list "stable" "canary") (list "stable") .Values.canary.enabled | toJson -}}
+{{- end -}}
+
+{{- define "billing-portal.stablePods" -}}
+{{- ternary .Values.autoscaling.maxReplicas .Values.replicas .Values.autoscaling.enabled -}}
+{{- end -}}
+
 {{/* Pods that can take calls at the same moment: every track at its largest, and each in the middle of a roll-out. */}}
 {{- define "billing-portal.podsAtOnce" -}}
-{{- $stable := ternary .Values.autoscaling.maxReplicas .Values.replicas .Values.autoscaling.enabled -}}
-{{- $pods := add $stable .Values.rollout.maxSurge -}}
+{{- $pods := add (include "billing-portal.stablePods" . | int) .Values.rollout.maxSurge -}}
 {{- if .Values.canary.enabled -}}
 {{- $pods = add $pods .Values.canary.replicas .Values.rollout.maxSurge -}}
 {{- end -}}
@@ -19,6 +27,21 @@
 {{/* Whole opens a second of one pod. */}}
 {{- define "billing-portal.stripeRate" -}}
 {{- div .Values.stripe.ratePerSecond (include "billing-portal.podsAtOnce" . | int) -}}
+{{- end -}}
+
+{{/* Hosts outside the mesh besides Stripe, the key set's among them, as JSON. One without a dot, or of the cluster's own, is inside. */}}
+{{- define "billing-portal.externalHosts" -}}
+{{- $hosts := .Values.mesh.externalHosts -}}
+{{- $names := list -}}
+{{- range $hosts }}{{ $names = append $names .host }}{{ end -}}
+{{- $host := (urlParse .Values.principal.jwksUrl).hostname -}}
+{{- if and (contains "." $host) (not (hasSuffix ".svc" $host)) (not (hasSuffix (printf ".svc.%s" .Values.clusterDomain) $host)) (not (has $host $names)) -}}
+{{- $hosts = append $hosts (dict "host" $host "port" (include "billing-portal.jwksPort" . | int)) -}}
+{{- end -}}
+{{- toJson $hosts -}}
+{{- end -}}
+{{- define "billing-portal.jwksPort" -}}
+{{- regexFind ":[0-9]+$" (urlParse .Values.principal.jwksUrl).host | trimPrefix ":" | default "443" -}}
 {{- end -}}
 
 {{/* What a sidecar takes to end after its service did. */}}
@@ -72,17 +95,16 @@
 {{- .Values.flag.existingConfigMap.key | default "flags.json" -}}
 {{- end -}}
 
-{{/* A flagd definition: on for everyone, for some tenants, or for no one. */}}
+{{/* A flagd definition: on for everyone, for some tenants, or for no one; or the operator's own, with this one flag. */}}
 {{- define "billing-portal.flagDefinition" -}}
 {{- $flag := .Values.flag -}}
-{{- if $flag.definition -}}
-{{- toPrettyJson $flag.definition -}}
-{{- else -}}
 {{- $definition := dict "state" "ENABLED" "variants" (dict "on" true "off" false) "defaultVariant" (ternary "on" "off" $flag.everyone) -}}
-{{- if $flag.tenants -}}
+{{- if $flag.definition -}}
+{{- $definition = get $flag.definition.flags $flag.key -}}
+{{- else if $flag.tenants -}}
 {{- $chosen := dict "in" (list (dict "var" "targetingKey") $flag.tenants) -}}
 {{- $_ := set $definition "targeting" (dict "if" (list $chosen "on" (ternary "on" "off" $flag.everyone))) -}}
 {{- end -}}
-{{- toPrettyJson (dict "flags" (dict $flag.key $definition)) -}}
-{{- end -}}
+{{- $definition = ternary (merge (dict "state" "DISABLED") $definition) $definition $flag.disabled -}}
+{{- toPrettyJson (merge (dict "flags" (dict $flag.key $definition)) (omit ($flag.definition | default dict) "flags")) -}}
 {{- end -}}

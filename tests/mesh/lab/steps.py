@@ -114,6 +114,8 @@ def steps(mesh, browser):
     # The canary's pods first, then calls for them.
     mesh.upgrade("v1", *beside)
     mesh.canary.roll()
+    # Two versions share Stripe's rate, so the first one's pods are new, too.
+    mesh.stable.roll()
     time.sleep(4)
     yield (
         take.by_route(
@@ -140,8 +142,9 @@ def steps(mesh, browser):
         if how == "kubectl patch":
             take.deploy_meanwhile()
         else:
-            # The upgrade took its Deployment away.
+            # The upgrade took its Deployment away, and gave the other all of the rate.
             mesh.canary.remove()
+            mesh.stable.roll()
         yield take.by_route("back", how, "UNAVAILABLE", switch_on), _expect(["session by v2"], [BUTTON, PORTAL])
     off, back = commands("Flag")
     disabled = _expect(["FAILED_PRECONDITION FEATURE_DISABLED"], [JUST_OFF, NOT_YET])
