@@ -11,7 +11,6 @@ grpcurl_version=v1.9.4
 node_version=24.19.0
 helm3_version=v3.22.0
 helm4_version=v4.3.1
-kubernetes_validate_version=1.36.0
 istio_api_version=v1.31.1
 gateway_api_version=v1.6.0
 
@@ -156,33 +155,34 @@ need_promtool() {
     rm -r "$folder"
 }
 
-# A Python with Kubernetes' schemas, and the modules with those of Istio and the Gateway API.
-need_chart_tests() {
-    local modules
-    need_go
-    (cd "$tools" && GOFLAGS=-modcacherw go mod download "istio.io/api@$istio_api_version" "sigs.k8s.io/gateway-api@$gateway_api_version")
-    modules="$(go env GOMODCACHE)"
-    CRD_FILES="$(echo "$modules/istio.io/api@$istio_api_version/kubernetes/customresourcedefinitions.gen.yaml" \
-        "$modules/sigs.k8s.io/gateway-api@$gateway_api_version"/config/crd/standard/gateway.networking.k8s.io_*s.yaml)"
-    export CRD_FILES
-    stamped "chart-$kubernetes_validate_version" && return
-    need_python
-    "$tools/python/bin/python" -m venv "$tools/chart"
-    "$tools/chart/bin/pip" install --quiet --disable-pip-version-check "PyYAML==6.0.3" \
-        "kubernetes-validate==$kubernetes_validate_version"
-    stamp "chart-$kubernetes_validate_version"
-}
-
-# A client in another language, with what its requirements pin.
-need_conformance() {
-    local name
-    name="conformance-$(cksum <tests/conformance/requirements.txt | cut -d ' ' -f 1)"
+# A Python of their own for tests that stand in a folder with its requirements.txt, which pins what they need: tests/NAME's is
+# in $tools/NAME.
+need_python_for() {
+    local requirements="tests/$1/requirements.txt" name
+    name="$1-$(cksum <"$requirements" | cut -d ' ' -f 1)"
     stamped "$name" && return
     need_python
-    rm -rf "$tools/conformance"
-    "$tools/python/bin/python" -m venv "$tools/conformance"
-    "$tools/conformance/bin/pip" install --quiet --disable-pip-version-check -r tests/conformance/requirements.txt
+    "$tools/python/bin/python" -m venv --clear "$tools/$1"
+    "$tools/$1/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
     stamp "$name"
+}
+
+# The folder of a Go module, which may hold more than code.
+go_module() {
+    (cd "$tools" && GOFLAGS=-modcacherw go mod download "$1")
+    echo "$(go env GOMODCACHE)/$1"
+}
+
+# A Python with Kubernetes' schemas, and the definitions of Istio and the Gateway API.
+need_chart_tests() {
+    local istio gateway_api
+    need_go
+    need_python_for chart
+    istio="$(go_module "istio.io/api@$istio_api_version")"
+    gateway_api="$(go_module "sigs.k8s.io/gateway-api@$gateway_api_version")"
+    CRD_FILES="$(echo "$istio/kubernetes/customresourcedefinitions.gen.yaml" \
+        "$gateway_api"/config/crd/standard/gateway.networking.k8s.io_*s.yaml)"
+    export CRD_FILES
 }
 
 need_cargo_deny() {
@@ -191,4 +191,3 @@ need_cargo_deny() {
     cargo install --quiet --locked --debug --force --root "$tools" "cargo-deny@$cargo_deny_version"
     stamp "cargo-deny-$cargo_deny_version"
 }
-

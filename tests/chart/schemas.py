@@ -14,6 +14,7 @@ import yaml
 
 # The oldest that the chart takes, and the newest.
 KUBERNETES = ("1.30", "1.36")
+REFUSALS = (jsonschema.ValidationError, kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError)
 HERE = pathlib.Path(__file__).parent
 
 
@@ -25,9 +26,7 @@ def refusal(item):
             declared.validate(item)
         for version in () if declared else KUBERNETES:
             kubernetes_validate.validate(item, version, strict=True)
-    except (jsonschema.ValidationError, kubernetes_validate.ValidationError) as error:
-        return error.message
-    except kubernetes_validate.SchemaNotFoundError as error:
+    except REFUSALS as error:
         return error.message
     return None
 

@@ -146,10 +146,9 @@ class EveryPod(unittest.TestCase):
             self.assertEqual(port["targetPort"], container(pod)["ports"][0]["name"], name)
             budgets = [item for item in rendered if item["kind"] == "PodDisruptionBudget"]
             (_,) = [one for one in budgets if selects(one["spec"]["selector"]["matchLabels"], labels)]
-            for kind in ("NetworkPolicy",):
-                for item in (item for item in rendered if item["kind"] == kind):
-                    selector = item["spec"].get("selector") or item["spec"]["podSelector"]
-                    self.assertTrue(selector["matchLabels"] and selects(selector["matchLabels"], labels), name)
+            for item in (item for item in rendered if item["kind"] == "NetworkPolicy"):
+                chosen = item["spec"]["podSelector"]["matchLabels"]
+                self.assertTrue(chosen and selects(chosen, labels), name)
 
     def test_restarts_for_a_changed_statement_and_for_nothing_that_reloads(self):
         for name, pod, _, rendered in pods():

@@ -56,26 +56,15 @@ need_istio() {
     done
 }
 
-# Envoy, and what the lab is written with.
-need_envoy() {
-    local name
-    name="mesh-$(cksum <tests/mesh/requirements.txt | cut -d ' ' -f 1)"
-    stamped "$name" && return
-    need_python
-    "$tools/python/bin/python" -m venv --clear "$tools/mesh"
-    "$tools/mesh/bin/pip" install --quiet --disable-pip-version-check -r tests/mesh/requirements.txt
-    stamp "$name"
-}
-
 need_mesh() {
     need_kubernetes
     need_istio
-    need_envoy
+    # Envoy, and what the lab is written with.
+    need_python_for mesh
     { have openssl && have ip && have unshare; } || debian_packages openssl iproute2 util-linux
     # The objects' schemas and Envoy's bootstrap template come with the modules.
-    (cd "$tools" && go mod download "istio.io/istio@$istio_version" "sigs.k8s.io/gateway-api@$gateway_api_version")
-    ISTIO_SOURCE="$(go env GOMODCACHE)/istio.io/istio@$istio_version"
-    GATEWAY_API_SOURCE="$(go env GOMODCACHE)/sigs.k8s.io/gateway-api@$gateway_api_version"
+    ISTIO_SOURCE="$(go_module "istio.io/istio@$istio_version")"
+    GATEWAY_API_SOURCE="$(go_module "sigs.k8s.io/gateway-api@$gateway_api_version")"
     ENVOY="$(echo "$tools"/mesh/lib/python*/site-packages/envoy/_bin/envoy)"
     export ISTIO_SOURCE GATEWAY_API_SOURCE ENVOY
 }

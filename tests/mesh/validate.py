@@ -25,6 +25,7 @@ def main():
     cluster.start_api_server()
     cluster.install_crds(Path(os.environ["ISTIO_SOURCE"]), Path(os.environ["GATEWAY_API_SOURCE"]))
     make_injection()
+    apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": RESTRICTED}})
     taken = 0
     for example in sorted((ROOT / "helm/examples").glob("*.yaml")):
         variants = {"as it is": ()} if "createPolicies: false" in example.read_text() else VARIANTS
@@ -41,8 +42,6 @@ def validate(example, name, settings):
     known = [document for document in documents if not any(f"apiVersion: {group}" in document for group in UNDEFINED)]
     manifest = WORK / "rendered.yaml"
     manifest.write_text("\n---\n".join(known))
-    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": RESTRICTED}}
-    apply(namespace)
     code, said = kubectl("apply", "--server-side", "--validate=strict", "-f", manifest, fails=True)
     if code or "Warning" in said:
         raise RuntimeError(f"{example.name}, {name}: {said}")

@@ -6,9 +6,11 @@
 {{- get (dict "true" "on" "false" "off") $traffic | default $traffic -}}
 {{- end -}}
 
-{{/* The versions side by side, as JSON. */}}
+{{/* The versions side by side, as JSON: each track with what it appends to the names of its objects. */}}
 {{- define "billing-portal.tracks" -}}
-{{- ternary (list "stable" "canary") (list "stable") .Values.canary.enabled | toJson -}}
+{{- $tracks := list (dict "name" "stable" "suffix" "") -}}
+{{- if .Values.canary.enabled }}{{ $tracks = append $tracks (dict "name" "canary" "suffix" "-canary") }}{{ end -}}
+{{- toJson $tracks -}}
 {{- end -}}
 
 {{- define "billing-portal.stablePods" -}}

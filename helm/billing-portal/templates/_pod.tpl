@@ -69,15 +69,20 @@ spec:
   {{- include "billing-portal.scheduling" . | nindent 2 }}
 {{- end -}}
 
+{{/* Of every container that the chart starts: no rights, and nothing to write to. */}}
+{{- define "billing-portal.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
+
 {{/* What the service and its check have in common: the same program, with the same settings. */}}
 {{- define "billing-portal.container" -}}
 {{- $values := .root.Values -}}
 image: {{ include "billing-portal.image" . | quote }}
 imagePullPolicy: {{ $values.image.pullPolicy }}
 securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  capabilities: {drop: [ALL]}
+  {{- include "billing-portal.containerSecurity" .root | nindent 2 }}
 env:
   {{- include "billing-portal.environment" .root | trim | nindent 2 }}
 resources: {{ toJson $values.resources }}

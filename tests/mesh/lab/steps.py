@@ -135,18 +135,19 @@ def steps(mesh, browser):
     )
     off, back = commands(take.route_words)
     by_mesh, unavailable = ["UNAVAILABLE (by the mesh)"], [UNAVAILABLE, UNAVAILABLE]
+
+    def without_canary():
+        # The upgrade took its Deployment away, and gave the other all of the rate.
+        mesh.canary.remove()
+        mesh.stable.roll()
+
     # By the chart's value, and then by what is typed in the middle of the night.
-    for how, switch_off, switch_on in (
-        ("helm upgrade --set mesh.traffic", lambda: deploy("off"), lambda: deploy("on")),
-        ("kubectl patch", lambda: typed(off), lambda: typed(back)),
+    for how, switch_off, meanwhile, switch_on in (
+        ("helm upgrade --set mesh.traffic", lambda: deploy("off"), without_canary, lambda: deploy("on")),
+        ("kubectl patch", lambda: typed(off), take.deploy_meanwhile, lambda: typed(back)),
     ):
         yield take.by_route("off by route", how, "session", switch_off), _expect(by_mesh, unavailable)
-        if how == "kubectl patch":
-            take.deploy_meanwhile()
-        else:
-            # The upgrade took its Deployment away, and gave the other all of the rate.
-            mesh.canary.remove()
-            mesh.stable.roll()
+        meanwhile()
         yield take.by_route("back", how, "UNAVAILABLE", switch_on), _expect(["session by v2"], [BUTTON, PORTAL])
     off, back = commands("Flag")
     disabled = _expect(["FAILED_PRECONDITION FEATURE_DISABLED"], [JUST_OFF, NOT_YET])

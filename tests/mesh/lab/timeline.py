@@ -96,4 +96,3 @@ def printed(figures, start):
     lines.append(f"    {'calls started since':<36}{_list(figures['calls'])}")
     lines += [f"    {when:<36}{said}" for when, said in figures["page"]]
     return f"{start:6.1f} s  " + "\n          ".join(lines)
-
