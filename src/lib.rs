@@ -6,18 +6,15 @@
 //! - [`grpc`], the way in: from a socket's metadata and message to the domain, and back to a status.
 //! - [`adapters`], the way out: the directory, Stripe, the flag and the audit log behind the domain's seams.
 //!
-//! [`config`] reads every setting, [`server`] puts the rooms together, [`commands`] is what operators run beside it, [`hot_file`] and
-//! [`hot_url`] are how files and key sets are read again, [`tls`] says
-//! whom https trusts, [`metrics`] what is counted.
+//! [`config`] reads every setting, [`wiring`] opens what it names, [`server`] puts the rooms together, [`commands`] is what operators
+//! run beside it, [`reload`] is how files and key sets are read again, [`telemetry`] what is logged and counted.
 
 pub mod adapters;
 pub mod commands;
 pub mod config;
 pub mod grpc;
-pub mod hot_file;
-pub mod hot_url;
-pub mod metrics;
 pub mod portal;
+pub mod reload;
 pub mod server;
 pub mod telemetry;
-pub mod tls;
+pub mod wiring;

@@ -2,5 +2,5 @@
 
 pub mod audit_log;
 pub mod directory;
-pub mod flags;
+pub mod flag;
 pub mod stripe;

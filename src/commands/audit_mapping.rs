@@ -17,7 +17,7 @@ use crate::{
     },
     config::{Config, SettingError},
     portal::{CustomerId, Mapping, Reason, Refusal, TenantId},
-    server::{directory, parts},
+    wiring::{directory, open},
 };
 
 /// How many customers are read at once; the pace decides how fast.
@@ -80,7 +80,7 @@ impl Row for Finding {
 /// # Errors
 /// [`Failure`]: there is no report, and what was found so far stands in the resume file.
 pub async fn run(config: &Config) -> Result<bool, Failure> {
-    let (directory, portals) = (directory::open(&config.directory, LONGEST_READ).await?, parts::portals(config).await?);
+    let (directory, portals) = (directory::open(&config.directory, LONGEST_READ).await?, open::portals(config).await?);
     let terms = Terms {
         stripe_api_base: config.stripe_api_base.to_string(),
         stripe_mode: match config.stripe_terms.mode {

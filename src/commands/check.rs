@@ -7,14 +7,14 @@ use tokio::time::Instant;
 
 use crate::{
     adapters::{
-        flags,
+        flag,
         stripe::{Inspected, Mode, StripePortals},
     },
     commands::report::{self, Mood, Row},
     config::{AuditTarget, Config, KeySource, ReportFormat},
-    hot_file::HotFile,
     portal::Refusal,
-    server::{self, parts},
+    reload::file::HotFile,
+    wiring::{self, open},
 };
 
 /// One thing that was looked at.
@@ -61,7 +61,7 @@ pub async fn run(config: &Config, format: ReportFormat) -> io::Result<bool> {
     items.push(directory(config).await);
     items.push(flag(config).await);
     items.push(audit(config));
-    match parts::portals(config).await {
+    match open::portals(config).await {
         Ok(portals) => items.extend(stripe(config, &portals).await),
         Err(error) => items.push(failed("Stripe key", error)),
     }
@@ -75,7 +75,7 @@ async fn keys(config: &Config) -> Item {
         KeySource::File(path) => path.display().to_string(),
         KeySource::Url(url) => url.to_string(),
     };
-    match parts::verifier(config).await {
+    match open::verifier(config).await {
         Ok(verifier) => match verifier.keys.count() {
             Some(count) => ok(WHAT, format!("{count} usable in {from}")),
             None => failed(WHAT, format!("{from} can't be fetched")),
@@ -86,7 +86,7 @@ async fn keys(config: &Config) -> Item {
 
 async fn directory(config: &Config) -> Item {
     const WHAT: &str = "directory";
-    let probed = match server::directory::open(&config.directory, config.deadline).await {
+    let probed = match wiring::directory::open(&config.directory, config.deadline).await {
         Ok(directory) => directory.probe().await,
         Err(error) => return failed(WHAT, error),
     };
@@ -98,7 +98,7 @@ async fn directory(config: &Config) -> Item {
 
 async fn flag(config: &Config) -> Item {
     const WHAT: &str = "flag";
-    let file = HotFile::open("--flags-file", config.flags_file.clone(), flags::parse).await;
+    let file = HotFile::open("--flags-file", config.flags_file.clone(), flag::parse).await;
     let path = config.flags_file.display();
     let Some(definitions) = file.get() else {
         return failed(WHAT, format!("{path}: {}", file.error().unwrap_or_default()));
@@ -106,7 +106,7 @@ async fn flag(config: &Config) -> Item {
     let key = &config.flag_key;
     if !definitions.contains_key(key) {
         failed(WHAT, format!("{path} has no flag {key:?}, so the feature is off"))
-    } else if flags::could_be_on(Some(&definitions), key) {
+    } else if flag::could_be_on(Some(&definitions), key) {
         ok(WHAT, format!("{key:?} in {path} is on, or on for some"))
     } else {
         ok(WHAT, format!("{key:?} in {path} is off for everyone"))
@@ -115,7 +115,7 @@ async fn flag(config: &Config) -> Item {
 
 fn audit(config: &Config) -> Item {
     const WHAT: &str = "audit log";
-    match (parts::audit_log(&config.audit), &config.audit) {
+    match (open::audit_log(&config.audit), &config.audit) {
         (Ok(_), AuditTarget::Stdout) => ok(WHAT, "standard output"),
         (Ok(_), AuditTarget::File(path)) => ok(WHAT, format!("{} can be appended to", path.display())),
         (Err(error), _) => failed(WHAT, error),

@@ -1,8 +1,6 @@
 //! Puts the rooms together: the domain over its adapters, behind its layers, on a listener.
 
 mod connections;
-pub(crate) mod directory;
-pub(crate) mod parts;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -18,24 +16,29 @@ use tonic_health::{
 use crate::{
     adapters::{
         directory::SqlDirectory,
-        flags::{self, Definitions, FileFlag},
+        flag::{self, Definitions, FileFlag},
     },
     config::{Config, SettingError},
     grpc::{
-        boundary::{self, Boundary},
-        caller, deadline,
-        gate::{self, Gate},
-        health,
-        interceptor::{AdmitOwner, AdmitPrincipal},
-        keys::Keys,
+        auth::{
+            interceptor::{AdmitOwner, AdmitPrincipal},
+            jwks::Keys,
+            token::Verifier,
+        },
+        caller, health,
+        layers::{
+            boundary::{self, Boundary},
+            deadline,
+            load_shed::{self, Gate},
+            session_rate::SessionRate,
+        },
         proto::{self, billing_portal_server::BillingPortalServer, portal_access_server::PortalAccessServer},
-        service::{BillingPortalService, PortalAccessService},
-        session_rate::SessionRate,
-        token::Verifier,
+        services::{BillingPortalService, PortalAccessService},
     },
-    hot_file::HotFile,
-    metrics::{self, METRICS},
     portal::UseCases,
+    reload::file::HotFile,
+    telemetry::metrics::{self, METRICS},
+    wiring::{directory, open},
 };
 
 /// The largest message, in bytes.
@@ -68,17 +71,17 @@ impl Server {
     /// # Errors
     /// The setting whose file can't be used; nothing is bound then.
     pub async fn new(config: Config) -> Result<Self, SettingError> {
-        let audit = parts::audit_log(&config.audit)?;
+        let audit = open::audit_log(&config.audit)?;
         let directory = Arc::new(directory::open(&config.directory, config.deadline).await?);
-        let flags = Arc::new(HotFile::open("--flags-file", config.flags_file.clone(), flags::parse).await);
+        let flags = Arc::new(HotFile::open("--flags-file", config.flags_file.clone(), flag::parse).await);
         let flags_error = flags.error();
         let use_cases = UseCases {
             flag: Arc::new(FileFlag::new(Arc::clone(&flags), config.flag_key.clone()).await),
             directory: Arc::clone(&directory) as _,
-            portals: Arc::new(parts::portals(&config).await?),
+            portals: Arc::new(open::portals(&config).await?),
         };
         // The one that may go over the network, and log that it could not yet, comes last.
-        let verifier = Arc::new(parts::verifier(&config).await?);
+        let verifier = Arc::new(open::verifier(&config).await?);
         let keys = Arc::clone(&verifier.keys);
         let (draining, cut_off) = (CancellationToken::new(), CancellationToken::new());
         let boundary = Boundary { audit, calls: TaskTracker::new() };
@@ -89,7 +92,7 @@ impl Server {
             // The caller's and the server's time, over all that follows.
             .layer(middleware::from_fn_with_state(config.deadline, deadline::enforce))
             // Overload and shutdown come first, for they are about no call in particular.
-            .layer(middleware::from_fn_with_state(gate, gate::admit))
+            .layer(middleware::from_fn_with_state(gate, load_shed::admit))
             // Outside everything, so that every refusal, panic and cancelled call is told and audited.
             .layer(middleware::from_fn_with_state(boundary.clone(), boundary::run));
         let reporter = health::reporter().await;
@@ -214,7 +217,7 @@ async fn watch_state(
     tracing::info!("ready");
     let mut changes = flags.changes();
     loop {
-        let flag_could_be_on = flags::could_be_on(changes.borrow_and_update().as_deref(), &flag_key);
+        let flag_could_be_on = flag::could_be_on(changes.borrow_and_update().as_deref(), &flag_key);
         state.send_replace(health::State { ready: true, flag_could_be_on });
         METRICS.flag(flag_could_be_on);
         if changes.changed().await.is_err() {

@@ -1,5 +1,6 @@
 //! Logs, to standard error: for people on a terminal, else one JSON object a line. Traces and metrics, to a collector.
 
+pub mod metrics;
 mod otlp;
 
 use std::io::IsTerminal as _;

@@ -23,8 +23,8 @@ pub use select::Select;
 pub use sqlx::postgres::PgSslMode;
 
 use crate::{
-    hot_file::HotFile,
     portal::{Directory, Entry, Reason, Refusal, TenantId, UserId},
+    reload::file::HotFile,
 };
 
 /// How long a probe may take; with the pause between two, one begins at least every 5 s.

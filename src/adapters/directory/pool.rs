@@ -11,7 +11,7 @@ use sqlx::{
 use tokio::{task::JoinHandle, time::timeout};
 
 use super::{Dialect, Password, PostgresServer, facts::Fact};
-use crate::hot_file::HotFile;
+use crate::reload::file::HotFile;
 
 /// How many queries run at once; a call waits for its turn inside its deadline.
 const MAX_CONNECTIONS: u32 = 8;

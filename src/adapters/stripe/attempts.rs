@@ -16,8 +16,8 @@ use crate::{
         error,
         transport::{Answer, Transport, TransportError},
     },
-    metrics::METRICS,
     portal::{Reason, Refusal},
+    telemetry::metrics::METRICS,
 };
 
 const MAX_ATTEMPTS: u32 = 3;

@@ -22,8 +22,8 @@ pub use pace::Pace;
 pub use transport::{SecretKey, Transport, TransportError};
 
 use crate::{
-    metrics::METRICS,
     portal::{Claim, CustomerId, Portals, Reason, Refusal, Session, Trail, open::Wish},
+    telemetry::metrics::METRICS,
 };
 
 /// Which half of the Stripe account the service works in.

@@ -14,7 +14,10 @@ use stripe_client_core::{RequestBuilder, StripeMethod};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use crate::{adapters::stripe::Mode, hot_file::HotFile, tls};
+use crate::{
+    adapters::stripe::Mode,
+    reload::{file::HotFile, tls},
+};
 
 /// The largest answer of Stripe's that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;

@@ -30,15 +30,8 @@ pub(crate) struct KeyServer {
 impl KeyServer {
     pub(crate) async fn start(answer: Answer) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (authority, chain, key) = certificates();
+        let (authority, config) = loopback_tls();
         std::fs::write(folder.path().join("ca.pem"), authority).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://127.0.0.1:{}/jwks.json", listener.local_addr().unwrap().port());
@@ -92,7 +85,8 @@ impl Drop for KeyServer {
     }
 }
 
-fn certificates() -> (String, Vec<rustls::pki_types::CertificateDer<'static>>, PrivateKeyDer<'static>) {
+/// A new authority, as PEM, and a server on 127.0.0.1 that it vouches for.
+pub(crate) fn loopback_tls() -> (String, rustls::ServerConfig) {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().unwrap();
@@ -101,5 +95,12 @@ fn certificates() -> (String, Vec<rustls::pki_types::CertificateDer<'static>>, P
     let leaf = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
     let leaf = leaf.signed_by(&key, &Authority::new(authority, authority_key)).unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    (root.pem(), vec![leaf.der().clone()], key)
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], key)
+        .unwrap();
+    (root.pem(), config)
 }

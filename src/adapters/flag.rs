@@ -1,0 +1,231 @@
+//! The feature flag: OpenFeature's interface over a flagd definition in a file.
+//!
+//! Format: <https://flagd.dev/reference/flag-definitions/>. The targeting key is the tenant.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use flagd_evaluation_engine::{FeatureFlag, FlagParser, Operator};
+use open_feature::{
+    Client, EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationResult, OpenFeature, StructValue,
+    provider::{FeatureProvider, ProviderMetadata, ResolutionDetails},
+};
+
+use crate::{
+    portal::{Flag, TenantId},
+    reload::file::HotFile,
+};
+
+/// The flags of a definition file.
+pub type Definitions = std::collections::HashMap<String, FeatureFlag>;
+
+/// Parses a flagd definition; one broken flag makes the file broken, and the last good one stays.
+///
+/// # Errors
+/// What is wrong, for an operator.
+pub fn parse(bytes: &[u8]) -> Result<Definitions, String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    FlagParser::parse_string(text).map(|parsed| parsed.flags).map_err(|error| error.to_string())
+}
+
+/// Whether a definition could be on for anyone: present, enabled, and on by default or targeted. For people and dashboards.
+#[must_use]
+pub fn could_be_on(definitions: Option<&Definitions>, key: &str) -> bool {
+    definitions.and_then(|flags| flags.get(key)).is_some_and(|flag| {
+        let default_on = flag.variants.get(&flag.default_variant) == Some(&serde_json::Value::Bool(true));
+        flag.state == "ENABLED" && (default_on || is_targeted(flag))
+    })
+}
+
+fn is_targeted(flag: &FeatureFlag) -> bool {
+    flag.targeting.as_ref().is_some_and(|rule| rule.as_object().is_some_and(|rule| !rule.is_empty()))
+}
+
+/// The flag of this service.
+pub struct FileFlag {
+    client: Client,
+    key: String,
+}
+
+impl FileFlag {
+    /// Over the file's last good definitions, for the flag `key`.
+    pub async fn new(file: Arc<HotFile<Definitions>>, key: String) -> Self {
+        // An instance of our own: OpenFeature's global one would be shared by every server in a test process.
+        let mut api = OpenFeature::default();
+        api.set_provider(FileProvider::new(file)).await;
+        Self { client: api.create_client(), key }
+    }
+}
+
+#[async_trait]
+impl Flag for FileFlag {
+    async fn is_on(&self, tenant: &TenantId) -> bool {
+        let context = EvaluationContext::default().with_targeting_key(tenant.as_str());
+        match self.client.get_bool_value(&self.key, Some(&context), None).await {
+            Ok(on) => on,
+            Err(error) => {
+                tracing::warn!(flag = self.key, code = %error.code, cause = error.message.as_deref(), "flag can't be told, so it is off");
+                false
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for FileFlag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileFlag").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// An OpenFeature provider that evaluates flagd definitions in this process. Flags of other types than boolean are none of
+/// this service's, and answer TYPE_MISMATCH.
+struct FileProvider {
+    metadata: ProviderMetadata,
+    file: Arc<HotFile<Definitions>>,
+    operator: Operator,
+}
+
+impl FileProvider {
+    fn new(file: Arc<HotFile<Definitions>>) -> Self {
+        Self { metadata: ProviderMetadata::new("flagd-file"), file, operator: Operator::new() }
+    }
+
+    fn evaluate(&self, key: &str, context: &EvaluationContext) -> EvaluationResult<ResolutionDetails<bool>> {
+        let definitions = self
+            .file
+            .get()
+            .ok_or_else(|| error(EvaluationErrorCode::ProviderNotReady, "no definitions were loaded"))?;
+        let flag =
+            definitions.get(key).ok_or_else(|| error(EvaluationErrorCode::FlagNotFound, "the flag is not defined"))?;
+        if flag.state != "ENABLED" {
+            // A flag that is switched off is an answer, not an error.
+            return Ok(ResolutionDetails::new(false));
+        }
+        let targeted = if is_targeted(flag) {
+            self.operator
+                .apply(key, &flag.get_targeting(), context)
+                .map_err(|cause| error(EvaluationErrorCode::ParseError, cause.to_string()))?
+        } else {
+            None
+        };
+        let variant = targeted.unwrap_or_else(|| flag.default_variant.clone());
+        match flag.variants.get(&variant) {
+            Some(serde_json::Value::Bool(on)) => Ok(ResolutionDetails::builder().value(*on).variant(variant).build()),
+            Some(_) => Err(error(EvaluationErrorCode::TypeMismatch, "the variant is no boolean")),
+            None => Err(error(EvaluationErrorCode::General("GENERAL".to_owned()), "the variant is not defined")),
+        }
+    }
+}
+
+#[async_trait]
+impl FeatureProvider for FileProvider {
+    fn metadata(&self) -> &ProviderMetadata {
+        &self.metadata
+    }
+
+    async fn resolve_bool_value(
+        &self,
+        key: &str,
+        context: &EvaluationContext,
+    ) -> EvaluationResult<ResolutionDetails<bool>> {
+        self.evaluate(key, context)
+    }
+
+    async fn resolve_int_value(&self, _: &str, _: &EvaluationContext) -> EvaluationResult<ResolutionDetails<i64>> {
+        Err(boolean_only())
+    }
+
+    async fn resolve_float_value(&self, _: &str, _: &EvaluationContext) -> EvaluationResult<ResolutionDetails<f64>> {
+        Err(boolean_only())
+    }
+
+    async fn resolve_string_value(
+        &self,
+        _: &str,
+        _: &EvaluationContext,
+    ) -> EvaluationResult<ResolutionDetails<String>> {
+        Err(boolean_only())
+    }
+
+    async fn resolve_struct_value(
+        &self,
+        _: &str,
+        _: &EvaluationContext,
+    ) -> EvaluationResult<ResolutionDetails<StructValue>> {
+        Err(boolean_only())
+    }
+}
+
+fn error(code: EvaluationErrorCode, message: impl Into<String>) -> EvaluationError {
+    EvaluationError::builder().code(code).message(message).build()
+}
+
+fn boolean_only() -> EvaluationError {
+    error(EvaluationErrorCode::TypeMismatch, "only boolean flags are evaluated")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn is_on(definition: &str, tenant: &str) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flags.json");
+        std::fs::write(&path, definition).unwrap();
+        let file = Arc::new(HotFile::open("--flags-file", path, parse).await);
+        let flag = FileFlag::new(Arc::clone(&file), "billing-portal".to_owned()).await;
+        flag.is_on(&TenantId::parse(tenant).unwrap()).await
+    }
+
+    fn definition(state: &str, default: &str, targeting: &str) -> String {
+        format!(
+            r#"{{"flags":{{"billing-portal":{{"state":"{state}","variants":{{"on":true,"off":false,"text":"on"}},
+            "defaultVariant":"{default}","targeting":{targeting}}}}}}}"#
+        )
+    }
+
+    #[tokio::test]
+    async fn only_a_boolean_true_of_an_enabled_flag_is_on() {
+        assert!(is_on(&definition("ENABLED", "on", "null"), "acme").await);
+        assert!(is_on(&definition("ENABLED", "on", "{}"), "acme").await);
+        for off in [
+            definition("DISABLED", "on", "null"),
+            definition("enabled", "on", "null"),
+            definition("ENABLED", "off", "null"),
+            definition("ENABLED", "text", "null"),
+            definition("ENABLED", "nowhere", "null"),
+            definition("ENABLED", "on", r#"{"no_such_operator":[1]}"#),
+            r#"{"flags":{}}"#.to_owned(),
+            r#"{"flags":{"billing-portal":{"state":"ENABLED"}}}"#.to_owned(),
+            "garbage".to_owned(),
+            String::new(),
+        ] {
+            assert!(!is_on(&off, "acme").await, "{off}");
+        }
+    }
+
+    #[tokio::test]
+    async fn targeting_by_tenant_works_with_flagds_operators() {
+        for rule in [
+            r#"{"if":[{"==":[{"var":"targetingKey"},"acme"]},"on","off"]}"#,
+            r#"{"if":[{"in":[{"var":"targetingKey"},["acme","initech"]]},"on","off"]}"#,
+            r#"{"if":[{"starts_with":[{"var":"targetingKey"},"ac"]},"on"]}"#,
+        ] {
+            assert!(is_on(&definition("ENABLED", "off", rule), "acme").await, "{rule}");
+            assert!(!is_on(&definition("ENABLED", "off", rule), "globex").await, "{rule}");
+        }
+        let everyone = r#"{"fractional":[{"var":"targetingKey"},["on",100],["off",0]]}"#;
+        assert!(is_on(&definition("ENABLED", "off", everyone), "acme").await);
+    }
+
+    #[test]
+    fn a_flag_could_be_on_when_it_is_enabled_and_on_or_targeted() {
+        let could = |text: &str| could_be_on(parse(text.as_bytes()).ok().as_ref(), "billing-portal");
+        assert!(could(&definition("ENABLED", "on", "null")));
+        assert!(could(&definition("ENABLED", "off", r#"{"if":[true,"on","off"]}"#)));
+        assert!(!could(&definition("ENABLED", "off", "{}")));
+        assert!(!could(&definition("DISABLED", "on", "null")));
+        assert!(!could(r#"{"flags":{}}"#));
+        assert!(!could_be_on(None, "billing-portal"));
+    }
+}

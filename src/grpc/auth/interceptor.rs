@@ -1,0 +1,42 @@
+//! What metadata alone decides, on keys that are in memory: who the person is, and whether they own their tenant.
+
+use std::sync::Arc;
+
+use tonic::{Request, Status, service::Interceptor};
+
+use crate::{
+    grpc::auth::token::Verifier,
+    portal::{Owner, Principal, Refusal, Trail},
+};
+
+/// Admits any authenticated principal, and leaves a [`Principal`] in the extensions.
+#[derive(Clone, Debug)]
+pub struct AdmitPrincipal(pub Arc<Verifier>);
+
+impl Interceptor for AdmitPrincipal {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let principal = authenticate(&self.0, &request)?;
+        request.extensions_mut().insert(principal);
+        Ok(request)
+    }
+}
+
+/// Admits owners only, and leaves an [`Owner`] in the extensions: whatever method is added behind it is owner-only.
+#[derive(Clone, Debug)]
+pub struct AdmitOwner(pub Arc<Verifier>);
+
+impl Interceptor for AdmitOwner {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let principal = authenticate(&self.0, &request)?;
+        request.extensions_mut().insert(Owner::prove(principal)?);
+        Ok(request)
+    }
+}
+
+fn authenticate(verifier: &Verifier, request: &Request<()>) -> Result<Principal, Refusal> {
+    let principal = verifier.principal(request.metadata())?;
+    if let Some(trail) = request.extensions().get::<Arc<Trail>>() {
+        trail.principal(&principal);
+    }
+    Ok(principal)
+}

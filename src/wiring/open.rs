@@ -1,0 +1,75 @@
+//! Opens what the settings name: the key set, Stripe's key, the audit log. Each is good at the start, or there is none.
+
+use std::sync::Arc;
+
+use crate::{
+    adapters::{
+        audit_log::LineLog,
+        stripe::{Attempts, Mode, Pace, SecretKey, StripePortals, Transport},
+    },
+    config::{AuditTarget, Config, KeySource, SettingError},
+    grpc::auth::{
+        jwks::{self, Keys, Source},
+        token::Verifier,
+    },
+    portal::AuditLog,
+    reload::{file::HotFile, url::HotUrl},
+};
+
+pub(crate) async fn verifier(config: &Config) -> Result<Verifier, SettingError> {
+    const NAME: &str = "--principal-jwks";
+    let source = match &config.principal_jwks {
+        KeySource::File(path) => {
+            let file = HotFile::open(NAME, path.clone(), jwks::parse).await;
+            usable(&file, NAME, "give a readable JSON Web Key Set")?;
+            Source::File(file)
+        }
+        KeySource::Url(url) => {
+            let fetched = HotUrl::open(NAME, url.clone(), jwks::parse, config.principal_jwks_refresh).await;
+            let problem = |error| format!("names a URL that can't be used: {error}; publish a JSON Web Key Set there");
+            Source::Url(fetched.map_err(|error| SettingError::new(NAME, problem(error)))?)
+        }
+    };
+    Ok(Verifier {
+        keys: Arc::new(Keys::new(source, config.principal_jwks_max_age)),
+        issuer: config.principal_issuer.clone(),
+        audience: config.principal_audience.clone(),
+        clock_skew: config.principal_clock_skew,
+    })
+}
+
+pub(crate) async fn portals(config: &Config) -> Result<StripePortals, SettingError> {
+    let parse = match config.stripe_terms.mode {
+        Mode::Live => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Live),
+        Mode::Test => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Test),
+    };
+    let key = HotFile::open("--stripe-secret-key-file", config.stripe_secret_key_file.clone(), parse).await;
+    usable(&key, "--stripe-secret-key-file", "give one with a key of --stripe-mode")?;
+    let transport = Transport::new(&config.stripe_api_base, Arc::new(key))
+        .map_err(|error| SettingError::new("--stripe-api-base", format!("can't be trusted: {error}")))?;
+    let attempts = Attempts::new(transport, config.stripe_attempt_timeout);
+    Ok(StripePortals::new(attempts, Pace::new(config.stripe_rate), config.stripe_terms.clone()))
+}
+
+/// What must be good at the start, or there is none.
+pub(crate) fn usable<T: Send + Sync + 'static>(
+    file: &HotFile<T>,
+    setting: &str,
+    mend: &str,
+) -> Result<(), SettingError> {
+    match file.error() {
+        None => Ok(()),
+        Some(error) => Err(SettingError::new(setting, format!("names a file that can't be used: {error}; {mend}"))),
+    }
+}
+
+pub(crate) fn audit_log(target: &AuditTarget) -> Result<Arc<dyn AuditLog>, SettingError> {
+    let log = match target {
+        AuditTarget::Stdout => LineLog::to_stdout(),
+        AuditTarget::File(path) => LineLog::to_file(path),
+    };
+    log.map(|log| Arc::new(log) as _).map_err(|error| {
+        let problem = format!("can't be opened: {error}; give stdout, or file:PATH in a folder that can be written");
+        SettingError::new("--audit", problem)
+    })
+}

@@ -1,0 +1,99 @@
+//! Integration: the directory over a real PostgreSQL server, which `tests/run` installs.
+
+mod connection;
+mod ids;
+mod outage;
+
+use crate::{
+    integration::directory::{TABLES, Writer, check_broken_relations, check_files, check_tables, told},
+    support::{
+        Postgres, World,
+        postgres::TestDatabase,
+        process::{run, text},
+    },
+};
+
+/// A service over a database with these relations.
+async fn world_with(schema: &str, settings: &[&str]) -> (World, TestDatabase) {
+    let database = Postgres::shared().database().await;
+    database.run(schema).await;
+    let url = database.setting();
+    let world = World::with(&[&[&*url], settings].concat()).await;
+    (world, database)
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn every_row_is_told_as_the_contract_says() {
+    let (world, database) = world_with(TABLES, &[]).await;
+    check_tables(&world, &Writer::Postgres(database.admin)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn relations_that_are_lost_are_no_answer_and_come_back_by_themselves() {
+    let database = Postgres::shared().database().await;
+    let world = World::unready(&[&database.setting()]).await;
+    check_broken_relations(&world, &Writer::Postgres(database.admin)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn select_files_stand_for_the_relations() {
+    let database = Postgres::shared().database().await;
+    let url = database.setting();
+    check_files(&[&url], &Writer::Postgres(database.admin)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn with_ownership_by_token_the_owners_are_not_touched() {
+    let (world, database) = world_with(TABLES, &["--ownership=token"]).await;
+    database.run("DROP TABLE billing_portal_owners; INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_A')").await;
+    assert_eq!(told(&world, "anyone").await, ("OK".to_owned(), None));
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn an_audit_reads_every_tenant_from_views_and_from_select_files() {
+    let (world, database) = world_with(TABLES, &[]).await;
+    database
+        .run("INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_A'), ('globex', 'cus_A'), ('dark', NULL)")
+        .await;
+    std::fs::write(world.path("tenants.sql"), "SELECT * FROM billing_portal_tenants WHERE tenant_id <> 'globex'")
+        .unwrap();
+    let (url, file) = (database.setting(), format!("--tenants-sql-file={}", world.path("tenants.sql").display()));
+    for (changes, counts) in [
+        (vec![&*url], "3 tenants: 0 proved, 1 without account, 2 that do not hold"),
+        (vec![&*url, &file], "2 tenants: 1 proved, 1 without account, 0 that do not hold"),
+    ] {
+        let output = run(&world, &["audit-mapping"], &changes).await;
+        assert_eq!(text(&output.stderr).trim(), counts);
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn the_documented_schema_works_for_the_documented_role() {
+    let database = Postgres::shared().database().await;
+    let page = include_str!("../../../../../docs/directory.md");
+    for block in page.split("```sql\n").skip(1) {
+        database.run(block.split("```").next().unwrap()).await;
+    }
+    let (tenant, user) = ("7e57ab1e-0000-4000-8000-000000000000", "7e57ab1e-0000-4000-8000-000000000001");
+    let rows = format!(
+        "INSERT INTO accounts VALUES ('{tenant}', 'Test'); INSERT INTO subscriptions VALUES ('{tenant}', 'cus_T');
+         INSERT INTO members VALUES ('{tenant}', '{user}', 'owner');
+         REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}",
+        database.name
+    );
+    database.run(&rows).await;
+    // The role that has nothing but what the page grants it.
+    let url = database.url.replace(&format!("//{}@", database.name), "//billing_portal@");
+    let world = World::with(&[&format!("--database-url={url}")]).await;
+    world.stripe.add_customer(stripe_simulator::Customer::new("cus_T").metadata("tenant_id", tenant));
+    world.open(&world.issuer.token(user, tenant, "owner")).await.unwrap();
+    database.run("UPDATE members SET removed_at = now()").await;
+    let refused = world.open(&world.issuer.token(user, tenant, "owner")).await.unwrap_err();
+    assert_eq!(refused.reason, "NOT_OWNER");
+}

@@ -1,0 +1,191 @@
+//! Integration: `audit-mapping`, the real binary against a world of real parts.
+
+use std::{
+    collections::BTreeMap,
+    process::Output,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Instant,
+};
+
+use serde_json::{Value, json};
+use stripe_simulator::{Answer, Customer, Mode};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::{
+    integration::stripe::answers::on,
+    support::{
+        World,
+        process::{binary, run, text},
+        world::{arguments, override_settings},
+    },
+};
+
+/// Beside acme and globex, which hold: one of each kind that does not.
+const DIRECTORY: &str = "
+    INSERT INTO billing_portal_tenants VALUES
+        ('empty', ''), ('unproved', 'cus_U'), ('stolen', 'cus_S'), ('gone', 'cus_G'), ('unknown', 'cus_X'),
+        ('one', 'cus_1'), ('other', 'cus_1'), ('twice', 'cus_2'), ('twice', 'cus_3'), ('odd', 'cus_/../4'), ('a b', 'cus_5');
+";
+
+async fn contradictions() -> World {
+    let world = World::start().await;
+    world.sql(DIRECTORY).await;
+    world.stripe.add_customer(Customer::new("cus_U"));
+    world.stripe.add_customer(Customer::new("cus_S").metadata("tenant_id", "acme"));
+    world.stripe.add_customer(Customer::new("cus_G").metadata("tenant_id", "gone"));
+    world.stripe.delete_customer(Mode::Test, "cus_G");
+    world
+}
+
+#[tokio::test]
+async fn an_audit_tells_what_each_owner_would_be_told() {
+    let world = contradictions().await;
+    let output = run(&world, &["audit-mapping", "--format=json"], &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let integrity = |tenant: &str, customer: &str, detail: &str| json!({"tenant": tenant, "customer": customer, "reason": "MAPPING_INTEGRITY", "detail": detail});
+    let missing = "BILLING_ACCOUNT_MISSING_AT_STRIPE";
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let expected = json!([
+        integrity("a b", "cus_5", "malformed_tenant"),
+        {"tenant": "gone", "customer": "cus_G", "reason": missing},
+        integrity("odd", "cus_/../4", "malformed_customer"),
+        integrity("one", "cus_1", "shared_customer"),
+        integrity("other", "cus_1", "shared_customer"),
+        integrity("stolen", "cus_S", "customer_of_another_tenant"),
+        integrity("twice", "cus_2", "two_rows"),
+        {"tenant": "unknown", "customer": "cus_X", "reason": missing},
+        {"tenant": "unproved", "customer": "cus_U", "reason": "TENANT_PROOF_MISSING"},
+    ]);
+    assert_eq!(rows, expected);
+    assert_eq!(text(&output.stderr).trim(), "14 tenants: 3 proved, 2 without account, 9 that do not hold");
+    // One read for each tenant that only Stripe can decide, and nothing else.
+    let requests = world.stripe.requests();
+    assert_eq!(requests.len(), 7);
+    assert!(requests.iter().all(|request| request.method == "GET" && request.path.starts_with("/v1/customers/cus_")));
+}
+
+#[tokio::test]
+async fn customers_without_proof_are_listed_alone_and_a_report_can_be_csv() {
+    let world = contradictions().await;
+    let output = run(&world, &["audit-mapping", "--missing", "--format=csv"], &[]).await;
+    assert_eq!(text(&output.stdout), "tenant,customer,reason,detail\nunproved,cus_U,TENANT_PROOF_MISSING,\n");
+    assert_eq!(output.status.code(), Some(1));
+
+    let output = run(&World::start().await, &["audit-mapping"], &[]).await;
+    assert_eq!((text(&output.stdout), output.status.code()), ("", Some(0)));
+    assert_eq!(text(&output.stderr).trim(), "4 tenants: 3 proved, 1 without account, 0 that do not hold");
+}
+
+#[tokio::test]
+async fn an_audit_without_an_answer_is_no_report() {
+    let world = World::start().await;
+    let output = run(&world, &["audit-mapping"], &["--database-url=sqlite:/nowhere"]).await;
+    assert_eq!((text(&output.stdout), output.status.code()), ("", Some(1)));
+    assert!(text(&output.stderr).contains("directory"));
+    std::fs::write(world.path("stripe.key"), "sk_test_unknown").unwrap();
+    let output = run(&world, &["audit-mapping"], &[]).await;
+    assert_eq!((text(&output.stdout), output.status.code()), ("", Some(1)));
+}
+
+/// Kills an audit twice, each time after some customers were read, and returns the report of the third run.
+async fn audit_killed_twice(world: &World, tenants: usize, rate: &str) -> Output {
+    let resume = format!("--resume={}", world.path("resume").display());
+    let rate = format!("--stripe-rate={rate}");
+    for share in [3, 2] {
+        // Two thirds, then one half of the rest at the latest; how many exactly is up to the kill.
+        let left = Arc::new(Semaphore::new(tenants / share));
+        let reached = Arc::new(Notify::new());
+        let told = (Arc::clone(&left), Arc::clone(&reached));
+        world.stripe.tamper(Some(Arc::new(move |_, answer: Answer| {
+            let (left, reached) = told.clone();
+            Box::pin(async move {
+                match left.try_acquire() {
+                    Ok(permit) => permit.forget(),
+                    Err(_) => {
+                        reached.notify_one();
+                        std::future::pending::<()>().await;
+                    }
+                }
+                answer
+            })
+        })));
+        let mut arguments = arguments(&world.folder, world.stripe.base_url());
+        arguments.remove(0);
+        override_settings(&mut arguments, &[&rate]);
+        let mut child = binary().args(["audit-mapping", &resume]).args(arguments).spawn().unwrap();
+        reached.notified().await;
+        child.kill().await.unwrap();
+    }
+    world.stripe.tamper(None);
+    world.stripe.forget_requests();
+    run(world, &["audit-mapping", "--format=json", &resume], &[&rate]).await
+}
+
+async fn many_tenants(tenants: usize) -> World {
+    let world = World::start().await;
+    world.stripe.record_requests(tenants < 10_000);
+    let mut transaction = world.database.begin().await.unwrap();
+    for tenant in 0..tenants {
+        let (name, customer) = (format!("t{tenant}"), format!("cus_T{tenant}"));
+        let insert = sqlx::query("INSERT INTO billing_portal_tenants VALUES (?, ?)").bind(&name).bind(&customer);
+        insert.execute(&mut *transaction).await.unwrap();
+        // Every thousandth names another tenant, and every thousandth from 500 on names none.
+        let proof = match tenant % 1_000 {
+            0 => Customer::new(&customer).metadata("tenant_id", "another"),
+            500 => Customer::new(&customer),
+            _ => Customer::new(&customer).metadata("tenant_id", &name),
+        };
+        world.stripe.add_customer(proof);
+    }
+    transaction.commit().await.unwrap();
+    world
+}
+
+/// The findings of such a report, counted by reason.
+fn counts(report: &[u8]) -> BTreeMap<String, usize> {
+    let rows: Vec<Value> = serde_json::from_slice(report).unwrap();
+    rows.iter().fold(BTreeMap::new(), |mut counts, row| {
+        *counts.entry(row["reason"].as_str().unwrap().to_owned()).or_default() += 1;
+        counts
+    })
+}
+
+#[tokio::test]
+async fn an_audit_that_was_killed_twice_goes_on_and_ends_with_the_right_report() {
+    let world = many_tenants(3_000).await;
+    let output = audit_killed_twice(&world, 3_000, "10000").await;
+    let expected = [("MAPPING_INTEGRITY".to_owned(), 3), ("TENANT_PROOF_MISSING".to_owned(), 3)];
+    assert_eq!(counts(&output.stdout), expected.into());
+    let asked = world.stripe.requests().len();
+    assert!(asked < 2_000, "{asked} were asked in the third run");
+    assert!(!world.path("resume").exists(), "what a finished run knew would grow old");
+    let again = run(&world, &["audit-mapping", "--format=json"], &[]).await;
+    assert_eq!(again.stdout, output.stdout, "one run in one piece finds the same");
+}
+
+#[tokio::test]
+#[ignore = "minutes long: run it with `tests/run --long`"]
+async fn an_audit_of_a_hundred_thousand_tenants_that_was_killed_twice() {
+    let world = many_tenants(100_000).await;
+    let started = Instant::now();
+    let output = audit_killed_twice(&world, 100_000, "10000").await;
+    let expected = [("MAPPING_INTEGRITY".to_owned(), 100), ("TENANT_PROOF_MISSING".to_owned(), 100)];
+    assert_eq!(counts(&output.stdout), expected.into());
+    let seconds = started.elapsed().as_secs_f64();
+    eprintln!("audit-mapping: 100000 tenants, killed twice: {} {seconds:.1} s", text(&output.stderr).trim());
+}
+
+#[tokio::test]
+async fn a_customer_that_stripe_does_not_answer_for_is_asked_again() {
+    let world = World::start().await;
+    let failures = AtomicU32::new(0);
+    world.stripe.tamper(Some(on("/v1/customers/cus_A", move |answer| {
+        let first = failures.fetch_add(1, Ordering::Relaxed) == 0;
+        if first { Answer { status: 500, ..answer } } else { answer }
+    })));
+    let output = run(&world, &["audit-mapping"], &[]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}

@@ -1,0 +1,110 @@
+//! Integration: the real binary while it serves: signals, exit codes, what it prints, and what it never prints.
+
+use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _, sync::Arc};
+
+use stripe_simulator::Mode;
+use tempfile::TempDir;
+
+use crate::support::{
+    Told, World,
+    process::{Serving, binary, serve, serve_at, settings, signal},
+    world::{arguments, bearer, home, override_settings},
+};
+
+#[tokio::test]
+async fn a_signal_drains_and_a_database_that_is_not_there_does_not_stop_the_start() {
+    let (_folder, arguments) = settings();
+    for name in ["-TERM", "-INT"] {
+        let Serving { mut child, log, .. } = serve_at("info", &arguments).await;
+        signal(&child, name);
+        assert_eq!(child.wait().await.unwrap().code(), Some(0));
+        assert!(log.await.unwrap().contains("drained"));
+    }
+}
+
+#[tokio::test]
+async fn no_token_key_or_url_is_ever_printed_not_even_at_trace() {
+    let world = World::start().await;
+    let mut arguments = arguments(&world.folder, world.stripe.base_url());
+    arguments.remove(0);
+    override_settings(&mut arguments, &["--listen=127.0.0.1:0", "--audit=stdout"]);
+    let Serving { child, address, log, .. } = serve_at("trace", &arguments).await;
+    let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    let mut client = billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(channel);
+    let token = world.olivia();
+    let url = client.create_portal_session(bearer(&token, home())).await.unwrap().into_inner().url;
+    let forged = format!("{token}x");
+    assert!(client.create_portal_session(bearer(&forged, home())).await.is_err());
+    world
+        .stripe
+        .tamper(Some(Arc::new(|_, answer| Box::pin(async { stripe_simulator::Answer { status: 500, ..answer } }))));
+    assert!(client.create_portal_session(bearer(&token, home())).await.is_err());
+    signal(&child, "-TERM");
+    let output = child.wait_with_output().await.unwrap();
+    let printed = log.await.unwrap() + &String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("\"OK\"") && printed.contains("STRIPE_UNAVAILABLE") && printed.contains("TOKEN_INVALID"));
+    let signature = token.rsplit('.').next().unwrap();
+    let secret = url.rsplit('/').next().unwrap();
+    for secret in [signature, &token[..40], secret, world.stripe.secret_key(Mode::Test), "Bearer"] {
+        assert!(!printed.contains(secret), "{secret} is in\n{printed}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_a_drain_at_once() {
+    let world = World::start().await;
+    let (asked, _release) = crate::integration::stripe::answers::hold(&world.stripe);
+    let mut arguments = arguments(&world.folder, world.stripe.base_url());
+    arguments.remove(0);
+    override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+    let Serving { mut child, address, log, .. } = serve_at("info", &arguments).await;
+    let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    let mut client = billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(channel);
+    let request = bearer(&world.olivia(), home());
+    let call = tokio::spawn(async move { client.create_portal_session(request).await });
+    asked.notified().await;
+    signal(&child, "-TERM");
+    signal(&child, "-INT");
+    assert_eq!(child.wait().await.unwrap().code(), Some(1));
+    assert_eq!(Told::of(&call.await.unwrap().unwrap_err()).reason, "SHUTTING_DOWN");
+    assert_eq!(world.outcomes(), ["SHUTTING_DOWN"]);
+    assert!(log.await.unwrap().contains("a second signal ends the drain"));
+}
+
+/// A pipe that is full: whoever writes to it waits for a reader that never reads.
+fn full_pipe(folder: &TempDir) -> (std::fs::File, std::fs::File) {
+    const O_NONBLOCK: i32 = 0o4000;
+    let path = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let mut open = std::fs::OpenOptions::new();
+    open.read(true).write(true);
+    let writer = open.open(&path).unwrap();
+    let mut filler = open.custom_flags(O_NONBLOCK).open(&path).unwrap();
+    for size in [4_096, 1] {
+        while filler.write(&vec![b'.'; size]).is_ok() {}
+    }
+    (writer, filler)
+}
+
+#[tokio::test]
+async fn a_reader_of_the_audit_that_stops_reading_opens_nothing_and_holds_nothing_up() {
+    let world = World::start().await;
+    let mut arguments = arguments(&world.folder, world.stripe.base_url());
+    arguments.remove(0);
+    override_settings(&mut arguments, &["--listen=127.0.0.1:0", "--audit=stdout"]);
+    let (writer, _reader) = full_pipe(&world.folder);
+    let mut command = binary();
+    command.args(&arguments).stdout(writer);
+    let Serving { mut child, address, log, .. } = serve(command).await;
+    let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    let mut client = billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(channel);
+    for (role, reason) in [("member", "NOT_OWNER"), ("owner", "AUDIT_UNAVAILABLE")] {
+        let token = world.issuer.token("olivia", "acme", role);
+        let status = client.create_portal_session(bearer(&token, home())).await.unwrap_err();
+        assert_eq!(Told::of(&status).reason, reason);
+    }
+    assert!(world.stripe.requests().is_empty());
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
+    assert!(log.await.unwrap().contains("late or lost"));
+}

@@ -1,0 +1,165 @@
+//! Integration: traces and metrics at a real OTLP receiver, and none of them where they do not belong.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use billing_portal::{grpc::proto::billing_portal_client::BillingPortalClient, telemetry::metrics::NAMES};
+use fake_opentelemetry_collector::{ExportedMetric, ExportedSpan, FakeCollectorServer};
+use serde_json::Value;
+use stripe_simulator::Mode;
+use tonic::transport::Endpoint;
+
+use crate::support::{
+    World,
+    process::{Serving, binary, serve, signal},
+    world::{arguments, bearer, home, override_settings},
+};
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const CALLER: &str = "b7ad6b7169203331";
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The binary beside the world's own service, with a collector.
+async fn start(world: &World, collector: &str, variables: &[(&str, &str)]) -> Serving {
+    let mut arguments = arguments(&world.folder, world.stripe.base_url());
+    arguments.remove(0);
+    override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+    let mut command = binary();
+    command.args(arguments).env("OTEL_EXPORTER_OTLP_ENDPOINT", collector).env("OTEL_BSP_SCHEDULE_DELAY", "50");
+    serve({
+        command.env("OTEL_METRIC_EXPORT_INTERVAL", "200").envs(variables.iter().copied());
+        command
+    })
+    .await
+}
+
+/// An owner's call and a member's, as children of the caller's span. Whether they were served is the caller's to expect.
+async fn call(world: &World, serving: &Serving) -> [bool; 2] {
+    let channel = Endpoint::from_shared(format!("http://{}", serving.address)).unwrap().connect_lazy();
+    let mut client = BillingPortalClient::new(channel);
+    let mut served = [false; 2];
+    for (role, served) in ["owner", "member"].into_iter().zip(&mut served) {
+        let mut request = bearer(&world.issuer.token("olivia", "acme", role), home());
+        let parent = format!("00-{TRACE}-{CALLER}-01");
+        request.metadata_mut().insert("traceparent", parent.parse().unwrap());
+        *served = client.create_portal_session(request).await.is_ok();
+    }
+    served
+}
+
+async fn spans(collector: &mut FakeCollectorServer, count: usize) -> Vec<ExportedSpan> {
+    let spans = collector.exported_spans(count, PATIENCE).await;
+    assert_eq!(spans.len(), count, "{spans:?}");
+    spans
+}
+
+#[tokio::test]
+async fn a_call_is_a_child_of_its_caller_and_each_stripe_attempt_a_child_of_the_call() {
+    let world = World::start().await;
+    let mut collector = FakeCollectorServer::start().await.unwrap();
+    let serving = start(&world, &collector.endpoint(), &[]).await;
+    assert_eq!(call(&world, &serving).await, [true, false]);
+    let spans = spans(&mut collector, 4).await;
+    assert!(spans.iter().all(|span| span.trace_id == TRACE), "{spans:?}");
+    let served: Vec<_> = spans.iter().filter(|span| span.kind == "SPAN_KIND_SERVER").collect();
+    assert!(served.len() == 2 && served.iter().all(|span| span.parent_span_id == CALLER), "{served:?}");
+    assert!(served.iter().all(|span| span.name == "billing.portal.v1.BillingPortal/CreatePortalSession"));
+    let opened = served.iter().find(|span| format!("{:?}", span.attributes["rpc.response.status_code"]).contains("OK"));
+    let attempts: Vec<_> = spans.iter().filter(|span| span.kind == "SPAN_KIND_CLIENT").collect();
+    assert!(attempts.iter().all(|span| span.parent_span_id == opened.unwrap().span_id), "{attempts:?}");
+    let names: BTreeSet<_> = attempts.iter().map(|span| span.name.as_str()).collect();
+    assert_eq!(names, BTreeSet::from(["GET /v1/customers/{id}", "POST /v1/billing_portal/sessions"]));
+    // Stripe is not told of our traces.
+    assert!(world.stripe.requests().iter().all(|request| request.header("traceparent").is_none()));
+    assert!(world.audit().iter().all(|line| line["trace_id"] == TRACE));
+    let told = format!("{spans:?}");
+    for secret in ["cus_A", "olivia", "acme", "bps_", world.stripe.secret_key(Mode::Test)] {
+        assert!(!told.contains(secret), "{secret} is in {told}");
+    }
+    signal(&serving.child, "-TERM");
+    let log = serving.log.await.unwrap();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("CreatePortalSession")).collect();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.contains(TRACE) && line.contains("request_id")), "{log}");
+}
+
+#[tokio::test]
+async fn every_metric_has_its_documented_name_and_no_tenant_or_person_in_it() {
+    let world = World::start().await;
+    world.sql("INSERT INTO billing_portal_tenants VALUES ('globex', 'cus_A')").await;
+    let mut collector = FakeCollectorServer::start().await.unwrap();
+    let serving = start(&world, &collector.endpoint(), &[]).await;
+    assert_eq!(call(&world, &serving).await, [false, false]);
+    world.sql("DELETE FROM billing_portal_tenants WHERE tenant_id = 'globex' AND stripe_customer_id = 'cus_A'").await;
+    assert_eq!(call(&world, &serving).await, [true, false]);
+    let mut names = BTreeSet::new();
+    let mut told = String::new();
+    let end = tokio::time::Instant::now() + PATIENCE;
+    while names.len() < NAMES.len() && tokio::time::Instant::now() < end {
+        for metric in collector.exported_metrics(1, PATIENCE).await {
+            told.push_str(&format!("{metric:?}\n"));
+            let ExportedMetric { metrics, .. } = metric;
+            names.extend(metrics.into_iter().map(|metric| metric.name));
+        }
+    }
+    assert_eq!(names, NAMES.map(str::to_owned).into());
+    for private in ["acme", "olivia", "cus_A", "bps_", "127.0.0.1"] {
+        assert!(!told.contains(private), "{private} is in {told}");
+    }
+    for counted in ["MAPPING_INTEGRITY", "shared_customer", "NOT_OWNER", "customers.retrieve", "PERMISSION_DENIED"] {
+        assert!(told.contains(counted), "{counted} is not in {told}");
+    }
+    std::fs::write(world.path("flags.json"), "{").unwrap();
+    let mut goodness = String::new();
+    while !goodness.contains(":0}") && tokio::time::Instant::now() < end {
+        for metric in collector.exported_metrics(1, PATIENCE).await.into_iter().flat_map(|one| one.metrics) {
+            let points = serde_json::to_value(&metric).unwrap()["data"]["Gauge"]["data_points"].take();
+            let of_flags = |point: &&Value| point["attributes"]["setting"].to_string().contains("--flags-file");
+            if let Some(point) = points.as_array().and_then(|points| points.iter().find(of_flags)) {
+                goodness = point["value"].to_string();
+            }
+        }
+    }
+    assert!(goodness.contains(":0}"), "a broken flag file is {goodness}");
+    signal(&serving.child, "-TERM");
+}
+
+#[tokio::test]
+async fn a_collector_that_is_down_costs_a_call_nothing_and_a_drain_next_to_nothing() {
+    let world = World::start().await;
+    let mut serving = start(&world, "http://127.0.0.1:1", &[]).await;
+    assert_eq!(call(&world, &serving).await, [true, false]);
+    signal(&serving.child, "-TERM");
+    assert_eq!(serving.child.wait().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn what_is_not_spoken_to_a_collector_stops_the_start_and_what_is_switched_off_is_off() {
+    let world = World::start().await;
+    let mut arguments = arguments(&world.folder, world.stripe.base_url());
+    arguments.remove(0);
+    let mut command = binary();
+    let output = command.args(&arguments).env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf").output().await.unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{text}");
+    assert!(text.contains("OTEL_EXPORTER_OTLP_PROTOCOL") && text.lines().count() == 1, "{text}");
+
+    let mut collector = FakeCollectorServer::start().await.unwrap();
+    let off = [("OTEL_TRACES_EXPORTER", "none")];
+    let serving = start(&world, &collector.endpoint(), &off).await;
+    assert_eq!(call(&world, &serving).await, [true, false]);
+    assert!(!collector.exported_metrics(1, PATIENCE).await.is_empty());
+    signal(&serving.child, "-TERM");
+    serving.log.await.unwrap();
+    assert!(collector.exported_spans(1, Duration::from_millis(1)).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_collector_by_https_that_is_not_trusted_costs_nothing() {
+    let world = World::over_tls().await;
+    // Any TLS server will do: the exporter takes the URL, gets no further, and the calls go on.
+    let plain = World::start().await;
+    let mut serving = start(&plain, world.stripe.base_url(), &[]).await;
+    assert_eq!(call(&plain, &serving).await, [true, false]);
+    signal(&serving.child, "-TERM");
+    assert_eq!(serving.child.wait().await.unwrap().code(), Some(0));
+}

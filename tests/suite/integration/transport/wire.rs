@@ -1,0 +1,198 @@
+//! Integration: bytes that no generated client sends, and defects of our own, each with its true refusal.
+
+use std::{error::Error as _, sync::Arc};
+
+use async_trait::async_trait;
+use axum::{Router, middleware};
+use billing_portal::{
+    adapters::audit_log::LineLog,
+    grpc::{
+        layers::{
+            boundary::{self, Boundary},
+            session_rate::SessionRate,
+        },
+        proto::{
+            GetPortalAccessRequest, billing_portal_server::BillingPortal as _, portal_access_server::PortalAccess as _,
+        },
+        services::{BillingPortalService, PortalAccessService},
+    },
+    portal::{
+        Claim, CustomerId, Directory, Entry, Flag, Portals, Reason, Refusal, ReturnOrigins, Session, TenantId, Trail,
+        UseCases, UserId, open::Wish,
+    },
+};
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use prost::Message as _;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    time::Instant,
+};
+use tokio_util::task::TaskTracker;
+use tonic::{Code, Status};
+
+use crate::support::{Told, World, world::home};
+
+const OPEN: &str = "/billing.portal.v1.BillingPortal/CreatePortalSession";
+
+/// A request of gRPC's that is ready for its body.
+fn grpc(address: impl std::fmt::Display, token: &str) -> http::request::Builder {
+    Request::post(format!("http://{address}{OPEN}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("authorization", format!("Bearer {token}"))
+}
+
+/// A message in gRPC's frame: the compressed flag, the length, the bytes.
+fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
+    let mut frame = vec![flag];
+    frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+    frame.extend(message);
+    frame
+}
+
+async fn send(request: Request<Full<Bytes>>) -> (StatusCode, HeaderMap) {
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    let (head, body) = client.request(request).await.unwrap().into_parts();
+    let mut headers = head.headers;
+    // The status stands in the trailers where there was a message.
+    headers.extend(body.collect().await.unwrap().trailers().cloned().unwrap_or_default());
+    (head.status, headers)
+}
+
+#[tokio::test]
+async fn what_does_not_parse_is_an_invalid_message() {
+    let world = World::start().await;
+    let good = home().encode_to_vec();
+    let truncated = &good[..good.len() - 1];
+    for (what, body) in [
+        ("truncated", frame(0, truncated)),
+        ("wrong wire type", frame(0, &[0x08, 0x01])),
+        ("overlong varint", frame(0, &[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01])),
+        ("no UTF-8", frame(0, &[0x0a, 0x01, 0xff])),
+        ("no message", Vec::new()),
+        ("half a frame", frame(0, &good)[..4].to_vec()),
+        ("a length that lies", [&[0, 0, 0, 1, 0][..], &good].concat()),
+        ("compressed without saying so", frame(1, &good)),
+        ("no such flag", frame(7, &good)),
+    ] {
+        let request = grpc(world.address, &world.olivia()).body(Full::from(body)).unwrap();
+        let (_, headers) = send(request).await;
+        let told = Told::of(&Status::from_header_map(&headers).expect(what));
+        assert_eq!((told.code, told.reason.as_str()), (Code::InvalidArgument, "MESSAGE_INVALID"), "{what}");
+    }
+    assert!(world.stripe.requests().is_empty());
+    assert!(world.outcomes().iter().all(|reason| reason == "MESSAGE_INVALID"));
+    // The same bytes, whole, are taken; an unknown field that names a tenant is ignored.
+    let mut unknown = good.clone();
+    unknown.extend([0x9a, 0x06, 6]);
+    unknown.extend(b"globex");
+    let request = grpc(world.address, &world.olivia()).body(Full::from(frame(0, &unknown))).unwrap();
+    assert_eq!(Status::from_header_map(&send(request).await.1).unwrap().code(), Code::Ok);
+    assert_eq!(world.audit().pop().unwrap()["customer"], "cus_A");
+}
+
+#[tokio::test]
+async fn what_is_not_grpc_is_answered_in_http() {
+    let world = World::start().await;
+    let url = format!("http://{}{OPEN}", world.address);
+    for (request, status) in [
+        (Request::get(&url).body(Full::default()), 405),
+        (Request::post(&url).body(Full::default()), 415),
+        (Request::post(&url).header("content-type", "application/json").body(Full::default()), 415),
+        (Request::post(&url).header("content-type", "application/grpc-web").body(Full::default()), 415),
+    ] {
+        assert_eq!(send(request.unwrap()).await.0.as_u16(), status);
+    }
+    let large = grpc(world.address, &"x".repeat(40_000)).body(Full::default()).unwrap();
+    assert_eq!(send(large).await.0, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_panic_is_a_bug_and_is_audited() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let boundary = Boundary { audit: Arc::new(LineLog::to_file(&path).unwrap()), calls: TaskTracker::new() };
+    let panics = async || -> StatusCode { panic!("secret text") };
+    let routes: Router = Router::new().fallback(panics);
+    let routes = routes.layer(middleware::from_fn_with_state(boundary, boundary::run));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let served = tokio::spawn(async move { axum::serve(listener, routes).await });
+
+    let request = grpc(address, "token").body(Full::from(frame(0, &[]))).unwrap();
+    let told = Told::of(&Status::from_header_map(&send(request).await.1).unwrap());
+    assert_eq!((told.code, told.reason.as_str()), (Code::Internal, "BUG"));
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains("\"BUG\"") && text.contains(&told.request_id) && !text.contains("secret text"), "{text}");
+    served.abort();
+}
+
+#[tokio::test]
+async fn a_connection_that_never_speaks_does_not_keep_its_place() {
+    let world = World::with(&["--max-connections=2"]).await;
+    // The world's own connection is the first.
+    let mut silent = TcpStream::connect(world.address).await.unwrap();
+    silent.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
+    // Wait until it is over, which is what frees its place.
+    let mut sent = Vec::new();
+    assert_eq!(silent.read_to_end(&mut sent).await.unwrap(), 0);
+    let request = grpc(world.address, &world.olivia()).body(Full::from(frame(0, &home().encode_to_vec()))).unwrap();
+    assert_eq!(Status::from_header_map(&send(request).await.1).unwrap().code(), Code::Ok);
+}
+
+#[tokio::test]
+async fn a_connection_over_the_limit_is_closed() {
+    let world = World::with(&["--max-connections=1"]).await;
+    let mut second = TcpStream::connect(world.address).await.unwrap();
+    assert!(matches!(second.read(&mut [0]).await, Ok(0) | Err(_)), "the world's own connection is the first");
+    world.open(&world.olivia()).await.unwrap();
+}
+
+/// Seams behind a handler that must not be reached.
+struct Untouched;
+
+#[async_trait]
+impl Flag for Untouched {
+    async fn is_on(&self, _: &TenantId) -> bool {
+        panic!("the flag was asked")
+    }
+}
+
+#[async_trait]
+impl Directory for Untouched {
+    async fn look_up(&self, _: &TenantId, _: &UserId) -> Result<Entry, Refusal> {
+        panic!("the directory was asked")
+    }
+}
+
+#[async_trait]
+impl Portals for Untouched {
+    async fn open(
+        &self,
+        _: &CustomerId,
+        _: &Wish,
+        _: Instant,
+        _: &Trail,
+    ) -> (Result<Claim, Refusal>, Result<Session, Refusal>) {
+        panic!("Stripe was asked")
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_is_reached_around_its_interceptor_answers_bug() {
+    let use_cases =
+        UseCases { flag: Arc::new(Untouched), directory: Arc::new(Untouched), portals: Arc::new(Untouched) };
+    let return_origins = ReturnOrigins::parse(&["https://app.example.com".to_owned()]).unwrap();
+    let session_rate = SessionRate::new(std::num::NonZeroU32::MIN);
+    let portal = BillingPortalService { use_cases: use_cases.clone(), return_origins, session_rate };
+    let status = portal.create_portal_session(tonic::Request::new(home())).await.unwrap_err();
+    let refusal = |status: &Status| status.source().unwrap().downcast_ref::<Refusal>().unwrap().reason();
+    assert_eq!(refusal(&status), Reason::Bug);
+    let access = PortalAccessService { use_cases };
+    let status = access.get_portal_access(tonic::Request::new(GetPortalAccessRequest::default())).await.unwrap_err();
+    assert_eq!(refusal(&status), Reason::Bug);
+}

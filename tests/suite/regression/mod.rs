@@ -1,0 +1,3 @@
+//! Who sees the billing action on the page.
+
+mod visibility;

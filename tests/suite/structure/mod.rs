@@ -1,0 +1,4 @@
+//! The crate's modules and its documents.
+
+mod dependencies;
+mod documents;
