@@ -26,7 +26,9 @@ const EXIT_SETTINGS: u8 = 64;
 fn main() -> ExitCode {
     let config = match config::read(std::env::args_os()) {
         Ok(config) => config,
-        Err(Stop::Told(text)) => return if text.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE },
+        Err(Stop::ClientError(text)) => {
+            return if text.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
         Err(Stop::Setting(error)) => return setting_error(&error),
     };
     let runtime = match tokio::runtime::Runtime::new() {

@@ -154,7 +154,7 @@ fn service_arguments(listen: &str, page: &str, files: &Files, stripe: &Stripe) -
 async fn server(arguments: Vec<String>) -> Result<Server> {
     let arguments = std::iter::once("billing-portal".to_owned()).chain(arguments);
     let config = config::read(arguments).map_err(|stop| match stop {
-        Stop::Told(text) => anyhow!("{text}"),
+        Stop::ClientError(text) => anyhow!("{text}"),
         Stop::Setting(error) => anyhow!("{error}"),
     })?;
     drop(telemetry::install(config.log_format, "info")?);

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use tokio::{sync::oneshot, time::timeout};
 
-use crate::portal::{AuditLog, Line, Reason, Refusal};
+use crate::portal::{AuditEntry, AuditLog, Reason, Refusal};
 
 /// How long a refusal's line may stay out of the disk's reach.
 const BATCH: Duration = Duration::from_secs(1);
@@ -31,14 +31,14 @@ struct Job {
 }
 
 /// The log's handle. Dropping it writes out what is left, as far as that goes in time.
-pub struct LineLog {
+pub struct JsonAuditLog {
     /// Taken when the log is dropped, which ends the writer.
     jobs: Option<mpsc::SyncSender<Job>>,
     /// Closed by the writer's end.
     ended: Mutex<mpsc::Receiver<()>>,
 }
 
-impl LineLog {
+impl JsonAuditLog {
     /// Appends to a file, which is created when it isn't there.
     ///
     /// # Errors
@@ -67,8 +67,8 @@ impl LineLog {
 }
 
 #[async_trait]
-impl AuditLog for LineLog {
-    async fn append(&self, line: Line, durable: bool) -> Result<(), Refusal> {
+impl AuditLog for JsonAuditLog {
+    async fn append(&self, line: AuditEntry, durable: bool) -> Result<(), Refusal> {
         let unavailable = || Refusal::because(Reason::AuditUnavailable, "the audit line can't be written");
         let mut json = serde_json::to_vec(&line).map_err(|error| unavailable().caused_by(error))?;
         json.push(b'\n');
@@ -140,7 +140,7 @@ fn sync(file: &File) -> io::Result<()> {
     }
 }
 
-impl Drop for LineLog {
+impl Drop for JsonAuditLog {
     fn drop(&mut self) {
         self.jobs = None;
         let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
@@ -150,8 +150,8 @@ impl Drop for LineLog {
     }
 }
 
-impl std::fmt::Debug for LineLog {
+impl std::fmt::Debug for JsonAuditLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("LineLog")
+        f.write_str("JsonAuditLog")
     }
 }

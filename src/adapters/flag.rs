@@ -13,7 +13,7 @@ use open_feature::{
 
 use crate::{
     portal::{Flag, TenantId},
-    reload::file::HotFile,
+    reload::file::ReloadingFile,
 };
 
 /// The flags of a definition file.
@@ -49,7 +49,7 @@ pub struct FileFlag {
 
 impl FileFlag {
     /// Over the file's last good definitions, for the flag `key`.
-    pub async fn new(file: Arc<HotFile<Definitions>>, key: String) -> Self {
+    pub async fn new(file: Arc<ReloadingFile<Definitions>>, key: String) -> Self {
         // An instance of our own: OpenFeature's global one would be shared by every server in a test process.
         let mut api = OpenFeature::default();
         api.set_provider(FileProvider::new(file)).await;
@@ -81,12 +81,12 @@ impl std::fmt::Debug for FileFlag {
 /// this service's, and answer TYPE_MISMATCH.
 struct FileProvider {
     metadata: ProviderMetadata,
-    file: Arc<HotFile<Definitions>>,
+    file: Arc<ReloadingFile<Definitions>>,
     operator: Operator,
 }
 
 impl FileProvider {
-    fn new(file: Arc<HotFile<Definitions>>) -> Self {
+    fn new(file: Arc<ReloadingFile<Definitions>>) -> Self {
         Self { metadata: ProviderMetadata::new("flagd-file"), file, operator: Operator::new() }
     }
 
@@ -172,7 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flags.json");
         std::fs::write(&path, definition).unwrap();
-        let file = Arc::new(HotFile::open("--flags-file", path, parse).await);
+        let file = Arc::new(ReloadingFile::open("--flags-file", path, parse).await);
         let flag = FileFlag::new(Arc::clone(&file), "billing-portal".to_owned()).await;
         flag.is_on(&TenantId::parse(tenant).unwrap()).await
     }

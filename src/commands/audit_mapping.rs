@@ -8,11 +8,11 @@ use serde::Serialize;
 use crate::{
     adapters::{
         directory::Mapped,
-        stripe::{Mode, StripePortals},
+        stripe::{Mode, StripePortalSessions},
     },
     commands::{
-        progress::{Progress, say},
-        report::{self, Mood, Row},
+        progress::{Progress, print_line},
+        report::{self, Row, Severity},
         resume::{Answered, ResumeFile, Terms},
     },
     config::{Config, SettingError},
@@ -70,8 +70,8 @@ impl Row for Finding {
         ]
     }
 
-    fn mood(&self) -> Mood {
-        if self.reason == Reason::TenantProofMissing.as_str() { Mood::Doubtful } else { Mood::Bad }
+    fn severity(&self) -> Severity {
+        if self.reason == Reason::TenantProofMissing.as_str() { Severity::Warning } else { Severity::Failure }
     }
 }
 
@@ -80,7 +80,8 @@ impl Row for Finding {
 /// # Errors
 /// [`Failure`]: there is no report, and what was found so far stands in the resume file.
 pub async fn run(config: &Config) -> Result<bool, Failure> {
-    let (directory, portals) = (directory::open(&config.directory, LONGEST_READ).await?, open::portals(config).await?);
+    let (directory, portal_sessions) =
+        (directory::open(&config.directory, LONGEST_READ).await?, open::portal_sessions(config).await?);
     let terms = Terms {
         stripe_api_base: config.stripe_api_base.to_string(),
         stripe_mode: match config.stripe_terms.mode {
@@ -97,10 +98,10 @@ pub async fn run(config: &Config) -> Result<bool, Failure> {
     let tenants = rows.len();
     let mut audit = Audit::default();
     let questions = audit.sort_out(rows, resume.as_ref());
-    audit.ask(&portals, config.deadline, questions, resume.as_mut()).await?;
+    audit.ask(&portal_sessions, config.deadline, questions, resume.as_mut()).await?;
     audit.findings.sort_by(|one, other| one.tenant.cmp(&other.tenant));
     let holds = audit.findings.is_empty();
-    say(&audit.summary(tenants));
+    print_line(&audit.summary(tenants));
     if config.missing {
         audit.findings.retain(|finding| finding.reason == Reason::TenantProofMissing.as_str());
     }
@@ -152,14 +153,14 @@ impl Audit {
     /// Asks Stripe about the rest. A key that Stripe refuses ends the run.
     async fn ask(
         &mut self,
-        portals: &StripePortals,
+        portal_sessions: &StripePortalSessions,
         deadline: Duration,
         questions: Vec<Question>,
         mut resume: Option<&mut ResumeFile>,
     ) -> Result<(), Failure> {
         let mut progress = Progress::begin(questions.len());
         let answers = stream::iter(questions).map(|question| async move {
-            let outcome = patiently(portals, &question, deadline).await;
+            let outcome = verify_with_retries(portal_sessions, &question, deadline).await;
             (question, outcome)
         });
         let mut answers = std::pin::pin!(answers.buffer_unordered(AT_ONCE));
@@ -214,10 +215,14 @@ fn is_final(refusal: &Refusal) -> bool {
 }
 
 /// Reads the customer, again and again where that can help.
-async fn patiently(portals: &StripePortals, question: &Question, deadline: Duration) -> Result<(), Refusal> {
+async fn verify_with_retries(
+    portal_sessions: &StripePortalSessions,
+    question: &Question,
+    deadline: Duration,
+) -> Result<(), Refusal> {
     let mut pause = FIRST_PAUSE;
     for _ in 0..PAUSES {
-        let outcome = portals.inspect_claim(&question.customer, deadline).await;
+        let outcome = portal_sessions.inspect_claim(&question.customer, deadline).await;
         let passes =
             [Reason::StripeUnavailable, Reason::StripeRateLimited, Reason::StripeConflict, Reason::DeadlineExceeded];
         match outcome {
@@ -229,5 +234,5 @@ async fn patiently(portals: &StripePortals, question: &Question, deadline: Durat
             outcome => return outcome?.prove(&question.tenant).map(drop),
         }
     }
-    portals.inspect_claim(&question.customer, deadline).await?.prove(&question.tenant).map(drop)
+    portal_sessions.inspect_claim(&question.customer, deadline).await?.prove(&question.tenant).map(drop)
 }

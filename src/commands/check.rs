@@ -8,12 +8,12 @@ use tokio::time::Instant;
 use crate::{
     adapters::{
         flag,
-        stripe::{Inspected, Mode, StripePortals},
+        stripe::{Inspected, Mode, StripePortalSessions},
     },
-    commands::report::{self, Mood, Row},
+    commands::report::{self, Row, Severity},
     config::{AuditTarget, Config, KeySource, ReportFormat},
     portal::Refusal,
-    reload::file::HotFile,
+    reload::file::ReloadingFile,
     wiring::{self, open},
 };
 
@@ -24,7 +24,7 @@ struct Item {
     status: &'static str,
     detail: String,
     #[serde(skip)]
-    mood: Mood,
+    severity: Severity,
 }
 
 impl Row for Item {
@@ -34,21 +34,21 @@ impl Row for Item {
         vec![self.what, self.status, &self.detail]
     }
 
-    fn mood(&self) -> Mood {
-        self.mood
+    fn severity(&self) -> Severity {
+        self.severity
     }
 }
 
 fn ok(what: &'static str, detail: impl Into<String>) -> Item {
-    Item { what, status: "ok", detail: detail.into(), mood: Mood::Good }
+    Item { what, status: "ok", detail: detail.into(), severity: Severity::Ok }
 }
 
 fn warning(what: &'static str, detail: impl Into<String>) -> Item {
-    Item { what, status: "warning", detail: detail.into(), mood: Mood::Doubtful }
+    Item { what, status: "warning", detail: detail.into(), severity: Severity::Warning }
 }
 
 fn failed(what: &'static str, detail: impl ToString) -> Item {
-    Item { what, status: "failed", detail: detail.to_string(), mood: Mood::Bad }
+    Item { what, status: "failed", detail: detail.to_string(), severity: Severity::Failure }
 }
 
 /// Looks at everything, prints it, and returns whether nothing failed.
@@ -61,12 +61,12 @@ pub async fn run(config: &Config, format: ReportFormat) -> io::Result<bool> {
     items.push(directory(config).await);
     items.push(flag(config).await);
     items.push(audit(config));
-    match open::portals(config).await {
-        Ok(portals) => items.extend(stripe(config, &portals).await),
+    match open::portal_sessions(config).await {
+        Ok(portal_sessions) => items.extend(stripe(config, &portal_sessions).await),
         Err(error) => items.push(failed("Stripe key", error)),
     }
     report::print(&items, format)?;
-    Ok(items.iter().all(|item| item.mood != Mood::Bad))
+    Ok(items.iter().all(|item| item.severity != Severity::Failure))
 }
 
 async fn keys(config: &Config) -> Item {
@@ -98,7 +98,7 @@ async fn directory(config: &Config) -> Item {
 
 async fn flag(config: &Config) -> Item {
     const WHAT: &str = "flag";
-    let file = HotFile::open("--flags-file", config.flags_file.clone(), flag::parse).await;
+    let file = ReloadingFile::open("--flags-file", config.flags_file.clone(), flag::parse).await;
     let path = config.flags_file.display();
     let Some(definitions) = file.get() else {
         return failed(WHAT, format!("{path}: {}", file.error().unwrap_or_default()));
@@ -122,10 +122,10 @@ fn audit(config: &Config) -> Item {
     }
 }
 
-async fn stripe(config: &Config, portals: &StripePortals) -> Vec<Item> {
+async fn stripe(config: &Config, portal_sessions: &StripePortalSessions) -> Vec<Item> {
     let deadline = Instant::now() + config.deadline;
     let (account, configuration) =
-        tokio::join!(portals.inspect_account(deadline), portals.inspect_configuration(deadline));
+        tokio::join!(portal_sessions.inspect_account(deadline), portal_sessions.inspect_configuration(deadline));
     let mode = match config.stripe_terms.mode {
         Mode::Live => "live",
         Mode::Test => "test",

@@ -35,7 +35,7 @@ impl Progress {
                 *done += 1;
                 if told.elapsed() >= PAUSE {
                     *told = Instant::now();
-                    say(&format!("{done} of {of} tenants"));
+                    print_line(&format!("{done} of {of} tenants"));
                 }
             }
         }
@@ -49,6 +49,6 @@ impl Progress {
 }
 
 /// One line on standard error; where nobody listens, nothing is lost.
-pub(super) fn say(line: &str) {
+pub(super) fn print_line(line: &str) {
     drop(writeln!(anstream::stderr(), "{line}"));
 }

@@ -9,10 +9,10 @@ use crate::config::ReportFormat;
 
 /// How a row is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mood {
-    Good,
-    Doubtful,
-    Bad,
+pub(super) enum Severity {
+    Ok,
+    Warning,
+    Failure,
 }
 
 /// One row of a report, a struct of texts.
@@ -21,7 +21,7 @@ pub(super) trait Row: Serialize {
 
     fn cells(&self) -> Vec<&str>;
 
-    fn mood(&self) -> Mood;
+    fn severity(&self) -> Severity;
 }
 
 /// Writes all rows to standard output, coloured where that is a terminal.
@@ -61,10 +61,10 @@ fn table<R: Row>(rows: &[R], out: &mut impl Write) -> io::Result<()> {
     let bold = Style::new().bold();
     write_line(out, bold, &widths, &R::HEADER.iter().map(|name| name.to_uppercase()).collect::<Vec<_>>())?;
     for row in rows {
-        let colour = match row.mood() {
-            Mood::Good => AnsiColor::Green,
-            Mood::Doubtful => AnsiColor::Yellow,
-            Mood::Bad => AnsiColor::Red,
+        let colour = match row.severity() {
+            Severity::Ok => AnsiColor::Green,
+            Severity::Warning => AnsiColor::Yellow,
+            Severity::Failure => AnsiColor::Red,
         };
         let cells: Vec<_> = row.cells().into_iter().map(printable).collect();
         write_line(out, Style::new().fg_color(Some(colour.into())), &widths, &cells)?;

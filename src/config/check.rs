@@ -5,7 +5,7 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use url::Url;
 
 use crate::{
-    adapters::stripe::Terms,
+    adapters::stripe::SessionSettings,
     config::{
         Command, DirectorySettings, KeySource, LogFormat, ReportFormat, SettingError, Settings, database, stripe, trust,
     },
@@ -53,7 +53,7 @@ pub struct Config {
     /// Stripe's API.
     pub stripe_api_base: Url,
     /// What is asked of Stripe, and what its answers must say.
-    pub stripe_terms: Terms,
+    pub stripe_terms: SessionSettings,
     /// Not over the deadline.
     pub stripe_attempt_timeout: Duration,
     /// The cap of a call's time.

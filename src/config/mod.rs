@@ -204,7 +204,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub enum Stop {
     /// `--help` or `--version` was asked for; the text goes to standard output.
-    Told(clap::Error),
+    ClientError(clap::Error),
     /// A setting stops the start.
     Setting(SettingError),
 }
@@ -220,7 +220,7 @@ where
 {
     environment::refuse_unknown(std::env::vars_os()).map_err(Stop::Setting)?;
     let settings = Settings::try_parse_from(arguments).map_err(|error| {
-        if error.use_stderr() { Stop::Setting(SettingError::of_clap(&error)) } else { Stop::Told(error) }
+        if error.use_stderr() { Stop::Setting(SettingError::of_clap(&error)) } else { Stop::ClientError(error) }
     })?;
     check::check(settings).map_err(Stop::Setting)
 }

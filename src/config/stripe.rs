@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use url::{Host, Url};
 
 use crate::{
-    adapters::stripe::{SessionHosts, Terms},
+    adapters::stripe::{SessionHosts, SessionSettings},
     config::{SettingError, Settings},
     portal::{account::is_stripe_id, return_url::is_loopback},
 };
@@ -29,7 +29,7 @@ pub(super) fn api_base(text: &str) -> Result<Url, SettingError> {
     }
 }
 
-pub(super) fn terms(settings: &Settings, api_base: &Url) -> Result<Terms, SettingError> {
+pub(super) fn terms(settings: &Settings, api_base: &Url) -> Result<SessionSettings, SettingError> {
     let hosts = &settings.stripe_session_hosts;
     if hosts.is_empty() {
         return Err(SettingError::new("--stripe-session-hosts", "names no host; give billing.stripe.com"));
@@ -54,7 +54,7 @@ pub(super) fn terms(settings: &Settings, api_base: &Url) -> Result<Terms, Settin
     if configuration.as_deref().is_some_and(|id| !is_stripe_id(id, &["bpc_"])) {
         return Err(SettingError::new("--stripe-portal-configuration", "is no id of a portal configuration (bpc_…)"));
     }
-    Ok(Terms {
+    Ok(SessionSettings {
         mode: settings.stripe_mode,
         configuration,
         tenant_metadata_key: settings.stripe_tenant_metadata_key.clone(),

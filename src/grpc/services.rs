@@ -14,9 +14,9 @@ use crate::{
         },
     },
     portal::{
-        Flow, Locale, Owner, Principal, Reason, Refusal, ReturnOrigins, ReturnUrl, Trail, UseCases, Visibility,
+        CallAudit, Flow, Locale, Owner, Principal, Reason, Refusal, ReturnOrigins, ReturnUrl, UseCases, Visibility,
         flow::{Item, SubscriptionId},
-        open::Wish,
+        open::PortalRequest,
     },
 };
 
@@ -38,14 +38,14 @@ impl BillingPortal for BillingPortalService {
         request: Request<CreatePortalSessionRequest>,
     ) -> Result<Response<CreatePortalSessionResponse>, Status> {
         let (_, extensions, message) = request.into_parts();
-        let owner: &Owner = left_by_a_layer(&extensions)?;
-        let Deadline(deadline) = *left_by_a_layer(&extensions)?;
-        let trail: &Arc<Trail> = left_by_a_layer(&extensions)?;
-        let wish = wish(&message, &self.return_origins)?;
-        trail.flow(&wish.flow);
-        owner.principal().is_on_screen(&message.displayed_tenant_id)?;
+        let owner: &Owner = extension(&extensions)?;
+        let Deadline(deadline) = *extension(&extensions)?;
+        let call_audit: &Arc<CallAudit> = extension(&extensions)?;
+        let portal_request = portal_request(&message, &self.return_origins)?;
+        call_audit.flow(&portal_request.flow);
+        owner.principal().check_displayed_tenant(&message.displayed_tenant_id)?;
         self.session_rate.admit(owner)?;
-        let url = self.use_cases.open(owner, &wish, deadline, trail).await?;
+        let url = self.use_cases.open(owner, &portal_request, deadline, call_audit).await?;
         Ok(Response::new(CreatePortalSessionResponse { url: url.into_string() }))
     }
 }
@@ -64,7 +64,7 @@ impl PortalAccess for PortalAccessService {
         request: Request<GetPortalAccessRequest>,
     ) -> Result<Response<GetPortalAccessResponse>, Status> {
         let (_, extensions, message) = request.into_parts();
-        let principal: &Principal = left_by_a_layer(&extensions)?;
+        let principal: &Principal = extension(&extensions)?;
         let visibility = self.use_cases.visibility(principal, &message.displayed_tenant_id).await?;
         let reason = match visibility {
             Visibility::Allowed => Shown::Allowed,
@@ -78,15 +78,15 @@ impl PortalAccess for PortalAccessService {
 }
 
 /// A handler that is reached around its layers answers BUG rather than guess.
-fn left_by_a_layer<T: Send + Sync + 'static>(extensions: &Extensions) -> Result<&T, Refusal> {
+fn extension<T: Send + Sync + 'static>(extensions: &Extensions) -> Result<&T, Refusal> {
     extensions
         .get()
         .ok_or_else(|| Refusal::because(Reason::Bug, "a handler was reached around its interceptor or layer"))
 }
 
 /// The fields, in their order.
-fn wish(message: &CreatePortalSessionRequest, origins: &ReturnOrigins) -> Result<Wish, Refusal> {
-    Ok(Wish {
+fn portal_request(message: &CreatePortalSessionRequest, origins: &ReturnOrigins) -> Result<PortalRequest, Refusal> {
+    Ok(PortalRequest {
         return_url: ReturnUrl::parse(&message.return_url, origins)?,
         locale: Locale::parse(&message.locale)?,
         flow: flow(message.flow.as_ref())?,

@@ -22,12 +22,12 @@ pub trait Directory: Send + Sync {
     ///
     /// # Errors
     /// DATABASE_UNAVAILABLE when there is no answer, which is never read as "no account".
-    async fn look_up(&self, tenant: &TenantId, user: &UserId) -> Result<Entry, Refusal>;
+    async fn look_up(&self, tenant: &TenantId, user: &UserId) -> Result<DirectoryEntry, Refusal>;
 }
 
 /// What the directory says about a person and their tenant at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct DirectoryEntry {
     /// Whether the person is a present owner of the tenant.
     pub is_owner: bool,
     /// The tenant's Stripe customer.
@@ -85,7 +85,7 @@ pub async fn visibility(
     flag: &dyn Flag,
     directory: &dyn Directory,
 ) -> Result<Visibility, Refusal> {
-    principal.is_on_screen(displayed_tenant)?;
+    principal.check_displayed_tenant(displayed_tenant)?;
     let decided = match Owner::prove(principal.clone()) {
         Ok(owner) => access(&owner, flag, directory).await.map(drop),
         Err(refusal) => Err(refusal),

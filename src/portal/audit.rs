@@ -22,12 +22,12 @@ pub trait AuditLog: Send + Sync {
     ///
     /// # Errors
     /// AUDIT_UNAVAILABLE: the line is not written.
-    async fn append(&self, line: Line, durable: bool) -> Result<(), Refusal>;
+    async fn append(&self, line: AuditEntry, durable: bool) -> Result<(), Refusal>;
 }
 
 /// One audit line. What is not known is left out; no field can hold a token, a key or a session URL.
 #[derive(Clone, Debug, Serialize)]
-pub struct Line {
+pub struct AuditEntry {
     /// When the line was made, RFC 3339 in UTC.
     pub time: String,
     /// `intent` or `outcome`.
@@ -77,7 +77,7 @@ pub struct Facts {
 }
 
 /// The trail of one call: it gathers facts while the call goes on, for the intent and for the one outcome at its end.
-pub struct Trail {
+pub struct CallAudit {
     log: Arc<dyn AuditLog>,
     request_id: String,
     started: Instant,
@@ -91,7 +91,7 @@ struct State {
     abandoned: bool,
 }
 
-impl Trail {
+impl CallAudit {
     /// Starts the trail of a call that has just come in, in a distributed trace or in none.
     #[must_use]
     pub fn begin(log: Arc<dyn AuditLog>, request_id: String, trace_id: Option<String>) -> Self {
@@ -180,8 +180,8 @@ impl Trail {
         self.log.append(self.outcome(reason.as_str(), detail, false, facts), false).await
     }
 
-    fn outcome(&self, reason: &'static str, detail: Option<&'static str>, released: bool, facts: Facts) -> Line {
-        Line {
+    fn outcome(&self, reason: &'static str, detail: Option<&'static str>, released: bool, facts: Facts) -> AuditEntry {
+        AuditEntry {
             reason: Some(reason),
             detail,
             released: Some(released),
@@ -190,8 +190,8 @@ impl Trail {
         }
     }
 
-    fn line(&self, event: &'static str, facts: Facts) -> Line {
-        Line {
+    fn line(&self, event: &'static str, facts: Facts) -> AuditEntry {
+        AuditEntry {
             time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
             event,
             request_id: self.request_id.clone(),
@@ -213,8 +213,8 @@ fn gave_up() -> Refusal {
     Refusal::because(Reason::Cancelled, "the caller gave up before the answer")
 }
 
-impl std::fmt::Debug for Trail {
+impl std::fmt::Debug for CallAudit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Trail").field("request_id", &self.request_id).finish_non_exhaustive()
+        f.debug_struct("CallAudit").field("request_id", &self.request_id).finish_non_exhaustive()
     }
 }

@@ -8,32 +8,32 @@ use tokio::time::Instant;
 use crate::portal::{
     access::{Directory, Flag, Visibility, access, visibility},
     account::CustomerId,
-    audit::Trail,
+    audit::CallAudit,
     flow::Flow,
     locale::Locale,
     principal::{Owner, Principal},
     refusal::Refusal,
     return_url::ReturnUrl,
-    session::{Claim, Session, SessionUrl},
+    session::{RecordedTenant, Session, SessionUrl},
 };
 
 /// Stripe's side: who the customer says it belongs to, and a session for it.
 #[async_trait]
-pub trait Portals: Send + Sync {
+pub trait PortalSessions: Send + Sync {
     /// Reads the customer and creates a session at the same time, and returns both outcomes once both are known. The id of
     /// a session that was made goes into the trail at once, whatever becomes of it.
     async fn open(
         &self,
         customer: &CustomerId,
-        wish: &Wish,
+        portal_request: &PortalRequest,
         deadline: Instant,
-        trail: &Trail,
-    ) -> (Result<Claim, Refusal>, Result<Session, Refusal>);
+        call_audit: &CallAudit,
+    ) -> (Result<RecordedTenant, Refusal>, Result<Session, Refusal>);
 }
 
 /// What a person wants opened.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct PortalRequest {
     /// Where to return.
     pub return_url: ReturnUrl,
     /// The portal's language; none = Stripe chooses.
@@ -50,26 +50,26 @@ pub struct UseCases {
     /// The company's record.
     pub directory: Arc<dyn Directory>,
     /// Stripe.
-    pub portals: Arc<dyn Portals>,
+    pub portal_sessions: Arc<dyn PortalSessions>,
 }
 
 impl UseCases {
     /// Opens the portal of the owner's own tenant. Flag, membership and mapping first; then the intent is written; then
     /// Stripe is asked. The proof's outcome wins over the session's. The answer with the URL still has to pass
-    /// [`Trail::release`], at the edge, where nothing can cut it off any more.
+    /// [`CallAudit::release`], at the edge, where nothing can cut it off any more.
     ///
     /// # Errors
     /// The first check that fails, in the documented order.
     pub async fn open(
         &self,
         owner: &Owner,
-        wish: &Wish,
+        portal_request: &PortalRequest,
         deadline: Instant,
-        trail: &Trail,
+        call_audit: &CallAudit,
     ) -> Result<SessionUrl, Refusal> {
         let customer = access(owner, &*self.flag, &*self.directory).await?;
-        trail.intend(&customer).await?;
-        let (claim, session) = self.portals.open(&customer, wish, deadline, trail).await;
+        call_audit.intend(&customer).await?;
+        let (claim, session) = self.portal_sessions.open(&customer, portal_request, deadline, call_audit).await;
         let proof = claim?.prove(owner.principal().tenant())?;
         Ok(session?.unlock(proof))
     }

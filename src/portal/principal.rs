@@ -105,7 +105,7 @@ impl Principal {
     ///
     /// # Errors
     /// TENANT_MISMATCH.
-    pub fn is_on_screen(&self, displayed: &str) -> Result<(), Refusal> {
+    pub fn check_displayed_tenant(&self, displayed: &str) -> Result<(), Refusal> {
         if displayed.is_empty() || displayed == self.tenant.as_str() {
             Ok(())
         } else {

@@ -10,9 +10,9 @@ use crate::portal::{
 
 /// What the customer at Stripe says about whose it is: the value of the configured metadata key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim(Option<String>);
+pub struct RecordedTenant(Option<String>);
 
-impl Claim {
+impl RecordedTenant {
     /// The value at Stripe; none when there is no metadata, no such key, or no text.
     #[must_use]
     pub fn new(value: Option<String>) -> Self {
@@ -24,13 +24,13 @@ impl Claim {
     ///
     /// # Errors
     /// TENANT_PROOF_MISSING when it names none, MAPPING_INTEGRITY when it names another.
-    pub fn prove(self, tenant: &TenantId) -> Result<MappingProof, Refusal> {
+    pub fn prove(self, tenant: &TenantId) -> Result<VerifiedMapping, Refusal> {
         match self.0 {
             None => Err(Refusal::because(
                 Reason::TenantProofMissing,
                 "the customer at Stripe names no tenant in its metadata",
             )),
-            Some(named) if named == tenant.as_str() => Ok(MappingProof(())),
+            Some(named) if named == tenant.as_str() => Ok(VerifiedMapping(())),
             Some(_) => Err(Refusal::because(
                 Reason::MappingIntegrity,
                 "the customer at Stripe names another tenant in its metadata",
@@ -40,9 +40,9 @@ impl Claim {
     }
 }
 
-/// The proof that directory and Stripe agree about the tenant's customer. [`Claim::prove`] is the only mint.
+/// The proof that directory and Stripe agree about the tenant's customer. [`RecordedTenant::prove`] is the only mint.
 #[derive(Debug)]
-pub struct MappingProof(());
+pub struct VerifiedMapping(());
 
 /// A session whose answer was checked, with its URL still locked up.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Session {
 
     /// Hands the URL out against the proof.
     #[must_use]
-    pub fn unlock(self, _proof: MappingProof) -> SessionUrl {
+    pub fn unlock(self, _proof: VerifiedMapping) -> SessionUrl {
         self.url
     }
 }
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn only_the_exact_tenant_proves_the_mapping() {
         let tenant = TenantId::parse("acme").unwrap();
-        let prove = |value: Option<&str>| Claim::new(value.map(str::to_owned)).prove(&tenant);
+        let prove = |value: Option<&str>| RecordedTenant::new(value.map(str::to_owned)).prove(&tenant);
         assert!(prove(Some("acme")).is_ok());
         for other in ["Acme", "acme ", "acme2", "globex"] {
             assert_eq!(prove(Some(other)).unwrap_err().reason(), Reason::MappingIntegrity);

@@ -25,7 +25,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 pub type Parse<T> = fn(&[u8]) -> Result<T, String>;
 
 /// The last good value of a file, and when it was last seen good.
-pub struct HotFile<T> {
+pub struct ReloadingFile<T> {
     shared: Arc<Shared<T>>,
     poll: JoinHandle<()>,
 }
@@ -49,7 +49,7 @@ struct Seen {
     error: Option<String>,
 }
 
-impl<T: Send + Sync + 'static> HotFile<T> {
+impl<T: Send + Sync + 'static> ReloadingFile<T> {
     /// Reads the file once, then again and again on the current runtime until the handle is dropped. `name` is the setting
     /// that the log names.
     pub async fn open(name: &'static str, path: PathBuf, parse: Parse<T>) -> Self {
@@ -171,15 +171,15 @@ impl<T> Shared<T> {
     }
 }
 
-impl<T> Drop for HotFile<T> {
+impl<T> Drop for ReloadingFile<T> {
     fn drop(&mut self) {
         self.poll.abort();
     }
 }
 
-impl<T> std::fmt::Debug for HotFile<T> {
+impl<T> std::fmt::Debug for ReloadingFile<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HotFile").field("path", &self.shared.path).finish_non_exhaustive()
+        f.debug_struct("ReloadingFile").field("path", &self.shared.path).finish_non_exhaustive()
     }
 }
 
@@ -191,7 +191,7 @@ mod tests {
         std::str::from_utf8(bytes).ok().and_then(|text| text.trim().parse().ok()).ok_or_else(|| "no number".to_owned())
     }
 
-    async fn look_twice(file: &HotFile<u32>) {
+    async fn look_twice(file: &ReloadingFile<u32>) {
         file.shared.look().await;
         file.shared.look().await;
     }
@@ -201,7 +201,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("n");
         std::fs::write(&path, "1").unwrap();
-        let file = HotFile::open("--n", path.clone(), number).await;
+        let file = ReloadingFile::open("--n", path.clone(), number).await;
         let mut changes = file.changes();
         assert_eq!(file.get().as_deref(), Some(&1));
 
@@ -228,7 +228,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("n");
         std::fs::write(&path, "1").unwrap();
-        let file = HotFile::open("--n", path.clone(), number).await;
+        let file = ReloadingFile::open("--n", path.clone(), number).await;
         file.poll.abort();
         for half_written in ["2", "23", "234"] {
             std::fs::write(&path, half_written).unwrap();
@@ -242,7 +242,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_was_never_there_has_no_value() {
         let folder = tempfile::tempdir().unwrap();
-        let file = HotFile::open("--n", folder.path().join("n"), number).await;
+        let file = ReloadingFile::open("--n", folder.path().join("n"), number).await;
         assert!(file.get().is_none() && file.get_fresh(Duration::MAX).is_none() && file.error().is_some());
     }
 }

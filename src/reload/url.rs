@@ -47,7 +47,7 @@ pub enum FetchError {
 }
 
 /// The last good value of a document, and when it was last fetched good.
-pub struct HotUrl<T> {
+pub struct ReloadingUrl<T> {
     shared: Arc<Shared<T>>,
     fetching: JoinHandle<()>,
 }
@@ -69,7 +69,7 @@ struct Times {
     error: Option<String>,
 }
 
-impl<T: Send + Sync + 'static> HotUrl<T> {
+impl<T: Send + Sync + 'static> ReloadingUrl<T> {
     /// Fetches the document, then again after each `refresh` on the current runtime until the handle is dropped. `name` is
     /// the setting that the log names. A document that is not reached is asked for again; redirects are not followed.
     ///
@@ -187,14 +187,14 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-impl<T> Drop for HotUrl<T> {
+impl<T> Drop for ReloadingUrl<T> {
     fn drop(&mut self) {
         self.fetching.abort();
     }
 }
 
-impl<T> fmt::Debug for HotUrl<T> {
+impl<T> fmt::Debug for ReloadingUrl<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HotUrl").field("url", &self.shared.url.as_str()).finish_non_exhaustive()
+        f.debug_struct("ReloadingUrl").field("url", &self.shared.url.as_str()).finish_non_exhaustive()
     }
 }

@@ -29,14 +29,14 @@ use crate::{
         layers::{
             boundary::{self, Boundary},
             deadline,
-            load_shed::{self, Gate},
+            load_shed::{self, LoadShed},
             session_rate::SessionRate,
         },
         proto::{self, billing_portal_server::BillingPortalServer, portal_access_server::PortalAccessServer},
         services::{BillingPortalService, PortalAccessService},
     },
     portal::UseCases,
-    reload::file::HotFile,
+    reload::file::ReloadingFile,
     telemetry::metrics::{self, METRICS},
     wiring::{directory, open},
 };
@@ -58,7 +58,7 @@ pub struct Server {
     cut_off: CancellationToken,
     directory: Arc<SqlDirectory>,
     keys: Arc<Keys>,
-    flags: Arc<HotFile<Definitions>>,
+    flags: Arc<ReloadingFile<Definitions>>,
     flag_key: String,
     reporter: HealthReporter,
     max_connections: usize,
@@ -73,19 +73,19 @@ impl Server {
     pub async fn new(config: Config) -> Result<Self, SettingError> {
         let audit = open::audit_log(&config.audit)?;
         let directory = Arc::new(directory::open(&config.directory, config.deadline).await?);
-        let flags = Arc::new(HotFile::open("--flags-file", config.flags_file.clone(), flag::parse).await);
+        let flags = Arc::new(ReloadingFile::open("--flags-file", config.flags_file.clone(), flag::parse).await);
         let flags_error = flags.error();
         let use_cases = UseCases {
             flag: Arc::new(FileFlag::new(Arc::clone(&flags), config.flag_key.clone()).await),
             directory: Arc::clone(&directory) as _,
-            portals: Arc::new(open::portals(&config).await?),
+            portal_sessions: Arc::new(open::portal_sessions(&config).await?),
         };
         // The one that may go over the network, and log that it could not yet, comes last.
         let verifier = Arc::new(open::verifier(&config).await?);
         let keys = Arc::clone(&verifier.keys);
         let (draining, cut_off) = (CancellationToken::new(), CancellationToken::new());
         let boundary = Boundary { audit, calls: TaskTracker::new() };
-        let gate = Gate::new(config.max_in_flight, draining.clone(), cut_off.clone());
+        let gate = LoadShed::new(config.max_in_flight, draining.clone(), cut_off.clone());
         let ours = services(use_cases, &config, verifier)
             // Whoever is not the page's backend is not even told whether a token is good.
             .layer(middleware::from_fn_with_state(Arc::new(config.callers.clone()), caller::admit))
@@ -206,7 +206,7 @@ async fn watch_state(
     state: watch::Sender<health::State>,
     directory: Arc<SqlDirectory>,
     keys: Arc<Keys>,
-    flags: Arc<HotFile<Definitions>>,
+    flags: Arc<ReloadingFile<Definitions>>,
     flag_key: String,
 ) {
     keys.loaded().await;

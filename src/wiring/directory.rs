@@ -5,8 +5,8 @@ use std::{path::Path, time::Duration};
 use crate::{
     adapters::directory::{Database, Dialect, Password, Relations, Select, SqlDirectory},
     config::{DirectorySettings, SettingError},
-    reload::file::HotFile,
-    wiring::open::usable,
+    reload::file::ReloadingFile,
+    wiring::open::require_loaded,
 };
 
 /// Reads the SQL files, the password and the trusted certificates once; the password is read again later on. The database
@@ -29,8 +29,8 @@ pub(crate) async fn open(settings: &DirectorySettings, deadline: Duration) -> Re
     }
     let password = match &settings.password_file {
         Some(path) => {
-            let file = HotFile::open("--database-password-file", path.clone(), Password::parse).await;
-            usable(&file, "--database-password-file", "give one that holds the password")?;
+            let file = ReloadingFile::open("--database-password-file", path.clone(), Password::parse).await;
+            require_loaded(&file, "--database-password-file", "give one that holds the password")?;
             Some(file)
         }
         None => None,

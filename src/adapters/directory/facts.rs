@@ -3,7 +3,7 @@
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use super::Ownership;
-use crate::portal::{CustomerId, Entry, Integrity, Mapping, Reason, Refusal, TenantId, UserId};
+use crate::portal::{CustomerId, DirectoryEntry, Integrity, Mapping, Reason, Refusal, TenantId, UserId};
 
 /// A value as it came out of the database, whatever type the column claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) fn entry(
     ownership: Ownership,
     tenant: &TenantId,
     user: &UserId,
-) -> Result<Entry, Refusal> {
+) -> Result<DirectoryEntry, Refusal> {
     let (mut mine, mut others) = (Vec::new(), Vec::new());
     let mut is_owner = ownership == Ownership::Token;
     for Fact { fact, tenant: row_tenant, user: row_user, customer } in facts {
@@ -70,7 +70,7 @@ pub(super) fn entry(
             _ => {}
         }
     }
-    Ok(Entry { is_owner, mapping: mapping(mine, &others) })
+    Ok(DirectoryEntry { is_owner, mapping: mapping(mine, &others) })
 }
 
 pub(super) fn mapping(mut mine: Vec<Cell>, others: &[Cell]) -> Mapping {

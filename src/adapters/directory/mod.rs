@@ -23,8 +23,8 @@ pub use select::Select;
 pub use sqlx::postgres::PgSslMode;
 
 use crate::{
-    portal::{Directory, Entry, Reason, Refusal, TenantId, UserId},
-    reload::file::HotFile,
+    portal::{Directory, DirectoryEntry, Reason, Refusal, TenantId, UserId},
+    reload::file::ReloadingFile,
 };
 
 /// How long a probe may take; with the pause between two, one begins at least every 5 s.
@@ -53,7 +53,7 @@ impl SqlDirectory {
     #[must_use]
     pub fn new(
         database: &Database,
-        password: Option<HotFile<Password>>,
+        password: Option<ReloadingFile<Password>>,
         relations: &Relations,
         statement_limit: Duration,
     ) -> Self {
@@ -119,7 +119,7 @@ impl SqlDirectory {
 
 #[async_trait]
 impl Directory for SqlDirectory {
-    async fn look_up(&self, tenant: &TenantId, user: &UserId) -> Result<Entry, Refusal> {
+    async fn look_up(&self, tenant: &TenantId, user: &UserId) -> Result<DirectoryEntry, Refusal> {
         let facts = self.facts(tenant.as_str(), user.as_str()).await?;
         facts::entry(facts, self.ownership, tenant, user)
     }

@@ -11,7 +11,7 @@ use sqlx::{
 use tokio::{task::JoinHandle, time::timeout};
 
 use super::{Dialect, Password, PostgresServer, facts::Fact};
-use crate::reload::file::HotFile;
+use crate::reload::file::ReloadingFile;
 
 /// How many queries run at once; a call waits for its turn inside its deadline.
 const MAX_CONNECTIONS: u32 = 8;
@@ -57,7 +57,11 @@ pub(super) enum Pool {
 }
 
 impl Connections {
-    pub(super) fn new(database: &Database, password: Option<HotFile<Password>>, statement_limit: Duration) -> Self {
+    pub(super) fn new(
+        database: &Database,
+        password: Option<ReloadingFile<Password>>,
+        statement_limit: Duration,
+    ) -> Self {
         match database {
             Database::Sqlite(path) => {
                 let options = SqliteConnectOptions::new().filename(path).read_only(true).create_if_missing(false);
@@ -115,7 +119,7 @@ fn postgres_pool(server: &PostgresServer, statement_limit: Duration) -> PgPool {
 }
 
 /// New connections use the password that the file holds now; those that are open stay.
-async fn renew_password(pool: PgPool, server: PostgresServer, file: HotFile<Password>) {
+async fn renew_password(pool: PgPool, server: PostgresServer, file: ReloadingFile<Password>) {
     let mut changes = file.changes();
     loop {
         let password = changes.borrow_and_update().clone();

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::{
-    adapters::stripe::{Mode, Terms, transport::Answer},
-    portal::{Claim, CustomerId, Flow, Reason, Refusal, ReturnUrl, Session, open::Wish},
+    adapters::stripe::{Mode, SessionSettings, transport::Answer},
+    portal::{CustomerId, Flow, Reason, RecordedTenant, Refusal, ReturnUrl, Session, open::PortalRequest},
 };
 
 type Object = Map<String, Value>;
@@ -61,7 +61,11 @@ pub(super) fn is_for_this_call(answer: &Answer) -> Result<(), Refusal> {
 }
 
 /// Whose the customer says it is.
-pub(super) fn claim(object: &Object, customer: &CustomerId, terms: &Terms) -> Result<Claim, Refusal> {
+pub(super) fn claim(
+    object: &Object,
+    customer: &CustomerId,
+    terms: &SessionSettings,
+) -> Result<RecordedTenant, Refusal> {
     must(text(object, "object")? == "customer", "object")?;
     must(text(object, "id")? == customer.as_str(), "id")?;
     match object.get("deleted") {
@@ -74,7 +78,7 @@ pub(super) fn claim(object: &Object, customer: &CustomerId, terms: &Terms) -> Re
     }
     must(boolean(object, "livemode")? == (terms.mode == Mode::Live), "livemode")?;
     let named = object.get("metadata").and_then(|metadata| metadata.get(&terms.tenant_metadata_key));
-    Ok(Claim::new(named.and_then(Value::as_str).map(str::to_owned)))
+    Ok(RecordedTenant::new(named.and_then(Value::as_str).map(str::to_owned)))
 }
 
 /// A session that answers what was asked, with its URL locked up.
@@ -82,20 +86,20 @@ pub(super) fn session(
     object: &Object,
     answer: &Answer,
     customer: &CustomerId,
-    wish: &Wish,
-    terms: &Terms,
+    portal_request: &PortalRequest,
+    terms: &SessionSettings,
 ) -> Result<Session, Refusal> {
     must(text(object, "object")? == "billing_portal.session", "object")?;
     must(is_session_id(text(object, "id")?), "id")?;
     must(text(object, "customer")? == customer.as_str(), "customer")?;
     must(boolean(object, "livemode")? == (terms.mode == Mode::Live), "livemode")?;
-    must(text(object, "return_url")? == wish.return_url.as_str(), "return_url")?;
+    must(text(object, "return_url")? == portal_request.return_url.as_str(), "return_url")?;
     must(object.get("on_behalf_of").is_none_or(Value::is_null), "on_behalf_of")?;
     must(object.get("after_expiration").is_none_or(Value::is_null), "after_expiration")?;
     if let Some(configuration) = &terms.configuration {
         must(id_of(object, "configuration")? == configuration, "configuration")?;
     }
-    flow(object, &wish.flow, &wish.return_url)?;
+    flow(object, &portal_request.flow, &portal_request.return_url)?;
     let url = text(object, "url")?;
     must(terms.session_hosts.allow(url), "url")?;
     tracing::debug!(stripe_request_id = answer.request_id, "Stripe made the session that was asked for");

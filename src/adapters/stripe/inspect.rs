@@ -7,8 +7,8 @@ use stripe_client_core::{RequestBuilder, StripeMethod};
 use tokio::time::Instant;
 
 use crate::{
-    adapters::stripe::{Mode, StripePortals, answer, error},
-    portal::{Claim, CustomerId, Reason, Refusal, account::is_stripe_id},
+    adapters::stripe::{Mode, StripePortalSessions, answer, error},
+    portal::{CustomerId, Reason, RecordedTenant, Refusal, account::is_stripe_id},
 };
 
 /// What a question was answered with.
@@ -55,12 +55,16 @@ pub struct PortalConfiguration {
     pub has_login_page: bool,
 }
 
-impl StripePortals {
+impl StripePortalSessions {
     /// Whose the customer says it is, when the line in front of Stripe gets to it.
     ///
     /// # Errors
     /// As for opening: BILLING_ACCOUNT_MISSING_AT_STRIPE, STRIPE_UNAVAILABLE and so on.
-    pub async fn inspect_claim(&self, customer: &CustomerId, within: std::time::Duration) -> Result<Claim, Refusal> {
+    pub async fn inspect_claim(
+        &self,
+        customer: &CustomerId,
+        within: std::time::Duration,
+    ) -> Result<RecordedTenant, Refusal> {
         self.pace.turn().await;
         self.claim(customer, Instant::now() + within).await
     }

@@ -22,7 +22,7 @@ pub use pace::Pace;
 pub use transport::{SecretKey, Transport, TransportError};
 
 use crate::{
-    portal::{Claim, CustomerId, Portals, Reason, Refusal, Session, Trail, open::Wish},
+    portal::{CallAudit, CustomerId, PortalSessions, Reason, RecordedTenant, Refusal, Session, open::PortalRequest},
     telemetry::metrics::METRICS,
 };
 
@@ -37,7 +37,7 @@ pub enum Mode {
 
 /// What does not change from call to call.
 #[derive(Clone, Debug)]
-pub struct Terms {
+pub struct SessionSettings {
     /// The mode of the key, and so of every answer.
     pub mode: Mode,
     /// The portal configuration to ask for, `bpc_…`; none = the account's default.
@@ -50,20 +50,20 @@ pub struct Terms {
 
 /// Opens portals at Stripe.
 #[derive(Debug)]
-pub struct StripePortals {
+pub struct StripePortalSessions {
     attempts: Arc<Attempts>,
     pace: Pace,
-    terms: Terms,
+    terms: SessionSettings,
 }
 
-impl StripePortals {
+impl StripePortalSessions {
     /// Over a pool of connections, at a pace, on terms that don't change.
     #[must_use]
-    pub fn new(attempts: Attempts, pace: Pace, terms: Terms) -> Self {
+    pub fn new(attempts: Attempts, pace: Pace, terms: SessionSettings) -> Self {
         Self { attempts: Arc::new(attempts), pace, terms }
     }
 
-    async fn claim(&self, customer: &CustomerId, deadline: Instant) -> Result<Claim, Refusal> {
+    async fn claim(&self, customer: &CustomerId, deadline: Instant) -> Result<RecordedTenant, Refusal> {
         let answer = self.attempts.send(&request::retrieve(customer), "GET /v1/customers/{id}", deadline).await?;
         answer::is_for_this_call(&answer)?;
         if answer.status != http::StatusCode::OK {
@@ -75,43 +75,43 @@ impl StripePortals {
     async fn session(
         &self,
         customer: &CustomerId,
-        wish: &Wish,
+        portal_request: &PortalRequest,
         deadline: Instant,
-        trail: &Trail,
+        call_audit: &CallAudit,
     ) -> Result<Session, Refusal> {
-        let request = request::create(customer, wish, self.terms.configuration.as_deref());
+        let request = request::create(customer, portal_request, self.terms.configuration.as_deref());
         let answer = self.attempts.send(&request, "POST /v1/billing_portal/sessions", deadline).await?;
         if let Some(id) = &answer.request_id {
-            trail.stripe_request(id);
+            call_audit.stripe_request(id);
         }
         let object = answer::object(&answer.body);
         let named = object.as_ref().ok().and_then(|object| object.get("id")?.as_str());
         if let Some(id) = named.filter(|id| answer::is_session_id(id)) {
-            trail.session(id);
+            call_audit.session(id);
         }
         answer::is_for_this_call(&answer)?;
         if answer.status != http::StatusCode::OK {
-            return Err(error::refusal(&answer, error::Asked::Session(&wish.flow)));
+            return Err(error::refusal(&answer, error::Asked::Session(&portal_request.flow)));
         }
         let object = object?;
-        answer::session(&object, &answer, customer, wish, &self.terms)
+        answer::session(&object, &answer, customer, portal_request, &self.terms)
     }
 }
 
 #[async_trait]
-impl Portals for StripePortals {
+impl PortalSessions for StripePortalSessions {
     async fn open(
         &self,
         customer: &CustomerId,
-        wish: &Wish,
+        portal_request: &PortalRequest,
         deadline: Instant,
-        trail: &Trail,
-    ) -> (Result<Claim, Refusal>, Result<Session, Refusal>) {
+        call_audit: &CallAudit,
+    ) -> (Result<RecordedTenant, Refusal>, Result<Session, Refusal>) {
         if let Err(refusal) = self.pace.turn_soon().await {
             return (Err(refusal), Err(Refusal::because(Reason::StripeRateLimited, "Stripe was not asked")));
         }
         let (claim, session) =
-            tokio::join!(self.claim(customer, deadline), self.session(customer, wish, deadline, trail));
+            tokio::join!(self.claim(customer, deadline), self.session(customer, portal_request, deadline, call_audit));
         METRICS.stripe_call("customers.retrieve", outcome(claim.as_ref().err()));
         METRICS.stripe_call("billing_portal.sessions.create", outcome(session.as_ref().err()));
         (claim, session)

@@ -14,7 +14,7 @@ use stripe_billing::billing_portal_session::{
 use stripe_client_core::{RequestBuilder, StripeRequest as _};
 use stripe_core::customer::RetrieveCustomer;
 
-use crate::portal::{CustomerId, Flow, ReturnUrl, open::Wish};
+use crate::portal::{CustomerId, Flow, ReturnUrl, open::PortalRequest};
 
 /// `GET /v1/customers/{id}`. The typed request does not escape the id; [`CustomerId`] has nothing to escape.
 pub(super) fn retrieve(customer: &CustomerId) -> RequestBuilder {
@@ -22,18 +22,22 @@ pub(super) fn retrieve(customer: &CustomerId) -> RequestBuilder {
 }
 
 /// `POST /v1/billing_portal/sessions`.
-pub(super) fn create(customer: &CustomerId, wish: &Wish, configuration: Option<&str>) -> RequestBuilder {
+pub(super) fn create(
+    customer: &CustomerId,
+    portal_request: &PortalRequest,
+    configuration: Option<&str>,
+) -> RequestBuilder {
     let mut request =
-        CreateBillingPortalSession::new().customer(customer.as_str()).return_url(wish.return_url.as_str());
+        CreateBillingPortalSession::new().customer(customer.as_str()).return_url(portal_request.return_url.as_str());
     if let Some(configuration) = configuration {
         request = request.configuration(configuration);
     }
     if let Some(Ok(locale)) =
-        wish.locale.map(|locale| locale.as_str().parse::<stripe_billing::BillingPortalSessionLocale>())
+        portal_request.locale.map(|locale| locale.as_str().parse::<stripe_billing::BillingPortalSessionLocale>())
     {
         request = request.locale(locale);
     }
-    if let Some(flow) = flow_data(&wish.flow, &wish.return_url) {
+    if let Some(flow) = flow_data(&portal_request.flow, &portal_request.return_url) {
         request = request.flow_data(flow);
     }
     request.build()
@@ -78,8 +82,8 @@ mod tests {
     fn body(flow: Flow, locale: &str) -> String {
         let origins = ReturnOrigins::parse(&["https://app.example.com".to_owned()]).unwrap();
         let return_url = ReturnUrl::parse("https://app.example.com/settings?tab=billing&x=1", &origins).unwrap();
-        let wish = Wish { return_url, locale: Locale::parse(locale).unwrap(), flow };
-        let request = create(&CustomerId::parse("cus_A").unwrap(), &wish, Some("bpc_1"));
+        let portal_request = PortalRequest { return_url, locale: Locale::parse(locale).unwrap(), flow };
+        let request = create(&CustomerId::parse("cus_A").unwrap(), &portal_request, Some("bpc_1"));
         assert_eq!(request.path, "/billing_portal/sessions");
         url::form_urlencoded::parse(request.body.unwrap().as_bytes()).map(|(k, v)| format!("{k}={v}\n")).collect()
     }

@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::{
     adapters::stripe::Mode,
-    reload::{file::HotFile, tls},
+    reload::{file::ReloadingFile, tls},
 };
 
 /// The largest answer of Stripe's that is read, in bytes.
@@ -102,7 +102,7 @@ pub enum TransportError {
 pub struct Transport {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: String,
-    key: Arc<HotFile<SecretKey>>,
+    key: Arc<ReloadingFile<SecretKey>>,
 }
 
 impl Transport {
@@ -110,7 +110,7 @@ impl Transport {
     ///
     /// # Errors
     /// When the system has no trusted roots.
-    pub fn new(base: &Url, key: Arc<HotFile<SecretKey>>) -> std::io::Result<Self> {
+    pub fn new(base: &Url, key: Arc<ReloadingFile<SecretKey>>) -> std::io::Result<Self> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);

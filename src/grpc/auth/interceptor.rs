@@ -6,7 +6,7 @@ use tonic::{Request, Status, service::Interceptor};
 
 use crate::{
     grpc::auth::token::Verifier,
-    portal::{Owner, Principal, Refusal, Trail},
+    portal::{CallAudit, Owner, Principal, Refusal},
 };
 
 /// Admits any authenticated principal, and leaves a [`Principal`] in the extensions.
@@ -35,8 +35,8 @@ impl Interceptor for AdmitOwner {
 
 fn authenticate(verifier: &Verifier, request: &Request<()>) -> Result<Principal, Refusal> {
     let principal = verifier.principal(request.metadata())?;
-    if let Some(trail) = request.extensions().get::<Arc<Trail>>() {
-        trail.principal(&principal);
+    if let Some(call_audit) = request.extensions().get::<Arc<CallAudit>>() {
+        call_audit.principal(&principal);
     }
     Ok(principal)
 }

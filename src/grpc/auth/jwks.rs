@@ -11,7 +11,7 @@ use jsonwebtoken::{
 };
 use serde_json::Value;
 
-use crate::{grpc::auth::unique_json::UniqueObject, reload::file::HotFile, reload::url::HotUrl};
+use crate::{grpc::auth::unique_json::UniqueObject, reload::file::ReloadingFile, reload::url::ReloadingUrl};
 
 /// Members that only a private or symmetric key has.
 const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -114,9 +114,9 @@ fn rsa_bits(member: &Value) -> usize {
 #[derive(Debug)]
 pub enum Source {
     /// A file, looked at several times a second.
-    File(HotFile<KeySet>),
+    File(ReloadingFile<KeySet>),
     /// An https URL, fetched now and then.
-    Url(HotUrl<KeySet>),
+    Url(ReloadingUrl<KeySet>),
 }
 
 /// The current set, as long as it is not too old to be trusted.

@@ -17,7 +17,7 @@ use axum::{
 
 use crate::{
     grpc::status::respond,
-    portal::{Reason, Refusal, Trail},
+    portal::{CallAudit, Reason, Refusal},
 };
 
 const ISTIO: &str = "x-forwarded-client-cert";
@@ -36,14 +36,14 @@ pub enum Callers {
 
 /// The layer: a caller that is not allowed reaches nothing behind it.
 pub async fn admit(State(callers): State<Arc<Callers>>, request: Request, next: Next) -> Response<Body> {
-    match callers.check(request.headers(), request.extensions().get::<Arc<Trail>>().map(AsRef::as_ref)) {
+    match callers.check(request.headers(), request.extensions().get::<Arc<CallAudit>>().map(AsRef::as_ref)) {
         Ok(()) => next.run(request).await,
         Err(refusal) => respond(refusal),
     }
 }
 
 impl Callers {
-    fn check(&self, headers: &HeaderMap, trail: Option<&Trail>) -> Result<(), Refusal> {
+    fn check(&self, headers: &HeaderMap, call_audit: Option<&CallAudit>) -> Result<(), Refusal> {
         let (own, other, allowed) = match self {
             Self::Istio(allowed) => (ISTIO, LINKERD, allowed),
             Self::Linkerd(allowed) => (LINKERD, ISTIO, allowed),
@@ -62,8 +62,8 @@ impl Callers {
             Self::Istio(_) => xfcc::last_uri(value).map_err(refused)?,
             Self::Linkerd(_) | Self::Anyone => value.to_owned(),
         };
-        if let Some(trail) = trail {
-            trail.caller(&identity);
+        if let Some(call_audit) = call_audit {
+            call_audit.caller(&identity);
         }
         if allowed.contains(&identity) { Ok(()) } else { Err(refused("the caller is none that is allowed")) }
     }

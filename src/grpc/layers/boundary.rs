@@ -24,7 +24,7 @@ use crate::{
         layers::trace,
         status::{Refused, code_and_text, code_name, respond},
     },
-    portal::{AuditLog, Reason, Refusal, Trail},
+    portal::{AuditLog, CallAudit, Reason, Refusal},
     telemetry::metrics::METRICS,
 };
 
@@ -54,9 +54,9 @@ pub async fn run(State(boundary): State<Boundary>, mut request: Request, next: N
     let request_id = uuid::Uuid::new_v4().to_string();
     let method = trace::method(request.uri().path());
     let (log, span, trace_id) = trace::spans(method, request.headers(), &request_id);
-    let trail = Arc::new(Trail::begin(Arc::clone(&boundary.audit), request_id.clone(), trace_id));
-    request.extensions_mut().insert(Arc::clone(&trail));
-    let cut_off = Arc::clone(&trail);
+    let call_audit = Arc::new(CallAudit::begin(Arc::clone(&boundary.audit), request_id.clone(), trace_id));
+    request.extensions_mut().insert(Arc::clone(&call_audit));
+    let cut_off = Arc::clone(&call_audit);
     let request = request.map(|body| {
         Body::new(body.map_err(move |error| {
             // A message that ends early was taken back by its caller, or its connection broke.
@@ -64,8 +64,8 @@ pub async fn run(State(boundary): State<Boundary>, mut request: Request, next: N
             error
         }))
     });
-    let mut gave_up = AbandonOnDrop(Some(Arc::clone(&trail)));
-    let call = finish(request, next, method, request_id, trail).instrument(span).instrument(log);
+    let mut gave_up = AbandonOnDrop(Some(Arc::clone(&call_audit)));
+    let call = finish(request, next, method, request_id, call_audit).instrument(span).instrument(log);
     let call = boundary.calls.spawn(call);
     let response = call.await.unwrap_or_else(|_| respond(bug("the call's task ended without an answer")));
     gave_up.0 = None;
@@ -79,7 +79,7 @@ async fn finish(
     next: Next,
     method: &'static str,
     request_id: String,
-    trail: Arc<Trail>,
+    call_audit: Arc<CallAudit>,
 ) -> Response<Body> {
     let started = Instant::now();
     let path = request.uri().path().to_owned();
@@ -88,16 +88,16 @@ async fn finish(
         .catch_unwind()
         .await
         .unwrap_or_else(|_| respond(bug("the call panicked; the log line before this one says where")));
-    let mut refused = Refused::of(&response, trail.is_abandoned());
+    let mut refused = Refused::of(&response, call_audit.is_abandoned());
     if is_audited
         && refused.is_none()
-        && let Err(refusal) = trail.release().await
+        && let Err(refusal) = call_audit.release().await
     {
         refused = Some(Refused::from(&refusal));
     }
     if is_audited
         && let Some(refused) = &refused
-        && let Err(refusal) = trail.refuse(refused.reason, refused.detail).await
+        && let Err(refusal) = call_audit.refuse(refused.reason, refused.detail).await
     {
         tracing::error!(cause = %refusal, "a refusal's audit line is late or lost");
     }
@@ -162,12 +162,12 @@ fn not_grpc(method: &Method, headers: &HeaderMap) -> Option<Response<Body>> {
 }
 
 /// Tells the trail when the caller is gone: hyper drops the call's future then.
-struct AbandonOnDrop(Option<Arc<Trail>>);
+struct AbandonOnDrop(Option<Arc<CallAudit>>);
 
 impl Drop for AbandonOnDrop {
     fn drop(&mut self) {
-        if let Some(trail) = &self.0 {
-            trail.abandon();
+        if let Some(call_audit) = &self.0 {
+            call_audit.abandon();
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 
 /// How many calls may run, and whether any still may.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub struct LoadShed {
     slots: Arc<Semaphore>,
     /// No new calls.
     draining: CancellationToken,
@@ -27,7 +27,7 @@ pub struct Gate {
     cut_off: CancellationToken,
 }
 
-impl Gate {
+impl LoadShed {
     /// Lets `max_in_flight` calls run at once, until `draining`, and cuts off those that run at `cut_off`.
     #[must_use]
     pub fn new(max_in_flight: usize, draining: CancellationToken, cut_off: CancellationToken) -> Self {
@@ -36,7 +36,7 @@ impl Gate {
 }
 
 /// The layer.
-pub async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response<Body> {
+pub async fn admit(State(gate): State<LoadShed>, request: Request, next: Next) -> Response<Body> {
     if gate.draining.is_cancelled() {
         return respond(Refusal::because(Reason::ShuttingDown, "the process is draining"));
     }

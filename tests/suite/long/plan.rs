@@ -6,7 +6,7 @@ use billing_portal::{
     adapters::directory::{
         Database, Dialect, Host, Ownership, PgSslMode, PostgresServer, Relations, Select, SqlDirectory,
     },
-    portal::{Directory as _, Entry, Integrity, Mapping, TenantId, UserId},
+    portal::{Directory as _, DirectoryEntry, Integrity, Mapping, TenantId, UserId},
 };
 use sqlx::AssertSqlSafe;
 
@@ -68,7 +68,7 @@ fn directory(server: &Postgres, database: &TestDatabase, selects: Option<[&str; 
     SqlDirectory::new(&Database::Postgres(target), None, &relations, Duration::from_secs(10))
 }
 
-async fn look_up(directory: &SqlDirectory, tenant: &str, user: &str) -> Entry {
+async fn look_up(directory: &SqlDirectory, tenant: &str, user: &str) -> DirectoryEntry {
     directory.look_up(&TenantId::parse(tenant).unwrap(), &UserId::parse(user).unwrap()).await.unwrap()
 }
 
@@ -157,7 +157,7 @@ async fn a_customer_on_a_million_tenants_or_a_tenant_on_a_million_rows_costs_a_c
         let directory = directory(&server, &database, None);
         for _ in 0..10 {
             let entry = look_up(&directory, "tenant-7", "olivia").await;
-            assert_eq!(entry, Entry { is_owner: true, mapping: Mapping::Broken(broken) });
+            assert_eq!(entry, DirectoryEntry { is_owner: true, mapping: Mapping::Broken(broken) });
         }
         for mode in ["force_custom_plan", "force_generic_plan"] {
             let plan = plan(&database, &directory, mode, "tenant-7", "olivia").await;

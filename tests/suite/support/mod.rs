@@ -1,15 +1,15 @@
 //! What tests share: a world of real parts, tokens, and what a caller is told.
 
+pub(crate) mod client_error;
 pub(crate) mod example;
 pub(crate) mod issuer;
 pub(crate) mod key_server;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod service;
-pub(crate) mod told;
 pub(crate) mod world;
 
+pub(crate) use client_error::ClientError;
 pub(crate) use issuer::Issuer;
 pub(crate) use postgres::Postgres;
-pub(crate) use told::Told;
 pub(crate) use world::World;

@@ -21,7 +21,7 @@ use tonic::{
 };
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
-use super::{Issuer, Told};
+use super::{ClientError, Issuer};
 
 /// Where the page of every test lies.
 pub(crate) const RETURN_URL: &str = "https://app.example.com/settings";
@@ -147,24 +147,28 @@ impl World {
     }
 
     /// Opens the portal's home with a token.
-    pub(crate) async fn open(&self, token: &str) -> Result<String, Told> {
+    pub(crate) async fn open(&self, token: &str) -> Result<String, ClientError> {
         self.open_with(token, home()).await
     }
 
-    pub(crate) async fn open_with(&self, token: &str, message: CreatePortalSessionRequest) -> Result<String, Told> {
+    pub(crate) async fn open_with(
+        &self,
+        token: &str,
+        message: CreatePortalSessionRequest,
+    ) -> Result<String, ClientError> {
         self.send(bearer(token, message)).await
     }
 
     /// Sends a request as it is.
-    pub(crate) async fn send(&self, request: Request<CreatePortalSessionRequest>) -> Result<String, Told> {
+    pub(crate) async fn send(&self, request: Request<CreatePortalSessionRequest>) -> Result<String, ClientError> {
         let answer = BillingPortalClient::new(self.channel.clone()).create_portal_session(request).await;
-        answer.map(|answer| answer.into_inner().url).map_err(|status| Told::of(&status))
+        answer.map(|answer| answer.into_inner().url).map_err(|status| ClientError::of(&status))
     }
 
-    pub(crate) async fn access(&self, token: &str, displayed: &str) -> Result<GetPortalAccessResponse, Told> {
+    pub(crate) async fn access(&self, token: &str, displayed: &str) -> Result<GetPortalAccessResponse, ClientError> {
         let message = GetPortalAccessRequest { displayed_tenant_id: displayed.to_owned() };
         let answer = PortalAccessClient::new(self.channel.clone()).get_portal_access(bearer(token, message)).await;
-        answer.map(tonic::Response::into_inner).map_err(|status| Told::of(&status))
+        answer.map(tonic::Response::into_inner).map_err(|status| ClientError::of(&status))
     }
 
     /// The audit lines so far; a call's line is written before its answer.

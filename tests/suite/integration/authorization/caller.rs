@@ -7,7 +7,7 @@ use tonic::{Code, Request, metadata::AsciiMetadataKey};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::support::{
-    Told, World,
+    ClientError, World,
     world::{bearer, home},
 };
 
@@ -33,7 +33,7 @@ async fn told(world: &World, headers: &[(&'static str, String)]) -> Result<(), S
     let asked = access.get_portal_access(with(bearer(&token, GetPortalAccessRequest::default()), headers)).await;
     let [opened, asked] = [opened, asked.map(drop)].map(|answer| {
         answer.map_err(|status| {
-            let told = Told::of(&status);
+            let told = ClientError::of(&status);
             assert_eq!((status.code(), told.may_retry), (Code::PermissionDenied, false));
             told.reason
         })

@@ -9,7 +9,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use crate::support::{
-    Issuer, Told, World,
+    ClientError, Issuer, World,
     key_server::{Answer, KeyServer},
     process::{Serving, binary, serve},
     world::{arguments, bearer, override_settings},
@@ -49,7 +49,7 @@ async fn health_is(channel: &Channel, expected: ServingStatus) {
 async fn ask(channel: &Channel, issuer: &Issuer) -> Result<(), String> {
     let request = bearer(&issuer.token("olivia", "acme", "owner"), GetPortalAccessRequest::default());
     let answer = PortalAccessClient::new(channel.clone()).get_portal_access(request).await;
-    answer.map(drop).map_err(|status| Told::of(&status).reason)
+    answer.map(drop).map_err(|status| ClientError::of(&status).reason)
 }
 
 /// Asks until the answer is as expected.

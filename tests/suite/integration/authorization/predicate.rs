@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use billing_portal::portal::{
-    CustomerId, Directory, Entry, Flag, Integrity, Mapping, Owner, Principal, Reason, Refusal, Role, TenantId, UserId,
-    Visibility,
+    CustomerId, Directory, DirectoryEntry, Flag, Integrity, Mapping, Owner, Principal, Reason, Refusal, Role, TenantId,
+    UserId, Visibility,
     access::{access, visibility},
 };
 
@@ -21,11 +21,11 @@ impl Flag for FixedFlag {
 }
 
 /// None = the database gives no answer.
-struct FixedDirectory(Option<Entry>, AtomicU32);
+struct FixedDirectory(Option<DirectoryEntry>, AtomicU32);
 
 #[async_trait]
 impl Directory for FixedDirectory {
-    async fn look_up(&self, tenant: &TenantId, user: &UserId) -> Result<Entry, Refusal> {
+    async fn look_up(&self, tenant: &TenantId, user: &UserId) -> Result<DirectoryEntry, Refusal> {
         assert_eq!((tenant.as_str(), user.as_str()), ("acme", "olivia"));
         self.1.fetch_add(1, Ordering::Relaxed);
         self.0.clone().ok_or_else(|| Refusal::because(Reason::DatabaseUnavailable, "down"))
@@ -79,7 +79,7 @@ async fn check(role: &str, displayed: &str, on: bool, entry: Option<&(bool, Mapp
     let principal = Principal::new(id.0, id.1, Role::parse(role).unwrap());
     let expected = expected(role, displayed, on, entry.map(|(is_owner, _, outcome)| (*is_owner, *outcome)));
     let flag = FixedFlag(on, AtomicU32::new(0));
-    let entry = entry.map(|(is_owner, mapping, _)| Entry { is_owner: *is_owner, mapping: mapping.clone() });
+    let entry = entry.map(|(is_owner, mapping, _)| DirectoryEntry { is_owner: *is_owner, mapping: mapping.clone() });
     let directory = FixedDirectory(entry, AtomicU32::new(0));
 
     // The page.
@@ -98,7 +98,7 @@ async fn check(role: &str, displayed: &str, on: bool, entry: Option<&(bool, Mapp
     // The server: the interceptor's check of the role comes first there, then the message, then the same predicate.
     let allowed = async {
         let owner = Owner::prove(principal)?;
-        owner.principal().is_on_screen(displayed)?;
+        owner.principal().check_displayed_tenant(displayed)?;
         access(&owner, &flag, &directory).await
     };
     let allowed = allowed.await.map(drop).map_err(|refusal| refusal.reason());

@@ -9,12 +9,12 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tonic::{Code, Request, codec::CompressionEncoding};
 
 use crate::support::{
-    Told, World,
+    ClientError, World,
     world::{FLAG_OFF, bearer, home},
 };
 
 /// Refused with a code and a reason, audited as such, and Stripe not asked.
-async fn refused(world: &World, outcome: Result<String, Told>, code: Code, reason: &str) -> Told {
+async fn refused(world: &World, outcome: Result<String, ClientError>, code: Code, reason: &str) -> ClientError {
     let told = outcome.expect_err(reason);
     assert_eq!((told.code, told.reason.as_str()), (code, reason));
     assert_eq!(told.may_retry, code == Code::Unavailable, "{reason}");
@@ -155,7 +155,7 @@ async fn a_malformed_or_spent_deadline() {
         let origin = format!("http://{}", world.address).parse().unwrap();
         let mut client = BillingPortalClient::with_origin(channel, origin);
         let status = client.create_portal_session(request).await.unwrap_err();
-        refused(&world, Err(Told::of(&status)), code, reason).await;
+        refused(&world, Err(ClientError::of(&status)), code, reason).await;
     }
     let mut twice = bearer(&world.olivia(), home());
     twice.metadata_mut().append("grpc-timeout", "1S".parse().unwrap());
@@ -174,7 +174,7 @@ async fn a_message_too_large_and_a_compressed_one() {
         billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(world.channel.clone())
             .send_compressed(CompressionEncoding::Gzip);
     let status = client.create_portal_session(bearer(&world.olivia(), home())).await.unwrap_err();
-    refused(&world, Err(Told::of(&status)), Code::Unimplemented, "ENCODING_UNSUPPORTED").await;
+    refused(&world, Err(ClientError::of(&status)), Code::Unimplemented, "ENCODING_UNSUPPORTED").await;
 }
 
 #[tokio::test]
@@ -229,7 +229,7 @@ async fn an_unknown_method_meets_the_token_and_on_the_owners_service_the_role() 
         }
         let codec = tonic_prost::ProstCodec::<Empty, Empty>::default();
         let status = client.unary(request, path.parse().unwrap(), codec).await.unwrap_err();
-        assert_eq!(Told::of(&status).reason, reason, "{path}");
+        assert_eq!(ClientError::of(&status).reason, reason, "{path}");
     }
     assert!(world.audit().is_empty(), "only the one method is audited");
 }

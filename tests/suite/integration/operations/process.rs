@@ -6,7 +6,7 @@ use stripe_simulator::Mode;
 use tempfile::TempDir;
 
 use crate::support::{
-    Told, World,
+    ClientError, World,
     process::{Serving, binary, serve, serve_at, settings, signal},
     world::{arguments, bearer, home, override_settings},
 };
@@ -66,7 +66,7 @@ async fn a_second_signal_ends_a_drain_at_once() {
     signal(&child, "-TERM");
     signal(&child, "-INT");
     assert_eq!(child.wait().await.unwrap().code(), Some(1));
-    assert_eq!(Told::of(&call.await.unwrap().unwrap_err()).reason, "SHUTTING_DOWN");
+    assert_eq!(ClientError::of(&call.await.unwrap().unwrap_err()).reason, "SHUTTING_DOWN");
     assert_eq!(world.outcomes(), ["SHUTTING_DOWN"]);
     assert!(log.await.unwrap().contains("a second signal ends the drain"));
 }
@@ -101,7 +101,7 @@ async fn a_reader_of_the_audit_that_stops_reading_opens_nothing_and_holds_nothin
     for (role, reason) in [("member", "NOT_OWNER"), ("owner", "AUDIT_UNAVAILABLE")] {
         let token = world.issuer.token("olivia", "acme", role);
         let status = client.create_portal_session(bearer(&token, home())).await.unwrap_err();
-        assert_eq!(Told::of(&status).reason, reason);
+        assert_eq!(ClientError::of(&status).reason, reason);
     }
     assert!(world.stripe.requests().is_empty());
     signal(&child, "-TERM");

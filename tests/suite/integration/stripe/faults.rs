@@ -6,7 +6,7 @@ use stripe_simulator::{Endpoint, Fault, Injection};
 use tonic::transport::Channel;
 
 use crate::support::{
-    Told, World,
+    ClientError, World,
     process::{Serving, binary, serve},
     world::{arguments, bearer, home, override_settings},
 };
@@ -59,7 +59,7 @@ async fn open(world: &World, channel: &Channel) -> String {
             assert_eq!(world.stripe.customer_of(&url).as_deref(), Some("cus_A"));
             OPENS.to_owned()
         }
-        Err(status) => Told::of(&status).reason,
+        Err(status) => ClientError::of(&status).reason,
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tonic::Code;
 
-use crate::support::{Told, World};
+use crate::support::{ClientError, World};
 
 #[tokio::test]
 async fn a_person_who_asks_too_often_is_told_when_to_try_again_and_nobody_else_is() {
@@ -15,7 +15,7 @@ async fn a_person_who_asks_too_often_is_told_when_to_try_again_and_nobody_else_i
         world.open(&token).await.unwrap();
     }
     let asked = world.stripe.requests().len();
-    let told: Told = world.open(&token).await.unwrap_err();
+    let told: ClientError = world.open(&token).await.unwrap_err();
     assert_eq!((told.code, told.reason.as_str()), (Code::ResourceExhausted, "RATE_LIMITED"));
     // One more after a third of a minute.
     let wait = told.retry_after.unwrap();

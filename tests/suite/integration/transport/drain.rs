@@ -53,7 +53,7 @@ async fn a_call_that_outlives_the_drain_is_told_and_audited() {
     });
     asked.notified().await;
     world.shut_down();
-    let told = crate::support::Told::of(&call.await.unwrap().unwrap_err());
+    let told = crate::support::ClientError::of(&call.await.unwrap().unwrap_err());
     assert_eq!((told.reason.as_str(), told.may_retry), ("SHUTTING_DOWN", true));
     assert_eq!(world.outcomes(), ["SHUTTING_DOWN"]);
     world.stopped().await;

@@ -86,5 +86,5 @@ async fn reflection_can_be_turned_off() {
     let request = v1::ServerReflectionRequest::default();
     let mut client = v1::server_reflection_client::ServerReflectionClient::new(world.channel.clone());
     let status = client.server_reflection_info(tokio_stream::once(request)).await.unwrap_err();
-    assert_eq!(crate::support::Told::of(&status).reason, "METHOD_UNKNOWN");
+    assert_eq!(crate::support::ClientError::of(&status).reason, "METHOD_UNKNOWN");
 }

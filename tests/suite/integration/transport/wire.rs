@@ -5,7 +5,7 @@ use std::{error::Error as _, sync::Arc};
 use async_trait::async_trait;
 use axum::{Router, middleware};
 use billing_portal::{
-    adapters::audit_log::LineLog,
+    adapters::audit_log::JsonAuditLog,
     grpc::{
         layers::{
             boundary::{self, Boundary},
@@ -17,8 +17,8 @@ use billing_portal::{
         services::{BillingPortalService, PortalAccessService},
     },
     portal::{
-        Claim, CustomerId, Directory, Entry, Flag, Portals, Reason, Refusal, ReturnOrigins, Session, TenantId, Trail,
-        UseCases, UserId, open::Wish,
+        CallAudit, CustomerId, Directory, DirectoryEntry, Flag, PortalSessions, Reason, RecordedTenant, Refusal,
+        ReturnOrigins, Session, TenantId, UseCases, UserId, open::PortalRequest,
     },
 };
 use bytes::Bytes;
@@ -34,7 +34,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 use tonic::{Code, Status};
 
-use crate::support::{Told, World, world::home};
+use crate::support::{ClientError, World, world::home};
 
 const OPEN: &str = "/billing.portal.v1.BillingPortal/CreatePortalSession";
 
@@ -81,7 +81,7 @@ async fn what_does_not_parse_is_an_invalid_message() {
     ] {
         let request = grpc(world.address, &world.olivia()).body(Full::from(body)).unwrap();
         let (_, headers) = send(request).await;
-        let told = Told::of(&Status::from_header_map(&headers).expect(what));
+        let told = ClientError::of(&Status::from_header_map(&headers).expect(what));
         assert_eq!((told.code, told.reason.as_str()), (Code::InvalidArgument, "MESSAGE_INVALID"), "{what}");
     }
     assert!(world.stripe.requests().is_empty());
@@ -115,7 +115,7 @@ async fn what_is_not_grpc_is_answered_in_http() {
 async fn a_panic_is_a_bug_and_is_audited() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
-    let boundary = Boundary { audit: Arc::new(LineLog::to_file(&path).unwrap()), calls: TaskTracker::new() };
+    let boundary = Boundary { audit: Arc::new(JsonAuditLog::to_file(&path).unwrap()), calls: TaskTracker::new() };
     let panics = async || -> StatusCode { panic!("secret text") };
     let routes: Router = Router::new().fallback(panics);
     let routes = routes.layer(middleware::from_fn_with_state(boundary, boundary::run));
@@ -124,7 +124,7 @@ async fn a_panic_is_a_bug_and_is_audited() {
     let served = tokio::spawn(async move { axum::serve(listener, routes).await });
 
     let request = grpc(address, "token").body(Full::from(frame(0, &[]))).unwrap();
-    let told = Told::of(&Status::from_header_map(&send(request).await.1).unwrap());
+    let told = ClientError::of(&Status::from_header_map(&send(request).await.1).unwrap());
     assert_eq!((told.code, told.reason.as_str()), (Code::Internal, "BUG"));
     let text = std::fs::read_to_string(path).unwrap();
     assert!(text.contains("\"BUG\"") && text.contains(&told.request_id) && !text.contains("secret text"), "{text}");
@@ -164,20 +164,20 @@ impl Flag for Untouched {
 
 #[async_trait]
 impl Directory for Untouched {
-    async fn look_up(&self, _: &TenantId, _: &UserId) -> Result<Entry, Refusal> {
+    async fn look_up(&self, _: &TenantId, _: &UserId) -> Result<DirectoryEntry, Refusal> {
         panic!("the directory was asked")
     }
 }
 
 #[async_trait]
-impl Portals for Untouched {
+impl PortalSessions for Untouched {
     async fn open(
         &self,
         _: &CustomerId,
-        _: &Wish,
+        _: &PortalRequest,
         _: Instant,
-        _: &Trail,
-    ) -> (Result<Claim, Refusal>, Result<Session, Refusal>) {
+        _: &CallAudit,
+    ) -> (Result<RecordedTenant, Refusal>, Result<Session, Refusal>) {
         panic!("Stripe was asked")
     }
 }
@@ -185,7 +185,7 @@ impl Portals for Untouched {
 #[tokio::test]
 async fn a_handler_that_is_reached_around_its_interceptor_answers_bug() {
     let use_cases =
-        UseCases { flag: Arc::new(Untouched), directory: Arc::new(Untouched), portals: Arc::new(Untouched) };
+        UseCases { flag: Arc::new(Untouched), directory: Arc::new(Untouched), portal_sessions: Arc::new(Untouched) };
     let return_origins = ReturnOrigins::parse(&["https://app.example.com".to_owned()]).unwrap();
     let session_rate = SessionRate::new(std::num::NonZeroU32::MIN);
     let portal = BillingPortalService { use_cases: use_cases.clone(), return_origins, session_rate };

@@ -16,7 +16,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
     integration::directory::{TABLES, told},
-    support::{Postgres, Told, World, postgres::TestDatabase, world::bearer},
+    support::{ClientError, Postgres, World, postgres::TestDatabase, world::bearer},
 };
 
 /// With so many owners that no limit a person is met.
@@ -40,7 +40,7 @@ async fn reason(world: &World) -> String {
 }
 
 /// Calls with a deadline of the caller's own, all at once; each is refused.
-async fn calls(world: &World, count: usize, timeout: Duration) -> Vec<Told> {
+async fn calls(world: &World, count: usize, timeout: Duration) -> Vec<ClientError> {
     // The usual channel would end the call by its own clock; this one only sends.
     let channel = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<tonic::body::Body>();
     let origin: Uri = format!("http://{}", world.address).parse().unwrap();
@@ -48,7 +48,7 @@ async fn calls(world: &World, count: usize, timeout: Duration) -> Vec<Told> {
         let mut request = bearer(&world.olivia(), GetPortalAccessRequest::default());
         request.metadata_mut().insert("grpc-timeout", format!("{}m", timeout.as_millis()).parse().unwrap());
         let mut client = PortalAccessClient::with_origin(channel.clone(), origin.clone());
-        async move { Told::of(&client.get_portal_access(request).await.unwrap_err()) }
+        async move { ClientError::of(&client.get_portal_access(request).await.unwrap_err()) }
     });
     futures_util::future::join_all(calls).await
 }

@@ -7,7 +7,7 @@ use tonic_types::StatusExt as _;
 
 /// A refusal on the wire.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct ClientError {
     pub(crate) code: Code,
     pub(crate) reason: String,
     pub(crate) request_id: String,
@@ -17,7 +17,7 @@ pub(crate) struct Told {
     pub(crate) text: String,
 }
 
-impl Told {
+impl ClientError {
     /// Every status of ours has an ErrorInfo of our domain with a request id, so a missing one is a failure.
     pub(crate) fn of(status: &Status) -> Self {
         let details = status.get_error_details();
