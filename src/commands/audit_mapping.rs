@@ -231,8 +231,12 @@ async fn verify_with_retries(
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
-            outcome => return outcome?.prove(&question.tenant).map(drop),
+            outcome => return outcome?.verify(&question.tenant, &question.customer).map(drop),
         }
     }
-    portal_sessions.inspect_claim(&question.customer, deadline).await?.prove(&question.tenant).map(drop)
+    portal_sessions
+        .inspect_claim(&question.customer, deadline)
+        .await?
+        .verify(&question.tenant, &question.customer)
+        .map(drop)
 }

@@ -7,7 +7,7 @@ use url::{Host, Url};
 use crate::{
     adapters::stripe::{SessionHosts, SessionSettings},
     config::{SettingError, Settings},
-    portal::{account::is_stripe_id, return_url::is_loopback},
+    portal::{account::is_stripe_id, return_origins::is_loopback},
 };
 
 /// https, or http on loopback; an origin without anything behind it.

@@ -40,12 +40,12 @@ impl BillingPortal for BillingPortalService {
         let (_, extensions, message) = request.into_parts();
         let owner: &Owner = extension(&extensions)?;
         let Deadline(deadline) = *extension(&extensions)?;
-        let call_audit: &Arc<CallAudit> = extension(&extensions)?;
+        let audit: &Arc<CallAudit> = extension(&extensions)?;
         let portal_request = portal_request(&message, &self.return_origins)?;
-        call_audit.flow(&portal_request.flow);
+        audit.record_flow(&portal_request.flow);
         owner.principal().check_displayed_tenant(&message.displayed_tenant_id)?;
         self.session_rate.admit(owner)?;
-        let url = self.use_cases.open(owner, &portal_request, deadline, call_audit).await?;
+        let url = self.use_cases.open(owner, &portal_request, deadline, audit).await?;
         Ok(Response::new(CreatePortalSessionResponse { url: url.into_string() }))
     }
 }

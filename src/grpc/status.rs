@@ -95,7 +95,7 @@ impl From<Refusal> for Status {
 impl From<&Refusal> for Refused {
     fn from(refusal: &Refusal) -> Self {
         let (field, detail) = (refusal.field(), refusal.detail());
-        Self { reason: refusal.reason(), field, detail, wait: refusal.wait(), cause: refusal.to_string() }
+        Self { reason: refusal.reason(), field, detail, wait: refusal.retry_delay(), cause: refusal.to_string() }
     }
 }
 

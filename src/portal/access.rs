@@ -1,63 +1,80 @@
-//! The one predicate: what the page shows is what the server allows, because both ask [`access`].
+//! The predicate: whether a person may open the portal of their tenant. The page and the server both ask [`decide`], so what the
+//! page shows is what the server allows.
 
 use async_trait::async_trait;
 
 use crate::portal::{
-    account::{CustomerId, Mapping},
+    account::{CustomerId, Integrity, Mapping},
     principal::{Owner, Principal, TenantId, UserId},
     refusal::{Reason, Refusal},
 };
 
-/// The kill switch, asked once a call.
+/// The feature flag, evaluated once per call.
 #[async_trait]
 pub trait Flag: Send + Sync {
-    /// Whether the feature is on for the tenant. What can't be read is off.
+    /// Returns whether the feature is on for the tenant. A flag that cannot be evaluated is off.
     async fn is_on(&self, tenant: &TenantId) -> bool;
 }
 
 /// The company's own record of tenants, their owners and their Stripe customers.
 #[async_trait]
 pub trait Directory: Send + Sync {
-    /// Reads both facts in one query.
+    /// Reads ownership and mapping in one query.
     ///
     /// # Errors
-    /// DATABASE_UNAVAILABLE when there is no answer, which is never read as "no account".
+    /// DATABASE_UNAVAILABLE when the query fails. A failed query never counts as "no billing account".
     async fn look_up(&self, tenant: &TenantId, user: &UserId) -> Result<DirectoryEntry, Refusal>;
 }
 
-/// What the directory says about a person and their tenant at one moment.
+/// What the directory records about a person and their tenant at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryEntry {
-    /// Whether the person is a present owner of the tenant.
+    /// Whether the person is a current owner of the tenant.
     pub is_owner: bool,
     /// The tenant's Stripe customer.
     pub mapping: Mapping,
 }
 
-/// Decides, in this order: flag, present membership, mapping. The role comes before it, as the [`Owner`] that it demands.
-///
-/// # Errors
-/// FEATURE_DISABLED, DATABASE_UNAVAILABLE, NOT_OWNER, NO_BILLING_ACCOUNT or MAPPING_INTEGRITY; a check that fails leaves
-/// those after it untouched.
-pub async fn access(owner: &Owner, flag: &dyn Flag, directory: &dyn Directory) -> Result<CustomerId, Refusal> {
+/// Every outcome of the predicate.
+#[derive(Debug)]
+pub enum Decision {
+    /// The person may open the portal of this customer.
+    Allowed(CustomerId),
+    /// The person does not own the tenant: by role, or no longer by the directory.
+    NotOwner,
+    /// The feature flag is off for the tenant.
+    FeatureDisabled,
+    /// The tenant has no Stripe customer.
+    NoBillingAccount,
+    /// The directory's mapping of the tenant is broken. A page must not show it as "no".
+    BrokenMapping(Integrity),
+    /// The directory did not respond. A page must not show it as "no".
+    Undecided(Refusal),
+}
+
+/// Decides in this order: flag, current ownership, mapping. A check that fails leaves those after it untouched. The role is
+/// checked before, by the construction of the [`Owner`].
+pub async fn decide(owner: &Owner, flag: &dyn Flag, directory: &dyn Directory) -> Decision {
     let principal = owner.principal();
     if !flag.is_on(principal.tenant()).await {
-        return Err(Refusal::because(Reason::FeatureDisabled, "the feature flag is off for the tenant"));
+        return Decision::FeatureDisabled;
     }
-    let entry = directory.look_up(principal.tenant(), principal.user()).await?;
-    if !entry.is_owner {
-        return Err(Refusal::because(Reason::NotOwner, "the person is no present owner in the directory"));
+    match directory.look_up(principal.tenant(), principal.user()).await {
+        Err(refusal) => Decision::Undecided(refusal),
+        Ok(DirectoryEntry { is_owner: false, .. }) => Decision::NotOwner,
+        Ok(DirectoryEntry { is_owner: true, mapping }) => match mapping {
+            Mapping::Customer(customer) => Decision::Allowed(customer),
+            Mapping::None => Decision::NoBillingAccount,
+            Mapping::Broken(how) => Decision::BrokenMapping(how),
+        },
     }
-    match entry.mapping {
-        Mapping::Customer(customer) => Ok(customer),
-        Mapping::None => {
-            Err(Refusal::because(Reason::NoBillingAccount, "the directory has no customer for the tenant"))
-        }
-        Mapping::Broken(how) => Err(Refusal::because(
-            Reason::MappingIntegrity,
-            format!("the directory's mapping is broken: {}", how.as_str()),
-        )
-        .with_detail(how.as_str())),
+}
+
+/// Decides for any authenticated person: a role that does not own is one of the outcomes.
+pub async fn decide_for(principal: &Principal, flag: &dyn Flag, directory: &dyn Directory) -> Decision {
+    match Owner::prove(principal.clone()) {
+        Ok(owner) => decide(&owner, flag, directory).await,
+        Err(_not_owner) => Decision::NotOwner,
     }
 }
 
@@ -74,32 +91,45 @@ pub enum Visibility {
     NoBillingAccount,
 }
 
-/// Answers whether [`access`] would allow, for any authenticated person.
-///
-/// # Errors
-/// Everything that is not one of the three answers to "may this person": TENANT_MISMATCH, DATABASE_UNAVAILABLE,
-/// MAPPING_INTEGRITY and so on.
-pub async fn visibility(
-    principal: &Principal,
-    displayed_tenant: &str,
-    flag: &dyn Flag,
-    directory: &dyn Directory,
-) -> Result<Visibility, Refusal> {
-    principal.check_displayed_tenant(displayed_tenant)?;
-    let decided = match Owner::prove(principal.clone()) {
-        Ok(owner) => access(&owner, flag, directory).await.map(drop),
-        Err(refusal) => Err(refusal),
-    };
-    let Err(refusal) = decided else {
-        return Ok(Visibility::Allowed);
-    };
-    if refusal.reason() == Reason::NotOwner {
-        Ok(Visibility::NotOwner)
-    } else if refusal.reason() == Reason::FeatureDisabled {
-        Ok(Visibility::FeatureDisabled)
-    } else if refusal.reason() == Reason::NoBillingAccount {
-        Ok(Visibility::NoBillingAccount)
-    } else {
-        Err(refusal)
+impl Decision {
+    /// Returns the customer whose portal may be opened.
+    ///
+    /// # Errors
+    /// The refusal of every other outcome.
+    pub fn into_customer(self) -> Result<CustomerId, Refusal> {
+        match self {
+            Self::Allowed(customer) => Ok(customer),
+            Self::NotOwner => {
+                Err(Refusal::because(Reason::NotOwner, "user is not a current owner of the tenant in the directory"))
+            }
+            Self::FeatureDisabled => {
+                Err(Refusal::because(Reason::FeatureDisabled, "feature flag is off for the tenant"))
+            }
+            Self::NoBillingAccount => {
+                Err(Refusal::because(Reason::NoBillingAccount, "directory has no customer for the tenant"))
+            }
+            Self::BrokenMapping(how) => Err(broken(how)),
+            Self::Undecided(refusal) => Err(refusal),
+        }
     }
+
+    /// Returns what a page may show.
+    ///
+    /// # Errors
+    /// DATABASE_UNAVAILABLE or MAPPING_INTEGRITY: outcomes that do not answer whether the person may open the portal.
+    pub fn into_visibility(self) -> Result<Visibility, Refusal> {
+        match self {
+            Self::Allowed(_) => Ok(Visibility::Allowed),
+            Self::NotOwner => Ok(Visibility::NotOwner),
+            Self::FeatureDisabled => Ok(Visibility::FeatureDisabled),
+            Self::NoBillingAccount => Ok(Visibility::NoBillingAccount),
+            Self::BrokenMapping(how) => Err(broken(how)),
+            Self::Undecided(refusal) => Err(refusal),
+        }
+    }
+}
+
+fn broken(how: Integrity) -> Refusal {
+    let cause = format!("mapping in the directory is broken: {}", how.as_str());
+    Refusal::because(Reason::MappingIntegrity, cause).with_detail(how.as_str())
 }

@@ -1,24 +1,24 @@
-//! Whose customer: what the directory says about a tenant's Stripe customer.
+//! The billing account: the Stripe customer that the directory records for a tenant.
 
-/// A Stripe customer id, `cus_[A-Za-z0-9]+`, at most 255 bytes. Nothing else may reach a URL path at Stripe.
+/// A Stripe customer id, `cus_[A-Za-z0-9]+`, at most 255 bytes. It is safe in the path of a Stripe URL without escaping.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CustomerId(String);
 
 impl CustomerId {
-    /// Takes exactly that shape; white space or any other byte makes it no customer.
+    /// Takes exactly that shape, and returns `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         is_stripe_id(text, &["cus_"]).then(|| Self(text.to_owned()))
     }
 
-    /// The id as it came in.
+    /// The id, unchanged.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// One of the prefixes, then `[A-Za-z0-9]+`, at most 255 bytes in all.
+/// Returns whether a text is one of the prefixes followed by `[A-Za-z0-9]+`, at most 255 bytes in total.
 pub(crate) fn is_stripe_id(text: &str, prefixes: &[&str]) -> bool {
     text.len() <= 255
         && prefixes.iter().any(|prefix| {
@@ -27,32 +27,32 @@ pub(crate) fn is_stripe_id(text: &str, prefixes: &[&str]) -> bool {
         })
 }
 
-/// What the directory maps a tenant to.
+/// The customer that the directory maps a tenant to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mapping {
     /// No row, NULL or empty: the tenant has no billing account.
     None,
-    /// Exactly one row with one well-formed customer that no other tenant has.
+    /// Exactly one row, with a well-formed customer that no other tenant shares.
     Customer(CustomerId),
-    /// The directory contradicts itself or holds no customer id; which way is told in the audit line and the log.
+    /// The directory contradicts itself, or the value is not a customer id. The audit entry and the log say which.
     Broken(Integrity),
 }
 
 /// How a mapping is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Integrity {
-    /// Two rows for the tenant.
+    /// The tenant has two rows.
     TwoRows,
-    /// Another tenant has the same customer.
+    /// A different tenant has the same customer.
     SharedCustomer,
-    /// The value is no text, too long, or not `cus_[A-Za-z0-9]+`.
+    /// The value is not text, is too long, or is not `cus_[A-Za-z0-9]+`.
     MalformedCustomer,
-    /// The customer at Stripe names another tenant.
+    /// The customer at Stripe names a different tenant.
     CustomerOfAnotherTenant,
 }
 
 impl Integrity {
-    /// The stable name in the audit line's `detail`.
+    /// The stable name in the `detail` field of the audit entry.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_customer_id_is_its_prefix_and_alphanumerics() {
+    fn customer_id_is_prefix_and_alphanumerics() {
         assert!(CustomerId::parse("cus_NffrFeUfNV2Hib").is_some());
         for bad in ["", "cus_", "cus_a b", "cus_a\n", " cus_a", "CUS_a", "cu_a", "cus_a/../b", "cus_ä", "sub_1"] {
             assert!(CustomerId::parse(bad).is_none(), "{bad:?}");

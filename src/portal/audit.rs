@@ -1,7 +1,10 @@
-//! What is left behind: one intent before Stripe is called, one outcome for every call that asks to open a portal.
+//! The audit of a call: one intent before Stripe is called, and one outcome for every call of an audited service.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Instant, SystemTime},
 };
 
@@ -15,27 +18,27 @@ use crate::portal::{
     refusal::{Reason, Refusal},
 };
 
-/// Where audit lines go.
+/// Where audit entries are written.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// Appends one line. A `durable` one has reached the disk when this returns; others follow in batches.
+    /// Appends one entry. A `durable` entry is on disk when this returns; others are flushed in batches.
     ///
     /// # Errors
-    /// AUDIT_UNAVAILABLE: the line is not written.
-    async fn append(&self, line: AuditEntry, durable: bool) -> Result<(), Refusal>;
+    /// AUDIT_UNAVAILABLE: the entry was not written.
+    async fn append(&self, entry: AuditEntry, durable: bool) -> Result<(), Refusal>;
 }
 
-/// One audit line. What is not known is left out; no field can hold a token, a key or a session URL.
+/// One entry of the audit log. Unknown facts are left out; no field can hold a token, a key or a session URL.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditEntry {
-    /// When the line was made, RFC 3339 in UTC.
+    /// When the entry was made, RFC 3339 in UTC.
     pub time: String,
     /// `intent` or `outcome`.
     pub event: &'static str,
-    /// What stands in the refusal's ErrorInfo, the log and here.
+    /// The same id as in the refusal's ErrorInfo and in the log.
     pub request_id: String,
-    /// The method, `CreatePortalSession`.
-    pub rpc: &'static str,
+    /// The method's name.
+    pub rpc: String,
     /// What is known of the call.
     #[serde(flatten)]
     pub facts: Facts,
@@ -45,15 +48,15 @@ pub struct AuditEntry {
     /// Which integrity failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<&'static str>,
-    /// Whether a session URL left; outcomes only.
+    /// Whether a session URL was released; outcomes only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub released: Option<bool>,
-    /// Milliseconds since the call came in; outcomes only.
+    /// Milliseconds since the call arrived; outcomes only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
 }
 
-/// What becomes known of a call on its way.
+/// Facts that become known during a call.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,127 +79,134 @@ pub struct Facts {
     trace_id: Option<String>,
 }
 
-/// The trail of one call: it gathers facts while the call goes on, for the intent and for the one outcome at its end.
-pub struct CallAudit {
-    log: Arc<dyn AuditLog>,
-    request_id: String,
-    started: Instant,
-    state: Mutex<State>,
+/// Whether the caller of a call is still connected, shared between the connection and the call.
+#[derive(Clone, Debug, Default)]
+pub struct CallerConnection {
+    is_closed: Arc<AtomicBool>,
 }
 
-#[derive(Default)]
-struct State {
-    facts: Facts,
-    /// The caller gave up, so a URL would reach nobody.
-    abandoned: bool,
+impl CallerConnection {
+    /// Records that the caller disconnected or cancelled: from now on nothing is released.
+    pub fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns whether the caller disconnected or cancelled.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
+    }
+}
+
+/// The identity of a call, as the audit log names it.
+#[derive(Clone, Debug)]
+pub struct CallIdentity {
+    /// Random, one per call.
+    pub request_id: String,
+    /// The distributed trace that the call belongs to, if any.
+    pub trace_id: Option<String>,
+    /// The method's name.
+    pub rpc: String,
+}
+
+/// The audit of one call: collects facts during the call, and writes the intent and the outcome.
+pub struct CallAudit {
+    log: Arc<dyn AuditLog>,
+    call: CallIdentity,
+    caller: CallerConnection,
+    started: Instant,
+    facts: Mutex<Facts>,
 }
 
 impl CallAudit {
-    /// Starts the trail of a call that has just come in, in a distributed trace or in none.
+    /// Begins the audit of a call that has just arrived.
     #[must_use]
-    pub fn begin(log: Arc<dyn AuditLog>, request_id: String, trace_id: Option<String>) -> Self {
-        let state = State { facts: Facts { trace_id, ..Facts::default() }, ..State::default() };
-        Self { log, request_id, started: Instant::now(), state: Mutex::new(state) }
+    pub fn begin(log: Arc<dyn AuditLog>, call: CallIdentity, caller: CallerConnection) -> Self {
+        let facts = Facts { trace_id: call.trace_id.clone(), ..Facts::default() };
+        Self { log, call, caller, started: Instant::now(), facts: Mutex::new(facts) }
     }
 
-    /// Notes who asks, as soon as the token is verified.
-    pub fn principal(&self, principal: &Principal) {
-        let facts = &mut self.state().facts;
+    /// Records the person, as soon as the token is verified.
+    pub fn record_principal(&self, principal: &Principal) {
+        let mut facts = self.facts();
         facts.subject = Some(principal.user().as_str().to_owned());
         facts.tenant = Some(principal.tenant().as_str().to_owned());
         facts.role = Some(principal.role().as_str().to_owned());
     }
 
-    /// Notes the calling workload, allowed or not, as the mesh names it.
-    pub fn caller(&self, identity: &str) {
-        self.state().facts.caller = Some(identity.to_owned());
+    /// Records the calling workload as the mesh names it, allowed or not.
+    pub fn record_caller(&self, identity: &str) {
+        self.facts().caller = Some(identity.to_owned());
     }
 
-    /// Notes what is asked for.
-    pub fn flow(&self, flow: &Flow) {
-        self.state().facts.flow = Some(flow.name());
+    /// Records the requested page of the portal.
+    pub fn record_flow(&self, flow: &Flow) {
+        self.facts().flow = Some(flow.name());
     }
 
-    /// Notes a session that Stripe made, whatever becomes of it.
-    pub fn session(&self, id: &str) {
-        self.state().facts.session = Some(id.to_owned());
+    /// Records a session that Stripe created, whether or not it is released.
+    pub fn record_session(&self, id: &str) {
+        self.facts().session = Some(id.to_owned());
     }
 
-    /// Notes Stripe's id of the request that made, or was to make, the session.
-    pub fn stripe_request(&self, id: &str) {
-        self.state().facts.stripe_request_id = Some(id.to_owned());
+    /// Records Stripe's id of the request for the session.
+    pub fn record_stripe_request(&self, id: &str) {
+        self.facts().stripe_request_id = Some(id.to_owned());
     }
 
-    /// The caller gave up: nothing will be released any more.
-    pub fn abandon(&self) {
-        self.state().abandoned = true;
-    }
-
-    /// Whether the caller gave up.
-    #[must_use]
-    pub fn is_abandoned(&self) -> bool {
-        self.state().abandoned
-    }
-
-    /// Writes the intent, to disk, before Stripe is called.
+    /// Writes the intent to disk, before Stripe is called.
     ///
     /// # Errors
-    /// AUDIT_UNAVAILABLE, or CANCELLED when the caller is gone already.
+    /// AUDIT_UNAVAILABLE, or CANCELLED when the caller has disconnected.
     pub async fn intend(&self, customer: &CustomerId) -> Result<(), Refusal> {
-        let facts = {
-            let mut state = self.state();
-            state.facts.customer = Some(customer.as_str().to_owned());
-            if state.abandoned {
-                return Err(gave_up());
-            }
-            state.facts.clone()
-        };
-        self.log.append(self.line("intent", facts), true).await
+        self.facts().customer = Some(customer.as_str().to_owned());
+        self.check_caller()?;
+        self.log.append(self.entry("intent"), true).await
     }
 
-    /// Writes the outcome OK, to disk: only then may the answer with the URL leave. To be called where the call can no longer
-    /// be cut off, or the line would tell of a URL that never left.
+    /// Writes the outcome OK to disk; only then may the response with the URL be sent. Call this where the call can no longer be
+    /// cut off; otherwise the entry could report a URL that was never sent.
     ///
     /// # Errors
-    /// AUDIT_UNAVAILABLE, or CANCELLED when the caller is gone; the answer must be dropped then. Its refusal is to follow as
-    /// the outcome that counts, even where a disk failed after it took the line.
+    /// AUDIT_UNAVAILABLE, or CANCELLED when the caller has disconnected; the response must be dropped then. The refusal must
+    /// follow as the outcome that counts, even if a disk failed after it took the entry.
     pub async fn release(&self) -> Result<(), Refusal> {
-        let facts = {
-            let state = self.state();
-            if state.abandoned {
-                return Err(gave_up());
-            }
-            state.facts.clone()
-        };
-        self.log.append(self.outcome("OK", None, true, facts), true).await
+        self.check_caller()?;
+        self.log.append(self.outcome("OK", None, true), true).await
     }
 
     /// Writes the outcome of a call that ends without a URL.
     ///
     /// # Errors
-    /// AUDIT_UNAVAILABLE, to be logged: a refusal stays the refusal that it was.
-    pub async fn refuse(&self, reason: Reason, detail: Option<&'static str>) -> Result<(), Refusal> {
-        let facts = self.state().facts.clone();
-        self.log.append(self.outcome(reason.as_str(), detail, false, facts), false).await
+    /// AUDIT_UNAVAILABLE, to be logged: the call keeps its own refusal.
+    pub async fn refuse(&self, refusal: &Refusal) -> Result<(), Refusal> {
+        self.log.append(self.outcome(refusal.reason().as_str(), refusal.detail(), false), false).await
     }
 
-    fn outcome(&self, reason: &'static str, detail: Option<&'static str>, released: bool, facts: Facts) -> AuditEntry {
+    fn check_caller(&self) -> Result<(), Refusal> {
+        if self.caller.is_closed() {
+            return Err(Refusal::because(Reason::Cancelled, "caller disconnected before the response"));
+        }
+        Ok(())
+    }
+
+    fn outcome(&self, reason: &'static str, detail: Option<&'static str>, released: bool) -> AuditEntry {
         AuditEntry {
             reason: Some(reason),
             detail,
             released: Some(released),
             duration_ms: Some(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)),
-            ..self.line("outcome", facts)
+            ..self.entry("outcome")
         }
     }
 
-    fn line(&self, event: &'static str, facts: Facts) -> AuditEntry {
+    fn entry(&self, event: &'static str) -> AuditEntry {
         AuditEntry {
             time: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
             event,
-            request_id: self.request_id.clone(),
-            rpc: "CreatePortalSession",
-            facts,
+            request_id: self.call.request_id.clone(),
+            rpc: self.call.rpc.clone(),
+            facts: self.facts().clone(),
             reason: None,
             detail: None,
             released: None,
@@ -204,17 +214,13 @@ impl CallAudit {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn gave_up() -> Refusal {
-    Refusal::because(Reason::Cancelled, "the caller gave up before the answer")
 }
 
 impl std::fmt::Debug for CallAudit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CallAudit").field("request_id", &self.request_id).finish_non_exhaustive()
+        f.debug_struct("CallAudit").field("call", &self.call).finish_non_exhaustive()
     }
 }

@@ -1,14 +1,14 @@
-//! Which page of the portal is asked for.
+//! The page of the portal that is requested.
 
 use crate::portal::{
     account::is_stripe_id,
     refusal::{Reason, Refusal},
 };
 
-/// A page of the portal, by Stripe's name of the flow; the ids in it are well formed, whose they are is Stripe's to say.
+/// A page of the portal, by Stripe's name of the flow. Its ids are well formed; Stripe checks that they belong to the customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// The portal's home; no flow.
+    /// The portal's home page, without a flow.
     Home,
     /// Add a payment method and make it the default.
     PaymentMethodUpdate,
@@ -16,14 +16,14 @@ pub enum Flow {
     CustomerUpdate,
     /// Cancel a subscription.
     SubscriptionCancel(SubscriptionId),
-    /// Choose another price or quantity.
+    /// Choose a different price or quantity.
     SubscriptionUpdate(SubscriptionId),
     /// Confirm one prepared change.
     SubscriptionUpdateConfirm(SubscriptionId, Item),
 }
 
 impl Flow {
-    /// The name in the audit line, in Stripe's `flow_data[type]` and in the message's field: `home` or the field's name.
+    /// The name in the audit entry, in Stripe's `flow_data[type]` and of the message's field; `home` without a flow.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -53,15 +53,15 @@ impl Flow {
 pub struct SubscriptionId(String);
 
 impl SubscriptionId {
-    /// Takes the id that stands in `field`.
+    /// Takes the id from the request's field `field`.
     ///
     /// # Errors
-    /// FLOW_INVALID at that field.
+    /// FLOW_INVALID, naming that field.
     pub fn parse(text: &str, field: &'static str) -> Result<Self, Refusal> {
         stripe_id(text, &["sub_"], field).map(Self)
     }
 
-    /// The id as it came in.
+    /// The id, unchanged.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -77,10 +77,11 @@ pub struct Item {
 }
 
 impl Item {
-    /// Takes `si_…`, and at least one of `price_…` or `plan_…` (empty = unchanged) and a quantity of at least 1.
+    /// Takes `si_…` and at least one of two changes: a price (`price_…` or `plan_…`; empty means unchanged) and a quantity of at
+    /// least 1.
     ///
     /// # Errors
-    /// FLOW_INVALID at the field that breaks its rule.
+    /// FLOW_INVALID, naming the field that breaks its rule.
     pub fn parse(id: &str, price: &str, quantity: Option<u32>) -> Result<Self, Refusal> {
         const ITEM: &str = "subscription_update_confirm.item";
         let id = stripe_id(id, &["si_"], "subscription_update_confirm.item.id")?;
@@ -89,10 +90,10 @@ impl Item {
             price => Some(stripe_id(price, &["price_", "plan_"], "subscription_update_confirm.item.price_id")?),
         };
         if quantity == Some(0) {
-            return Err(invalid("the quantity is 0", "subscription_update_confirm.item.quantity"));
+            return Err(invalid("quantity must be at least 1", "subscription_update_confirm.item.quantity"));
         }
         if price.is_none() && quantity.is_none() {
-            return Err(invalid("neither a price nor a quantity changes", ITEM));
+            return Err(invalid("item changes neither price nor quantity", ITEM));
         }
         Ok(Self { id, price, quantity })
     }
@@ -103,13 +104,13 @@ impl Item {
         &self.id
     }
 
-    /// The new price; none = unchanged.
+    /// The new price; `None` if unchanged.
     #[must_use]
     pub fn price(&self) -> Option<&str> {
         self.price.as_deref()
     }
 
-    /// The new quantity; none = unchanged.
+    /// The new quantity; `None` if unchanged.
     #[must_use]
     pub const fn quantity(&self) -> Option<u32> {
         self.quantity
@@ -117,11 +118,7 @@ impl Item {
 }
 
 fn stripe_id(text: &str, prefixes: &[&str], field: &'static str) -> Result<String, Refusal> {
-    if is_stripe_id(text, prefixes) {
-        Ok(text.to_owned())
-    } else {
-        Err(invalid("an id is not of Stripe's shape", field))
-    }
+    if is_stripe_id(text, prefixes) { Ok(text.to_owned()) } else { Err(invalid("not a valid Stripe id", field)) }
 }
 
 fn invalid(cause: &str, field: &'static str) -> Refusal {
@@ -133,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_confirmed_change_needs_an_item_and_something_to_change() {
+    fn confirmed_change_needs_an_item_and_a_change() {
         assert!(Item::parse("si_1", "price_1", None).is_ok());
         assert!(Item::parse("si_1", "plan_1", Some(1)).is_ok());
         assert!(Item::parse("si_1", "", Some(7)).is_ok());
@@ -150,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_id_is_its_prefix_and_alphanumerics() {
+    fn subscription_id_is_prefix_and_alphanumerics() {
         assert!(SubscriptionId::parse("sub_1Abc", "f").is_ok());
         for bad in ["", "sub_", "sub_1/../2", "sub_1&customer=cus_2", "si_1", &format!("sub_{}", "a".repeat(252))] {
             assert!(SubscriptionId::parse(bad, "f").is_err(), "{bad}");

@@ -1,9 +1,9 @@
-//! The language of the portal.
+//! The portal's language.
 
 use crate::portal::refusal::{Reason, Refusal};
 
-/// The locales of Stripe's portal, as `POST /v1/billing_portal/sessions` documents its parameter `locale`. A test beside
-/// the Stripe adapter compares them with the client library's.
+/// The locales of Stripe's portal, as documented for the parameter `locale` of `POST /v1/billing_portal/sessions`. A test in the
+/// Stripe adapter compares them with the client library's.
 pub const STRIPE_LOCALES: [&str; 47] = [
     "auto", "bg", "cs", "da", "de", "el", "en", "en-AU", "en-CA", "en-GB", "en-IE", "en-IN", "en-NZ", "en-SG", "es",
     "es-419", "et", "fi", "fil", "fr", "fr-CA", "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl",
@@ -15,7 +15,7 @@ pub const STRIPE_LOCALES: [&str; 47] = [
 pub struct Locale(&'static str);
 
 impl Locale {
-    /// Takes one of Stripe's spellings exactly; empty means that Stripe chooses.
+    /// Takes exactly one of Stripe's spellings. An empty text returns `None`: Stripe chooses.
     ///
     /// # Errors
     /// LOCALE_INVALID.
@@ -26,7 +26,7 @@ impl Locale {
         let known = STRIPE_LOCALES.into_iter().find(|known| *known == text);
         known
             .map(|known| Some(Self(known)))
-            .ok_or_else(|| Refusal::because(Reason::LocaleInvalid, "locale is none of Stripe's").at("locale"))
+            .ok_or_else(|| Refusal::because(Reason::LocaleInvalid, "not a locale of Stripe's portal").at("locale"))
     }
 
     /// Stripe's spelling.
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_locale_is_one_of_stripes_or_none() {
+    fn accepts_only_stripes_locales_or_empty() {
         assert_eq!(Locale::parse("").unwrap(), None);
         assert_eq!(Locale::parse("pt-BR").unwrap().unwrap().as_str(), "pt-BR");
         for bad in ["xx", "EN", "pt_BR", "en ", "auto,en"] {

@@ -1,4 +1,4 @@
-//! The use cases: open a portal, and tell a page whether it may be opened.
+//! The use cases: open a portal, and report whether a page may offer it.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::portal::{
-    access::{Directory, Flag, Visibility, access, visibility},
+    access::{Directory, Flag, Visibility, decide, decide_for},
     account::CustomerId,
     audit::CallAudit,
     flow::Flow,
@@ -14,38 +14,38 @@ use crate::portal::{
     principal::{Owner, Principal},
     refusal::Refusal,
     return_url::ReturnUrl,
-    session::{RecordedTenant, Session, SessionUrl},
+    session::{CheckedSession, RecordedTenant, SessionUrl},
 };
 
-/// Stripe's side: who the customer says it belongs to, and a session for it.
+/// Stripe's side: the tenant recorded on a customer, and a session for that customer.
 #[async_trait]
 pub trait PortalSessions: Send + Sync {
-    /// Reads the customer and creates a session at the same time, and returns both outcomes once both are known. The id of
-    /// a session that was made goes into the trail at once, whatever becomes of it.
+    /// Reads the customer and creates a session concurrently, and returns both outcomes once both are known. The id of a created
+    /// session is recorded in the audit immediately, even if the session is never released.
     async fn open(
         &self,
         customer: &CustomerId,
-        portal_request: &PortalRequest,
+        request: &PortalRequest,
         deadline: Instant,
-        call_audit: &CallAudit,
-    ) -> (Result<RecordedTenant, Refusal>, Result<Session, Refusal>);
+        audit: &CallAudit,
+    ) -> (Result<RecordedTenant, Refusal>, Result<CheckedSession, Refusal>);
 }
 
-/// What a person wants opened.
+/// What a person asks to open.
 #[derive(Clone, Debug)]
 pub struct PortalRequest {
-    /// Where to return.
+    /// Where Stripe sends the person afterwards.
     pub return_url: ReturnUrl,
-    /// The portal's language; none = Stripe chooses.
+    /// The portal's language; with `None`, Stripe chooses.
     pub locale: Option<Locale>,
     /// The page of the portal.
     pub flow: Flow,
 }
 
-/// The use cases over their seams.
+/// The use cases and what they depend on.
 #[derive(Clone)]
 pub struct UseCases {
-    /// The kill switch.
+    /// The feature flag.
     pub flag: Arc<dyn Flag>,
     /// The company's record.
     pub directory: Arc<dyn Directory>,
@@ -54,32 +54,33 @@ pub struct UseCases {
 }
 
 impl UseCases {
-    /// Opens the portal of the owner's own tenant. Flag, membership and mapping first; then the intent is written; then
-    /// Stripe is asked. The proof's outcome wins over the session's. The answer with the URL still has to pass
-    /// [`CallAudit::release`], at the edge, where nothing can cut it off any more.
+    /// Opens the portal of the owner's own tenant: flag, ownership and mapping, then the audit intent, then Stripe. A failed
+    /// verification of the mapping takes precedence over the session's outcome. The response with the URL still has to pass
+    /// [`CallAudit::release`] where the call can no longer be cut off.
     ///
     /// # Errors
-    /// The first check that fails, in the documented order.
+    /// The first check that fails, in the order of the contract.
     pub async fn open(
         &self,
         owner: &Owner,
-        portal_request: &PortalRequest,
+        request: &PortalRequest,
         deadline: Instant,
-        call_audit: &CallAudit,
+        audit: &CallAudit,
     ) -> Result<SessionUrl, Refusal> {
-        let customer = access(owner, &*self.flag, &*self.directory).await?;
-        call_audit.intend(&customer).await?;
-        let (claim, session) = self.portal_sessions.open(&customer, portal_request, deadline, call_audit).await;
-        let proof = claim?.prove(owner.principal().tenant())?;
-        Ok(session?.unlock(proof))
+        let customer = decide(owner, &*self.flag, &*self.directory).await.into_customer()?;
+        audit.intend(&customer).await?;
+        let (recorded, session) = self.portal_sessions.open(&customer, request, deadline, audit).await;
+        let mapping = recorded?.verify(owner.principal().tenant(), &customer)?;
+        session?.release(&mapping)
     }
 
-    /// Tells a page whether to show the action, by the same predicate.
+    /// Reports whether a page may offer the portal, by the same predicate.
     ///
     /// # Errors
-    /// Whatever is no answer to "may this person".
+    /// TENANT_MISMATCH, DATABASE_UNAVAILABLE or MAPPING_INTEGRITY.
     pub async fn visibility(&self, principal: &Principal, displayed_tenant: &str) -> Result<Visibility, Refusal> {
-        visibility(principal, displayed_tenant, &*self.flag, &*self.directory).await
+        principal.check_displayed_tenant(displayed_tenant)?;
+        decide_for(principal, &*self.flag, &*self.directory).await.into_visibility()
     }
 }
 

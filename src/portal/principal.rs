@@ -1,10 +1,10 @@
-//! Who is asking: a verified person in a verified tenant, and the proof that they own it.
+//! Who asks: an authenticated person in a tenant, and the proof that they own it.
 
 use std::fmt;
 
 use crate::portal::refusal::{Reason, Refusal};
 
-/// An id is 1 to 255 visible ASCII characters, compared byte for byte.
+/// Returns whether a text is an id: 1 to 255 visible ASCII characters. Ids are compared byte for byte.
 fn is_id(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -18,13 +18,13 @@ pub struct TenantId(String);
 pub struct UserId(String);
 
 impl TenantId {
-    /// Takes 1 to 255 visible ASCII characters; anything else is no tenant.
+    /// Takes 1 to 255 visible ASCII characters, and returns `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         is_id(text).then(|| Self(text.to_owned()))
     }
 
-    /// The id as it came in.
+    /// The id, unchanged.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -32,42 +32,42 @@ impl TenantId {
 }
 
 impl UserId {
-    /// Takes 1 to 255 visible ASCII characters; anything else is no person.
+    /// Takes 1 to 255 visible ASCII characters, and returns `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         is_id(text).then(|| Self(text.to_owned()))
     }
 
-    /// The id as it came in.
+    /// The id, unchanged.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A person's role in their tenant. Exactly `owner` owns; every other role, known or not, does not.
+/// A person's role in their tenant. Exactly `owner` owns the tenant; no other role does, known or unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role(String);
 
 impl Role {
-    /// Takes any non-empty text; which roles a product has is not this service's business.
+    /// Takes any non-empty text: a product may have any roles.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
-    /// The role as it came in.
+    /// The role, unchanged.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    fn owns(&self) -> bool {
+    fn is_owner(&self) -> bool {
         self.0 == "owner"
     }
 }
 
-/// An authenticated person: what a verified principal token says. Debug names the ids and nothing else.
+/// An authenticated person, as a verified principal token names them. `Debug` prints the ids and nothing else.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Principal {
     user: UserId,
@@ -76,7 +76,7 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// To be called with the claims of a verified token only.
+    /// Takes the claims of a verified token. Only the token verifier may call this.
     #[must_use]
     pub fn new(user: UserId, tenant: TenantId, role: Role) -> Self {
         Self { user, tenant, role }
@@ -88,20 +88,20 @@ impl Principal {
         &self.user
     }
 
-    /// The tenant that the person acts in; the only tenant that this service ever looks up.
+    /// The tenant that the person acts in: the only tenant that a call looks up.
     #[must_use]
     pub fn tenant(&self) -> &TenantId {
         &self.tenant
     }
 
-    /// The person's role in that tenant, when the token was made.
+    /// The person's role in that tenant when the token was issued.
     #[must_use]
     pub fn role(&self) -> &Role {
         &self.role
     }
 
-    /// Compares the tenant of the page on screen with the person's; empty = not told. The value is used for nothing else,
-    /// so a text that could be no tenant at all is simply another one.
+    /// Compares the tenant that the page displayed with the person's; an empty text means that the page did not send one. The
+    /// value is used for nothing else, so it does not have to be a valid id.
     ///
     /// # Errors
     /// TENANT_MISMATCH.
@@ -109,7 +109,7 @@ impl Principal {
         if displayed.is_empty() || displayed == self.tenant.as_str() {
             Ok(())
         } else {
-            Err(Refusal::because(Reason::TenantMismatch, "the page showed another tenant than the principal's"))
+            Err(Refusal::because(Reason::TenantMismatch, "displayed tenant differs from the principal's tenant"))
         }
     }
 }
@@ -120,28 +120,35 @@ impl fmt::Debug for Principal {
     }
 }
 
-/// The proof that a person's token makes them the owner of its tenant. [`Owner::prove`] is the only mint, so whoever
-/// holds one has passed the check. Present membership is the directory's to add.
+/// The proof that a person's token makes them an owner of their tenant. [`Owner::prove`] is the only constructor, so code that
+/// has an `Owner` has passed the check. Current ownership in the directory is checked later, by the use case.
 #[derive(Clone, Debug)]
 pub struct Owner(Principal);
 
 impl Owner {
-    /// Mints the proof.
+    /// Checks the role.
     ///
     /// # Errors
-    /// NOT_OWNER for every role but `owner`.
-    pub fn prove(principal: Principal) -> Result<Self, Refusal> {
-        if principal.role.owns() {
-            Ok(Self(principal))
-        } else {
-            Err(Refusal::because(Reason::NotOwner, "the token's role is not owner"))
-        }
+    /// [`NotOwner`] for every role except `owner`.
+    pub fn prove(principal: Principal) -> Result<Self, NotOwner> {
+        if principal.role.is_owner() { Ok(Self(principal)) } else { Err(NotOwner) }
     }
 
-    /// The person who owns.
+    /// The person who owns the tenant.
     #[must_use]
     pub fn principal(&self) -> &Principal {
         &self.0
+    }
+}
+
+/// The role is not an owner role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("role is not an owner role")]
+pub struct NotOwner;
+
+impl From<NotOwner> for Refusal {
+    fn from(error: NotOwner) -> Self {
+        Self::because(Reason::NotOwner, error.to_string())
     }
 }
 
@@ -150,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_visible_ascii_of_at_most_255_characters() {
+    fn ids_are_1_to_255_visible_ascii_characters() {
         for good in ["a", "tenant-1", "Ünicode".trim_start_matches('Ü'), &"x".repeat(255)] {
             assert!(TenantId::parse(good).is_some(), "{good}");
         }
@@ -161,12 +168,12 @@ mod tests {
     }
 
     #[test]
-    fn only_the_exact_role_owner_owns() {
+    fn only_the_exact_role_owner_is_an_owner() {
         for other in ["admin", "Owner", "OWNER", "owner ", " owner", "owner,admin", "owners", "оwner"] {
             let role = Role::parse(other).unwrap();
-            assert!(!role.owns(), "{other}");
+            assert!(!role.is_owner(), "{other}");
         }
-        assert!(Role::parse("owner").unwrap().owns());
+        assert!(Role::parse("owner").unwrap().is_owner());
         assert!(Role::parse("").is_none());
     }
 }

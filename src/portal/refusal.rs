@@ -1,9 +1,9 @@
-//! Every way to say no. A [`Reason`] is the stable name that callers switch on; a [`Refusal`] carries, beside it, the
-//! cause for the log, which never leaves the process.
+//! Refusals. A [`Reason`] is the stable name that callers switch on. A [`Refusal`] is a reason with its cause, which is for the log
+//! and is never sent to a caller.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-/// Declares the reasons once: the variant, its stable name and what it means.
+/// Declares each reason once: the variant, its stable name and its meaning.
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// Why a call is refused: the stable name in `google.rpc.ErrorInfo.reason` and in the audit line.
@@ -26,93 +26,93 @@ macro_rules! reasons {
 reasons! {
     /// No `authorization` header.
     TokenMissing = "TOKEN_MISSING",
-    /// The principal token breaks a rule; the log names which.
+    /// The principal token breaks a rule; the log says which.
     TokenInvalid = "TOKEN_INVALID",
-    /// The principal token was good once.
+    /// The principal token has expired.
     TokenExpired = "TOKEN_EXPIRED",
-    /// The calling workload is not the settings backend, or the mesh does not say which it is.
+    /// The calling workload is not an allowed one, or the mesh does not identify it.
     CallerNotAllowed = "CALLER_NOT_ALLOWED",
     /// The person does not own the tenant: by role, or no longer by the directory.
     NotOwner = "NOT_OWNER",
-    /// The return URL breaks a rule, or is not on a configured origin.
+    /// The return URL breaks a rule, or its origin is not configured.
     ReturnUrlNotAllowed = "RETURN_URL_NOT_ALLOWED",
     /// The flow is malformed, or Stripe refuses it for this customer.
     FlowInvalid = "FLOW_INVALID",
-    /// The locale is none of Stripe's.
+    /// The locale is not one of the portal's.
     LocaleInvalid = "LOCALE_INVALID",
-    /// `grpc-timeout` is malformed or stands twice.
+    /// `grpc-timeout` is malformed or duplicate.
     DeadlineInvalid = "DEADLINE_INVALID",
-    /// The message does not parse.
+    /// The message cannot be parsed.
     MessageInvalid = "MESSAGE_INVALID",
     /// The feature flag is off for the tenant.
     FeatureDisabled = "FEATURE_DISABLED",
     /// The tenant has no Stripe customer.
     NoBillingAccount = "NO_BILLING_ACCOUNT",
-    /// The page showed another tenant than the principal's.
+    /// The page displayed a different tenant than the principal's.
     TenantMismatch = "TENANT_MISMATCH",
     /// The Stripe customer does not name a tenant.
     TenantProofMissing = "TENANT_PROOF_MISSING",
     /// The Stripe customer is deleted or unknown.
     BillingAccountMissingAtStripe = "BILLING_ACCOUNT_MISSING_AT_STRIPE",
-    /// Stripe has no usable portal configuration.
+    /// Stripe has no portal configuration that can be used.
     PortalNotConfigured = "PORTAL_NOT_CONFIGURED",
-    /// The person has asked for too many sessions in a minute.
+    /// The person requested too many sessions within a minute.
     RateLimited = "RATE_LIMITED",
     /// The message is over 16 KiB.
     MessageTooLarge = "MESSAGE_TOO_LARGE",
     /// Stripe is down, unreachable or too slow.
     StripeUnavailable = "STRIPE_UNAVAILABLE",
-    /// Stripe throttles us.
+    /// Stripe limits the rate of requests, or the service's own limit in front of Stripe was reached.
     StripeRateLimited = "STRIPE_RATE_LIMITED",
     /// Stripe is busy with the same object.
     StripeConflict = "STRIPE_CONFLICT",
-    /// The directory gives no answer.
+    /// The directory query failed.
     DatabaseUnavailable = "DATABASE_UNAVAILABLE",
     /// The keys that verify tokens could not be read for too long.
     KeysUnavailable = "KEYS_UNAVAILABLE",
-    /// An audit line can't be written, so nothing is opened.
+    /// An audit entry cannot be written, so no portal is opened.
     AuditUnavailable = "AUDIT_UNAVAILABLE",
-    /// As many calls are in flight as are allowed.
+    /// The maximum number of calls is in flight.
     Overloaded = "OVERLOADED",
-    /// The process is draining.
+    /// The process is shutting down.
     ShuttingDown = "SHUTTING_DOWN",
-    /// The time of the call is gone.
+    /// The call's deadline was exceeded.
     DeadlineExceeded = "DEADLINE_EXCEEDED",
     /// The directory, or the directory and Stripe, contradict each other about the tenant's customer.
     MappingIntegrity = "MAPPING_INTEGRITY",
-    /// Stripe's answer is well formed but answers another question.
+    /// Stripe's response is well formed, but does not match the request.
     StripeResponseRejected = "STRIPE_RESPONSE_REJECTED",
-    /// Stripe refuses our key, or it is of the other mode.
+    /// Stripe refuses the service's key, or the key is of the other mode.
     StripeCredentials = "STRIPE_CREDENTIALS",
-    /// What came back is no answer of Stripe's API.
+    /// The response is not a valid response of Stripe's API.
     StripeProtocol = "STRIPE_PROTOCOL",
     /// A defect of this service.
     Bug = "BUG",
-    /// No such method.
+    /// The method does not exist.
     MethodUnknown = "METHOD_UNKNOWN",
     /// The message is compressed.
     EncodingUnsupported = "ENCODING_UNSUPPORTED",
-    /// The caller gave up before the answer; stands in the audit line only, for nobody is left to be told.
+    /// The caller disconnected before the response. Appears in the audit only: nobody is left to receive a status.
     Cancelled = "CANCELLED",
 }
 
-/// A no, with all that the boundary needs to tell the caller, the log and the audit line apart.
-#[derive(Debug)]
+/// Why a call is refused, with everything that the status, the log line and the audit entry need.
+#[derive(Clone, Debug)]
 pub struct Refusal {
     reason: Reason,
-    /// For the log only; constant texts and our own values, never a caller's or Stripe's.
+    /// For the log only: constant texts and the service's own values, never a text from a caller or from Stripe.
     cause: String,
-    /// The field of the request that breaks a rule, as `google.rpc.BadRequest` names it.
+    /// The field of the request that breaks a rule, as named in `google.rpc.BadRequest`.
     field: Option<&'static str>,
-    /// Which integrity failure, for the audit line.
+    /// Which integrity failure, for the audit entry.
     detail: Option<&'static str>,
-    /// When the caller may try again, where that is known.
+    /// How long the caller should wait before a retry, if known.
     retry_after: Option<Duration>,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Refusal {
-    /// A refusal with its cause in words. The cause must not hold a secret, an e-mail address or a foreign text.
+    /// Creates a refusal with its cause. The cause must not contain a secret, an email address, or a text from outside.
     #[must_use]
     pub fn because(reason: Reason, cause: impl Into<String>) -> Self {
         Self { reason, cause: cause.into(), field: None, detail: None, retry_after: None, source: None }
@@ -125,24 +125,24 @@ impl Refusal {
         self
     }
 
-    /// Names the integrity failure in the audit line.
+    /// Names the integrity failure in the audit entry.
     #[must_use]
     pub fn with_detail(mut self, detail: &'static str) -> Self {
         self.detail = Some(detail);
         self
     }
 
-    /// Says when the caller may try again.
+    /// Sets how long the caller should wait before a retry.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
     }
 
-    /// Keeps the error underneath, for the log.
+    /// Sets the underlying error, for the log.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(source.into().into());
         self
     }
 
@@ -158,20 +158,20 @@ impl Refusal {
         self.field
     }
 
-    /// When the caller may try again, where that is known.
+    /// How long the caller should wait before a retry, if known.
     #[must_use]
-    pub fn wait(&self) -> Option<Duration> {
+    pub fn retry_delay(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Which integrity failure it was.
+    /// Which integrity failure.
     #[must_use]
     pub fn detail(&self) -> Option<&'static str> {
         self.detail
     }
 }
 
-/// The cause with all the errors underneath, for the log line: never sent to a caller.
+/// The cause followed by the chain of underlying errors, for the log; never sent to a caller.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.cause)?;
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_has_a_name_of_its_own_in_upper_snake_case() {
+    fn reasons_have_distinct_names_in_upper_snake_case() {
         let mut names: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
         assert!(names.iter().all(|name| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')));
         names.sort_unstable();

@@ -1,74 +1,112 @@
-//! What Stripe answers, and what of it may leave: a URL goes out only against the proof that the customer is the tenant's.
+//! What Stripe returns, and what may be released: a session URL is released only together with the verified mapping of the same
+//! customer.
 
 use std::fmt;
 
 use crate::portal::{
-    account::Integrity,
+    account::{CustomerId, Integrity},
     principal::TenantId,
     refusal::{Reason, Refusal},
 };
 
-/// What the customer at Stripe says about whose it is: the value of the configured metadata key.
+/// The tenant that is recorded on a customer at Stripe: the value of the configured metadata key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordedTenant(Option<String>);
+pub struct RecordedTenant {
+    customer: CustomerId,
+    tenant: Option<String>,
+}
 
 impl RecordedTenant {
-    /// The value at Stripe; none when there is no metadata, no such key, or no text.
+    /// Takes the customer that was read, and the value; `None` without metadata, without the key, or if it is not a string. An
+    /// empty value counts as `None`. Only the Stripe adapter's checks may call this.
     #[must_use]
-    pub fn new(value: Option<String>) -> Self {
-        Self(value.filter(|value| !value.is_empty()))
+    pub fn new(customer: CustomerId, tenant: Option<String>) -> Self {
+        Self { customer, tenant: tenant.filter(|tenant| !tenant.is_empty()) }
     }
 
-    /// Compares the two sides of the mapping: the directory named the customer for the tenant, and the customer must name
-    /// the tenant.
+    /// Compares both sides of the mapping: the directory names `customer` for `tenant`, and that customer must name `tenant`.
     ///
     /// # Errors
-    /// TENANT_PROOF_MISSING when it names none, MAPPING_INTEGRITY when it names another.
-    pub fn prove(self, tenant: &TenantId) -> Result<VerifiedMapping, Refusal> {
-        match self.0 {
+    /// TENANT_PROOF_MISSING when the customer names no tenant, MAPPING_INTEGRITY when it names a different one,
+    /// STRIPE_RESPONSE_REJECTED when a different customer was read.
+    pub fn verify(self, tenant: &TenantId, customer: &CustomerId) -> Result<VerifiedMapping, Refusal> {
+        if self.customer != *customer {
+            return Err(other_customer("the customer that was read is not the directory's"));
+        }
+        match self.tenant {
             None => Err(Refusal::because(
                 Reason::TenantProofMissing,
-                "the customer at Stripe names no tenant in its metadata",
+                "customer at Stripe does not name a tenant in its metadata",
             )),
-            Some(named) if named == tenant.as_str() => Ok(VerifiedMapping(())),
+            Some(recorded) if recorded == tenant.as_str() => {
+                Ok(VerifiedMapping { tenant: tenant.clone(), customer: self.customer })
+            }
             Some(_) => Err(Refusal::because(
                 Reason::MappingIntegrity,
-                "the customer at Stripe names another tenant in its metadata",
+                "customer at Stripe names a different tenant in its metadata",
             )
             .with_detail(Integrity::CustomerOfAnotherTenant.as_str())),
         }
     }
 }
 
-/// The proof that directory and Stripe agree about the tenant's customer. [`RecordedTenant::prove`] is the only mint.
-#[derive(Debug)]
-pub struct VerifiedMapping(());
+/// A mapping on which the directory and Stripe agree. [`RecordedTenant::verify`] is the only constructor.
+#[derive(Debug, PartialEq, Eq)]
+pub struct VerifiedMapping {
+    tenant: TenantId,
+    customer: CustomerId,
+}
 
-/// A session whose answer was checked, with its URL still locked up.
+impl VerifiedMapping {
+    /// The tenant that both sides name.
+    #[must_use]
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// The customer that both sides name.
+    #[must_use]
+    pub fn customer(&self) -> &CustomerId {
+        &self.customer
+    }
+}
+
+/// A session whose response passed every check, with its URL withheld.
 #[derive(Debug)]
-pub struct Session {
+pub struct CheckedSession {
+    customer: CustomerId,
     url: SessionUrl,
 }
 
-impl Session {
-    /// To be called by the Stripe adapter once every check of the answer has passed.
+impl CheckedSession {
+    /// Takes the customer that the session was created for. Only the Stripe adapter's checks may call this.
     #[must_use]
-    pub fn checked(url: String) -> Self {
-        Self { url: SessionUrl(url) }
+    pub fn new(customer: CustomerId, url: String) -> Self {
+        Self { customer, url: SessionUrl(url) }
     }
 
-    /// Hands the URL out against the proof.
-    #[must_use]
-    pub fn unlock(self, _proof: VerifiedMapping) -> SessionUrl {
-        self.url
+    /// Releases the URL to the owner of the verified mapping.
+    ///
+    /// # Errors
+    /// STRIPE_RESPONSE_REJECTED when the session was created for a different customer than the verified one.
+    pub fn release(self, mapping: &VerifiedMapping) -> Result<SessionUrl, Refusal> {
+        if self.customer == mapping.customer {
+            Ok(self.url)
+        } else {
+            Err(other_customer("session was created for a different customer than the verified one"))
+        }
     }
 }
 
-/// The URL of a portal session: a bearer secret. It can't be cloned, compared or printed.
+fn other_customer(cause: &str) -> Refusal {
+    Refusal::because(Reason::StripeResponseRejected, cause)
+}
+
+/// The URL of a portal session: a bearer secret. It cannot be cloned, compared or printed.
 pub struct SessionUrl(String);
 
 impl SessionUrl {
-    /// The URL, for the one response that it was made for.
+    /// Returns the URL, for the one response that it was created for.
     #[must_use]
     pub fn into_string(self) -> String {
         self.0
@@ -85,22 +123,42 @@ impl fmt::Debug for SessionUrl {
 mod tests {
     use super::*;
 
+    fn customer(id: &str) -> CustomerId {
+        CustomerId::parse(id).unwrap()
+    }
+
     #[test]
-    fn only_the_exact_tenant_proves_the_mapping() {
+    fn only_the_exact_tenant_verifies_the_mapping() {
         let tenant = TenantId::parse("acme").unwrap();
-        let prove = |value: Option<&str>| RecordedTenant::new(value.map(str::to_owned)).prove(&tenant);
-        assert!(prove(Some("acme")).is_ok());
+        let verify = |value: Option<&str>| {
+            RecordedTenant::new(customer("cus_A"), value.map(str::to_owned)).verify(&tenant, &customer("cus_A"))
+        };
+        let mapping = verify(Some("acme")).unwrap();
+        assert_eq!((mapping.tenant(), mapping.customer()), (&tenant, &customer("cus_A")));
         for other in ["Acme", "acme ", "acme2", "globex"] {
-            assert_eq!(prove(Some(other)).unwrap_err().reason(), Reason::MappingIntegrity);
+            assert_eq!(verify(Some(other)).unwrap_err().reason(), Reason::MappingIntegrity);
         }
         for missing in [None, Some("")] {
-            assert_eq!(prove(missing).unwrap_err().reason(), Reason::TenantProofMissing);
+            assert_eq!(verify(missing).unwrap_err().reason(), Reason::TenantProofMissing);
         }
     }
 
     #[test]
-    fn a_session_url_can_not_be_printed() {
-        let session = Session::checked("https://billing.stripe.com/p/session/secret".to_owned());
+    fn mapping_of_a_different_customer_is_rejected() {
+        let tenant = TenantId::parse("acme").unwrap();
+        let recorded = || RecordedTenant::new(customer("cus_A"), Some("acme".to_owned()));
+        let refusal = recorded().verify(&tenant, &customer("cus_B")).unwrap_err();
+        assert_eq!(refusal.reason(), Reason::StripeResponseRejected);
+
+        let mapping = recorded().verify(&tenant, &customer("cus_A")).unwrap();
+        let session = |id| CheckedSession::new(customer(id), "https://billing.stripe.com/p/session/secret".to_owned());
+        assert!(session("cus_A").release(&mapping).is_ok());
+        assert_eq!(session("cus_B").release(&mapping).unwrap_err().reason(), Reason::StripeResponseRejected);
+    }
+
+    #[test]
+    fn session_url_cannot_be_printed() {
+        let session = CheckedSession::new(customer("cus_A"), "https://billing.stripe.com/p/session/secret".to_owned());
         assert!(!format!("{session:?}").contains("secret"));
     }
 }

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::{
     adapters::stripe::{Mode, SessionSettings, transport::Answer},
-    portal::{CustomerId, Flow, Reason, RecordedTenant, Refusal, ReturnUrl, Session, open::PortalRequest},
+    portal::{CheckedSession, CustomerId, Flow, PortalRequest, Reason, RecordedTenant, Refusal, ReturnUrl},
 };
 
 type Object = Map<String, Value>;
@@ -78,7 +78,7 @@ pub(super) fn claim(
     }
     must(boolean(object, "livemode")? == (terms.mode == Mode::Live), "livemode")?;
     let named = object.get("metadata").and_then(|metadata| metadata.get(&terms.tenant_metadata_key));
-    Ok(RecordedTenant::new(named.and_then(Value::as_str).map(str::to_owned)))
+    Ok(RecordedTenant::new(customer.clone(), named.and_then(Value::as_str).map(str::to_owned)))
 }
 
 /// A session that answers what was asked, with its URL locked up.
@@ -88,7 +88,7 @@ pub(super) fn session(
     customer: &CustomerId,
     portal_request: &PortalRequest,
     terms: &SessionSettings,
-) -> Result<Session, Refusal> {
+) -> Result<CheckedSession, Refusal> {
     must(text(object, "object")? == "billing_portal.session", "object")?;
     must(is_session_id(text(object, "id")?), "id")?;
     must(text(object, "customer")? == customer.as_str(), "customer")?;
@@ -103,7 +103,7 @@ pub(super) fn session(
     let url = text(object, "url")?;
     must(terms.session_hosts.allow(url), "url")?;
     tracing::debug!(stripe_request_id = answer.request_id, "Stripe made the session that was asked for");
-    Ok(Session::checked(url.to_owned()))
+    Ok(CheckedSession::new(customer.clone(), url.to_owned()))
 }
 
 fn flow(object: &Object, asked: &Flow, return_url: &ReturnUrl) -> Result<(), Refusal> {

@@ -22,7 +22,7 @@ pub use pace::Pace;
 pub use transport::{SecretKey, Transport, TransportError};
 
 use crate::{
-    portal::{CallAudit, CustomerId, PortalSessions, Reason, RecordedTenant, Refusal, Session, open::PortalRequest},
+    portal::{CallAudit, CheckedSession, CustomerId, PortalRequest, PortalSessions, Reason, RecordedTenant, Refusal},
     telemetry::metrics::METRICS,
 };
 
@@ -77,17 +77,17 @@ impl StripePortalSessions {
         customer: &CustomerId,
         portal_request: &PortalRequest,
         deadline: Instant,
-        call_audit: &CallAudit,
-    ) -> Result<Session, Refusal> {
+        audit: &CallAudit,
+    ) -> Result<CheckedSession, Refusal> {
         let request = request::create(customer, portal_request, self.terms.configuration.as_deref());
         let answer = self.attempts.send(&request, "POST /v1/billing_portal/sessions", deadline).await?;
         if let Some(id) = &answer.request_id {
-            call_audit.stripe_request(id);
+            audit.record_stripe_request(id);
         }
         let object = answer::object(&answer.body);
         let named = object.as_ref().ok().and_then(|object| object.get("id")?.as_str());
         if let Some(id) = named.filter(|id| answer::is_session_id(id)) {
-            call_audit.session(id);
+            audit.record_session(id);
         }
         answer::is_for_this_call(&answer)?;
         if answer.status != http::StatusCode::OK {
@@ -105,13 +105,13 @@ impl PortalSessions for StripePortalSessions {
         customer: &CustomerId,
         portal_request: &PortalRequest,
         deadline: Instant,
-        call_audit: &CallAudit,
-    ) -> (Result<RecordedTenant, Refusal>, Result<Session, Refusal>) {
+        audit: &CallAudit,
+    ) -> (Result<RecordedTenant, Refusal>, Result<CheckedSession, Refusal>) {
         if let Err(refusal) = self.pace.turn_soon().await {
             return (Err(refusal), Err(Refusal::because(Reason::StripeRateLimited, "Stripe was not asked")));
         }
         let (claim, session) =
-            tokio::join!(self.claim(customer, deadline), self.session(customer, portal_request, deadline, call_audit));
+            tokio::join!(self.claim(customer, deadline), self.session(customer, portal_request, deadline, audit));
         METRICS.stripe_call("customers.retrieve", outcome(claim.as_ref().err()));
         METRICS.stripe_call("billing_portal.sessions.create", outcome(session.as_ref().err()));
         (claim, session)

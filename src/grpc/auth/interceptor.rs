@@ -28,15 +28,15 @@ pub struct AdmitOwner(pub Arc<Verifier>);
 impl Interceptor for AdmitOwner {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let principal = authenticate(&self.0, &request)?;
-        request.extensions_mut().insert(Owner::prove(principal)?);
+        request.extensions_mut().insert(Owner::prove(principal).map_err(Refusal::from)?);
         Ok(request)
     }
 }
 
 fn authenticate(verifier: &Verifier, request: &Request<()>) -> Result<Principal, Refusal> {
     let principal = verifier.principal(request.metadata())?;
-    if let Some(call_audit) = request.extensions().get::<Arc<CallAudit>>() {
-        call_audit.principal(&principal);
+    if let Some(audit) = request.extensions().get::<Arc<CallAudit>>() {
+        audit.record_principal(&principal);
     }
     Ok(principal)
 }

@@ -43,7 +43,7 @@ pub async fn admit(State(callers): State<Arc<Callers>>, request: Request, next: 
 }
 
 impl Callers {
-    fn check(&self, headers: &HeaderMap, call_audit: Option<&CallAudit>) -> Result<(), Refusal> {
+    fn check(&self, headers: &HeaderMap, audit: Option<&CallAudit>) -> Result<(), Refusal> {
         let (own, other, allowed) = match self {
             Self::Istio(allowed) => (ISTIO, LINKERD, allowed),
             Self::Linkerd(allowed) => (LINKERD, ISTIO, allowed),
@@ -62,8 +62,8 @@ impl Callers {
             Self::Istio(_) => xfcc::last_uri(value).map_err(refused)?,
             Self::Linkerd(_) | Self::Anyone => value.to_owned(),
         };
-        if let Some(call_audit) = call_audit {
-            call_audit.caller(&identity);
+        if let Some(audit) = audit {
+            audit.record_caller(&identity);
         }
         if allowed.contains(&identity) { Ok(()) } else { Err(refused("the caller is none that is allowed")) }
     }

@@ -24,7 +24,7 @@ use crate::{
         layers::trace,
         status::{Refused, code_and_text, code_name, respond},
     },
-    portal::{AuditLog, CallAudit, Reason, Refusal},
+    portal::{AuditLog, CallAudit, CallIdentity, CallerConnection, Reason, Refusal},
     telemetry::metrics::METRICS,
 };
 
@@ -54,18 +54,23 @@ pub async fn run(State(boundary): State<Boundary>, mut request: Request, next: N
     let request_id = uuid::Uuid::new_v4().to_string();
     let method = trace::method(request.uri().path());
     let (log, span, trace_id) = trace::spans(method, request.headers(), &request_id);
-    let call_audit = Arc::new(CallAudit::begin(Arc::clone(&boundary.audit), request_id.clone(), trace_id));
+    let caller = CallerConnection::default();
+    let call_audit = Arc::new(CallAudit::begin(
+        Arc::clone(&boundary.audit),
+        CallIdentity { request_id: request_id.clone(), trace_id, rpc: "CreatePortalSession".to_owned() },
+        caller.clone(),
+    ));
     request.extensions_mut().insert(Arc::clone(&call_audit));
-    let cut_off = Arc::clone(&call_audit);
+    let cut_off = caller.clone();
     let request = request.map(|body| {
         Body::new(body.map_err(move |error| {
             // A message that ends early was taken back by its caller, or its connection broke.
-            cut_off.abandon();
+            cut_off.close();
             error
         }))
     });
-    let mut gave_up = AbandonOnDrop(Some(Arc::clone(&call_audit)));
-    let call = finish(request, next, method, request_id, call_audit).instrument(span).instrument(log);
+    let mut gave_up = AbandonOnDrop(Some(caller.clone()));
+    let call = finish(request, next, method, request_id, call_audit, caller).instrument(span).instrument(log);
     let call = boundary.calls.spawn(call);
     let response = call.await.unwrap_or_else(|_| respond(bug("the call's task ended without an answer")));
     gave_up.0 = None;
@@ -80,6 +85,7 @@ async fn finish(
     method: &'static str,
     request_id: String,
     call_audit: Arc<CallAudit>,
+    caller: CallerConnection,
 ) -> Response<Body> {
     let started = Instant::now();
     let path = request.uri().path().to_owned();
@@ -88,7 +94,7 @@ async fn finish(
         .catch_unwind()
         .await
         .unwrap_or_else(|_| respond(bug("the call panicked; the log line before this one says where")));
-    let mut refused = Refused::of(&response, call_audit.is_abandoned());
+    let mut refused = Refused::of(&response, caller.is_closed());
     if is_audited
         && refused.is_none()
         && let Err(refusal) = call_audit.release().await
@@ -97,7 +103,12 @@ async fn finish(
     }
     if is_audited
         && let Some(refused) = &refused
-        && let Err(refusal) = call_audit.refuse(refused.reason, refused.detail).await
+        && let Err(refusal) = call_audit
+            .refuse(&match refused.detail {
+                Some(detail) => Refusal::because(refused.reason, "").with_detail(detail),
+                None => Refusal::because(refused.reason, ""),
+            })
+            .await
     {
         tracing::error!(cause = %refusal, "a refusal's audit line is late or lost");
     }
@@ -162,12 +173,12 @@ fn not_grpc(method: &Method, headers: &HeaderMap) -> Option<Response<Body>> {
 }
 
 /// Tells the trail when the caller is gone: hyper drops the call's future then.
-struct AbandonOnDrop(Option<Arc<CallAudit>>);
+struct AbandonOnDrop(Option<CallerConnection>);
 
 impl Drop for AbandonOnDrop {
     fn drop(&mut self) {
-        if let Some(call_audit) = &self.0 {
-            call_audit.abandon();
+        if let Some(caller) = &self.0 {
+            caller.close();
         }
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use billing_portal::portal::{
     CustomerId, Directory, DirectoryEntry, Flag, Integrity, Mapping, Owner, Principal, Reason, Refusal, Role, TenantId,
     UserId, Visibility,
-    access::{access, visibility},
+    access::{decide, decide_for},
 };
 
 struct FixedFlag(bool, AtomicU32);
@@ -83,7 +83,11 @@ async fn check(role: &str, displayed: &str, on: bool, entry: Option<&(bool, Mapp
     let directory = FixedDirectory(entry, AtomicU32::new(0));
 
     // The page.
-    let shown = visibility(&principal, displayed, &flag, &directory).await;
+    let shown = async {
+        principal.check_displayed_tenant(displayed)?;
+        decide_for(&principal, &flag, &directory).await.into_visibility()
+    };
+    let shown = shown.await;
     match expected {
         Ok(()) => assert_eq!(shown.unwrap(), Visibility::Allowed, "{row}"),
         Err(Reason::NotOwner) => assert_eq!(shown.unwrap(), Visibility::NotOwner, "{row}"),
@@ -97,9 +101,9 @@ async fn check(role: &str, displayed: &str, on: bool, entry: Option<&(bool, Mapp
 
     // The server: the interceptor's check of the role comes first there, then the message, then the same predicate.
     let allowed = async {
-        let owner = Owner::prove(principal)?;
+        let owner = Owner::prove(principal.clone())?;
         owner.principal().check_displayed_tenant(displayed)?;
-        access(&owner, &flag, &directory).await
+        decide(&owner, &flag, &directory).await.into_customer()
     };
     let allowed = allowed.await.map(drop).map_err(|refusal| refusal.reason());
     let on_the_server = if role == "owner" { expected } else { Err(Reason::NotOwner) };

@@ -17,8 +17,8 @@ use billing_portal::{
         services::{BillingPortalService, PortalAccessService},
     },
     portal::{
-        CallAudit, CustomerId, Directory, DirectoryEntry, Flag, PortalSessions, Reason, RecordedTenant, Refusal,
-        ReturnOrigins, Session, TenantId, UseCases, UserId, open::PortalRequest,
+        CallAudit, CheckedSession, CustomerId, Directory, DirectoryEntry, Flag, PortalSessions, Reason, RecordedTenant,
+        Refusal, ReturnOrigins, TenantId, UseCases, UserId, open::PortalRequest,
     },
 };
 use bytes::Bytes;
@@ -177,7 +177,7 @@ impl PortalSessions for Untouched {
         _: &PortalRequest,
         _: Instant,
         _: &CallAudit,
-    ) -> (Result<RecordedTenant, Refusal>, Result<Session, Refusal>) {
+    ) -> (Result<RecordedTenant, Refusal>, Result<CheckedSession, Refusal>) {
         panic!("Stripe was asked")
     }
 }
