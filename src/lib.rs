@@ -1,13 +1,15 @@
 //! `billing-portal`: lets the owner of a tenant open Stripe's hosted billing portal, for their own tenant and no other.
 //!
-//! Three rooms, and arrows that point inward only:
+//! Each module depends only on modules below it in this list; `grpc` and `adapters` do not depend on each other:
 //!
-//! - [`portal`], the domain: who may open which portal. It knows neither of the others.
-//! - [`grpc`], the way in: from a socket's metadata and message to the domain, and back to a status.
-//! - [`adapters`], the way out: the directory, Stripe, the flag and the audit log behind the domain's seams.
-//!
-//! [`config`] reads every setting, [`wiring`] opens what it names, [`server`] puts the rooms together, [`commands`] is what operators
-//! run beside it, [`reload`] is how files and key sets are read again, [`telemetry`] what is logged and counted.
+//! - [`commands`]: `serve`, `check` and `audit-mapping`.
+//! - [`server`]: the listener, its connections, the drain, and health.
+//! - [`wiring`]: builds the service from the settings, with one layer stack per service.
+//! - [`config`]: every setting, one file per concern.
+//! - [`grpc`]: the inbound side. [`adapters`]: the outbound side: directory, Stripe, flag, audit log.
+//! - [`reload`]: files and URLs that are read again while the process runs.
+//! - [`portal`]: the domain: who may open which portal.
+//! - [`telemetry`]: logs, traces and metrics.
 
 pub mod adapters;
 pub mod commands;

@@ -5,9 +5,9 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::{Context as _, Result, anyhow};
 use axum::http::Uri;
 use billing_portal::{
-    config::{self, Stop},
+    commands::{self, Stop},
     server::Server,
-    telemetry,
+    telemetry, wiring,
 };
 use stripe_simulator::{Customer, Mode, Simulator, Subscription};
 use tokio::net::TcpListener;
@@ -153,10 +153,10 @@ fn service_arguments(listen: &str, page: &str, files: &Files, stripe: &Stripe) -
 
 async fn server(arguments: Vec<String>) -> Result<Server> {
     let arguments = std::iter::once("billing-portal".to_owned()).chain(arguments);
-    let config = config::read(arguments).map_err(|stop| match stop {
-        Stop::ClientError(text) => anyhow!("{text}"),
+    let (_serve, config) = commands::parse(arguments).map_err(|stop| match stop {
+        Stop::Printed(text) => anyhow!("{text}"),
         Stop::Setting(error) => anyhow!("{error}"),
     })?;
-    drop(telemetry::install(config.log_format, "info")?);
-    Ok(Server::new(config).await?)
+    drop(telemetry::install(config.logging.format, "info")?);
+    Ok(Server::new(wiring::build(config).await?))
 }

@@ -11,13 +11,14 @@ use crate::{
         stripe::{Mode, StripePortalSessions},
     },
     commands::{
+        AuditMappingOptions,
         progress::{Progress, print_line},
         report::{self, Row, Severity},
         resume::{Answered, ResumeFile, Terms},
     },
     config::{Config, SettingError},
     portal::{CustomerId, Mapping, Reason, Refusal, TenantId},
-    wiring::{directory, open},
+    wiring::open,
 };
 
 /// How many customers are read at once; the pace decides how fast.
@@ -79,18 +80,18 @@ impl Row for Finding {
 ///
 /// # Errors
 /// [`Failure`]: there is no report, and what was found so far stands in the resume file.
-pub async fn run(config: &Config) -> Result<bool, Failure> {
+pub async fn run(config: &Config, options: &AuditMappingOptions) -> Result<bool, Failure> {
     let (directory, portal_sessions) =
-        (directory::open(&config.directory, LONGEST_READ).await?, open::portal_sessions(config).await?);
+        (open::directory(&config.directory, LONGEST_READ).await?, open::portal_sessions(config).await?);
     let terms = Terms {
-        stripe_api_base: config.stripe_api_base.to_string(),
-        stripe_mode: match config.stripe_terms.mode {
+        stripe_api_base: config.stripe.api_base.to_string(),
+        stripe_mode: match config.stripe.sessions.mode {
             Mode::Live => "live".to_owned(),
             Mode::Test => "test".to_owned(),
         },
-        tenant_metadata_key: config.stripe_terms.tenant_metadata_key.clone(),
+        tenant_metadata_key: config.stripe.sessions.tenant_metadata_key.clone(),
     };
-    let mut resume = match &config.resume {
+    let mut resume = match &options.resume {
         Some(path) => Some(ResumeFile::open(path, &terms).map_err(Failure::Resume)?),
         None => None,
     };
@@ -98,14 +99,14 @@ pub async fn run(config: &Config) -> Result<bool, Failure> {
     let tenants = rows.len();
     let mut audit = Audit::default();
     let questions = audit.sort_out(rows, resume.as_ref());
-    audit.ask(&portal_sessions, config.deadline, questions, resume.as_mut()).await?;
+    audit.ask(&portal_sessions, config.limits.deadline, questions, resume.as_mut()).await?;
     audit.findings.sort_by(|one, other| one.tenant.cmp(&other.tenant));
     let holds = audit.findings.is_empty();
     print_line(&audit.summary(tenants));
-    if config.missing {
+    if options.missing {
         audit.findings.retain(|finding| finding.reason == Reason::TenantProofMissing.as_str());
     }
-    report::print(&audit.findings, config.format).map_err(Failure::Output)?;
+    report::print(&audit.findings, options.format).map_err(Failure::Output)?;
     resume.map_or(Ok(()), ResumeFile::remove).map_err(Failure::Resume)?;
     Ok(holds)
 }

@@ -10,11 +10,11 @@ use crate::{
         flag,
         stripe::{Inspected, Mode, StripePortalSessions},
     },
-    commands::report::{self, Row, Severity},
-    config::{AuditTarget, Config, KeySource, ReportFormat},
+    commands::report::{self, ReportFormat, Row, Severity},
+    config::{AuditTarget, Config, KeySource},
     portal::Refusal,
     reload::file::ReloadingFile,
-    wiring::{self, open},
+    wiring::open,
 };
 
 /// One thing that was looked at.
@@ -71,11 +71,11 @@ pub async fn run(config: &Config, format: ReportFormat) -> io::Result<bool> {
 
 async fn keys(config: &Config) -> Item {
     const WHAT: &str = "principal keys";
-    let from = match &config.principal_jwks {
+    let from = match &config.principal.jwks {
         KeySource::File(path) => path.display().to_string(),
         KeySource::Url(url) => url.to_string(),
     };
-    match open::verifier(config).await {
+    match open::verifier(&config.principal).await {
         Ok(verifier) => match verifier.keys.count() {
             Some(count) => ok(WHAT, format!("{count} usable in {from}")),
             None => failed(WHAT, format!("{from} can't be fetched")),
@@ -86,7 +86,7 @@ async fn keys(config: &Config) -> Item {
 
 async fn directory(config: &Config) -> Item {
     const WHAT: &str = "directory";
-    let probed = match wiring::directory::open(&config.directory, config.deadline).await {
+    let probed = match open::directory(&config.directory, config.limits.deadline).await {
         Ok(directory) => directory.probe().await,
         Err(error) => return failed(WHAT, error),
     };
@@ -98,12 +98,12 @@ async fn directory(config: &Config) -> Item {
 
 async fn flag(config: &Config) -> Item {
     const WHAT: &str = "flag";
-    let file = ReloadingFile::open("--flags-file", config.flags_file.clone(), flag::parse).await;
-    let path = config.flags_file.display();
+    let file = ReloadingFile::open("--flags-file", config.flag.file.clone(), flag::parse).await;
+    let path = config.flag.file.display();
     let Some(definitions) = file.get() else {
-        return failed(WHAT, format!("{path}: {}", file.error().unwrap_or_default()));
+        return failed(WHAT, format!("{path}: {}", file.error().map(|error| error.to_string()).unwrap_or_default()));
     };
-    let key = &config.flag_key;
+    let key = &config.flag.key;
     if !definitions.contains_key(key) {
         failed(WHAT, format!("{path} has no flag {key:?}, so the feature is off"))
     } else if flag::could_be_on(Some(&definitions), key) {
@@ -123,10 +123,10 @@ fn audit(config: &Config) -> Item {
 }
 
 async fn stripe(config: &Config, portal_sessions: &StripePortalSessions) -> Vec<Item> {
-    let deadline = Instant::now() + config.deadline;
+    let deadline = Instant::now() + config.limits.deadline;
     let (account, configuration) =
         tokio::join!(portal_sessions.inspect_account(deadline), portal_sessions.inspect_configuration(deadline));
-    let mode = match config.stripe_terms.mode {
+    let mode = match config.stripe.sessions.mode {
         Mode::Live => "live",
         Mode::Test => "test",
     };

@@ -5,7 +5,16 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use crate::config::ReportFormat;
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ReportFormat {
+    /// For people
+    Table,
+    /// One array
+    Json,
+    /// With a header
+    Csv,
+}
 
 /// How a row is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

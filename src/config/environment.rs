@@ -1,41 +1,46 @@
-//! A variable that looks like a setting and is none is a typing mistake, and stops the start.
+//! Environment variables. A variable that looks like a setting but is not one is a typing mistake, and stops the start.
 
 use std::ffi::OsString;
 
-use clap::CommandFactory as _;
+use clap::Args as _;
 
-use crate::config::{SettingError, Settings};
+use super::{Arguments, SettingError};
 
 const PREFIX: &str = "BILLING_PORTAL_";
 
-/// Refuses every `BILLING_PORTAL_*` variable that is neither a setting nor what Kubernetes injects.
-pub(super) fn refuse_unknown(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<(), SettingError> {
-    let command = Settings::command();
+/// Refuses every `BILLING_PORTAL_*` variable that is neither a setting nor injected by Kubernetes.
+///
+/// # Errors
+/// Names the first such variable.
+pub fn refuse_unknown(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<(), SettingError> {
+    let command = Arguments::augment_args(clap::Command::new(""));
     let known: Vec<&str> = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str()).collect();
     for (name, value) in variables {
         let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
         if name.starts_with(PREFIX) && !known.contains(&&*name) && !is_injected(&name, &value) {
             return Err(SettingError::new(
                 &name,
-                "is no setting; remove the variable, or see --help for the one meant",
+                "unknown setting; remove the variable, or see --help for the correct name",
             ));
         }
     }
     Ok(())
 }
 
-/// What the PostgreSQL driver reads by itself and can't be told not to. Every other `PG*` variable is overridden.
+/// Variables that the PostgreSQL driver always reads. Every other `PG*` variable is overridden.
 const POSTGRES_VARIABLES: [&str; 3] = ["PGOPTIONS", "PGSSLCERT", "PGSSLKEY"];
 
-/// Refuses a variable that would change what a connection is, behind the settings' back.
+/// Refuses a variable that would change connections without appearing in the settings.
 pub(super) fn refuse_postgres_variables(read: impl Fn(&str) -> Option<OsString>) -> Result<(), SettingError> {
     match POSTGRES_VARIABLES.into_iter().find(|name| read(name).is_some()) {
-        Some(name) => Err(SettingError::new(name, "is set, which would change connections to PostgreSQL; remove it")),
+        Some(name) => {
+            Err(SettingError::new(name, "must not be set, because it changes connections to PostgreSQL; remove it"))
+        }
         None => Ok(()),
     }
 }
 
-/// What Kubernetes injects for a Service whose name begins with billing-portal: `*_SERVICE_HOST`, `*_SERVICE_PORT*`,
+/// Returns whether Kubernetes injects the variable for a Service whose name begins with billing-portal: `*_SERVICE_HOST`, `*_SERVICE_PORT*`,
 /// `*_PORT` with a value like `tcp://…`, and `*_PORT_<n>_*`.
 ///
 /// <https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables>
@@ -59,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubernetes_injects_is_no_mistake() {
+    fn accepts_variables_that_kubernetes_injects() {
         for (name, value) in [
             ("BILLING_PORTAL_SERVICE_HOST", "10.0.0.1"),
             ("BILLING_PORTAL_SERVICE_PORT", "50051"),
@@ -75,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_variable_of_that_name_stops_the_start() {
+    fn refuses_unknown_variables_with_the_prefix() {
         for (name, value) in [
             ("BILLING_PORTAL_LISTENS", "x"),
             ("BILLING_PORTAL_STRIPE_SECRET_KEY", "sk_test_secret"),

@@ -1,74 +1,145 @@
-//! Where Stripe is, what is asked of it, and which of its answers are believed.
+//! Stripe: the key, the API, and which responses are accepted.
 
 use std::path::PathBuf;
 
 use url::{Host, Url};
 
+use super::{SettingError, value};
 use crate::{
-    adapters::stripe::{SessionHosts, SessionSettings},
-    config::{SettingError, Settings},
+    adapters::stripe::{Mode, SessionHosts, SessionSettings},
     portal::{account::is_stripe_id, return_origins::is_loopback},
 };
 
-/// https, or http on loopback; an origin without anything behind it.
-pub(super) fn api_base(text: &str) -> Result<Url, SettingError> {
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Stripe")]
+pub(super) struct StripeArguments {
+    /// File with Stripe's restricted or secret key; read again when it changes
+    #[arg(long, env = "BILLING_PORTAL_STRIPE_SECRET_KEY_FILE", value_name = "FILE")]
+    stripe_secret_key_file: PathBuf,
+
+    /// Mode of the key and of every response
+    #[arg(long, env = "BILLING_PORTAL_STRIPE_MODE", value_name = "MODE", value_enum)]
+    stripe_mode: Mode,
+
+    /// Stripe's API; https, or http on loopback
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_STRIPE_API_BASE",
+        value_name = "URL",
+        default_value = "https://api.stripe.com",
+        hide_short_help = true
+    )]
+    stripe_api_base: String,
+
+    /// Hosts that a session URL may have, comma-separated; add a custom domain here
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_STRIPE_SESSION_HOSTS",
+        value_name = "HOSTS",
+        value_delimiter = ',',
+        default_value = "billing.stripe.com",
+        hide_short_help = true
+    )]
+    stripe_session_hosts: Vec<String>,
+
+    /// Portal configuration to use, `bpc_…`; the account's default if not given
+    #[arg(long, env = "BILLING_PORTAL_STRIPE_PORTAL_CONFIGURATION", value_name = "ID", hide_short_help = true)]
+    stripe_portal_configuration: Option<String>,
+
+    /// Key of the customer's metadata that names its tenant
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_STRIPE_TENANT_METADATA_KEY",
+        value_name = "KEY",
+        default_value = "tenant_id",
+        hide_short_help = true
+    )]
+    stripe_tenant_metadata_key: String,
+}
+
+/// Validated settings.
+#[derive(Clone, Debug)]
+pub struct StripeConfig {
+    /// The file with the key.
+    pub secret_key_file: PathBuf,
+    /// The base URL of the API.
+    pub api_base: Url,
+    /// What sessions are requested with, and what responses must say.
+    pub sessions: SessionSettings,
+}
+
+impl StripeArguments {
+    pub(super) fn validate(self) -> Result<StripeConfig, SettingError> {
+        let api_base = api_base(&self.stripe_api_base)?;
+        let session_hosts = session_hosts(self.stripe_session_hosts, &api_base)?;
+        let configuration = self.stripe_portal_configuration;
+        if configuration.as_deref().is_some_and(|id| !is_stripe_id(id, &["bpc_"])) {
+            return Err(SettingError::new(
+                "--stripe-portal-configuration",
+                "not the id of a portal configuration (expected bpc_…)",
+            ));
+        }
+        Ok(StripeConfig {
+            secret_key_file: key_file(self.stripe_secret_key_file)?,
+            api_base,
+            sessions: SessionSettings {
+                mode: self.stripe_mode,
+                configuration,
+                tenant_metadata_key: value::non_empty("--stripe-tenant-metadata-key", self.stripe_tenant_metadata_key)?,
+                session_hosts,
+            },
+        })
+    }
+}
+
+fn api_base(text: &str) -> Result<Url, SettingError> {
     let error = |problem: &str| SettingError::new("--stripe-api-base", problem);
-    let url = Url::parse(text).map_err(|_| error("is no URL; give https://api.stripe.com"))?;
+    let url = Url::parse(text).map_err(|_| error("not a valid URL (example: https://api.stripe.com)"))?;
     if !url.username().is_empty()
         || url.password().is_some()
         || url.path() != "/"
         || url.query().is_some()
         || url.fragment().is_some()
     {
-        return Err(error("must be a scheme, a host and a port only"));
+        return Err(error("expected a scheme, a host and a port only (example: https://api.stripe.com)"));
     }
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
-        _ => Err(error("must be https, or http on loopback")),
+        _ => Err(error("expected an https URL (http is allowed on loopback only)")),
     }
 }
 
-pub(super) fn terms(settings: &Settings, api_base: &Url) -> Result<SessionSettings, SettingError> {
-    let hosts = &settings.stripe_session_hosts;
+fn session_hosts(hosts: Vec<String>, api_base: &Url) -> Result<SessionHosts, SettingError> {
+    const NAME: &str = "--stripe-session-hosts";
     if hosts.is_empty() {
-        return Err(SettingError::new("--stripe-session-hosts", "names no host; give billing.stripe.com"));
+        return Err(SettingError::new(NAME, "expected at least one host (example: billing.stripe.com)"));
     }
-    for host in hosts {
+    for host in &hosts {
         let is_host =
             Host::parse(host).is_ok_and(|parsed| matches!(parsed, Host::Domain(_)) && parsed.to_string() == *host);
         let is_loopback_origin =
             Url::parse(host).is_ok_and(|url| is_loopback(&url) && url.origin().ascii_serialization() == *host);
         if is_loopback_origin && !is_loopback(api_base) {
-            let problem = format!("holds {host:?}; a loopback origin is for a loopback --stripe-api-base only");
-            return Err(SettingError::new("--stripe-session-hosts", problem));
+            let problem = format!("{host:?} is a loopback origin, which requires a loopback --stripe-api-base");
+            return Err(SettingError::new(NAME, problem));
         }
         if host.contains('*') || !(is_host || is_loopback_origin) {
-            let problem = format!(
-                "holds {host:?}, which is no host as a parser prints it; name hosts, such as billing.stripe.com"
-            );
-            return Err(SettingError::new("--stripe-session-hosts", problem));
+            let problem = format!("{host:?} is not a host in normalized form (example: billing.stripe.com)");
+            return Err(SettingError::new(NAME, problem));
         }
     }
-    let configuration = settings.stripe_portal_configuration.clone();
-    if configuration.as_deref().is_some_and(|id| !is_stripe_id(id, &["bpc_"])) {
-        return Err(SettingError::new("--stripe-portal-configuration", "is no id of a portal configuration (bpc_…)"));
-    }
-    Ok(SessionSettings {
-        mode: settings.stripe_mode,
-        configuration,
-        tenant_metadata_key: settings.stripe_tenant_metadata_key.clone(),
-        session_hosts: SessionHosts::new(hosts.clone()),
-    })
+    Ok(SessionHosts::new(hosts))
 }
 
-/// A key in place of its file's name would end in a log.
-pub(super) fn key_file(path: PathBuf) -> Result<PathBuf, SettingError> {
+/// Refuses a key in place of its file's name: it would appear in a log.
+fn key_file(path: PathBuf) -> Result<PathBuf, SettingError> {
     let text = path.to_string_lossy();
     if ["sk_", "rk_"].iter().any(|prefix| text.starts_with(prefix)) {
         return Err(SettingError::new(
             "--stripe-secret-key-file",
-            "holds a key; write it to a file, name the file, and roll the key",
+            "contains a key instead of a file name; write the key to a file, pass its name, and roll the key",
         ));
     }
     Ok(path)

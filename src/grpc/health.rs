@@ -1,22 +1,22 @@
-//! `grpc.health.v1`: whether the process is ready, and, for people and dashboards, whether the portal could open for anyone.
+//! `grpc.health.v1`: whether the process is ready, and, for people and dashboards, whether the flag could be on for anyone.
 
 use tokio::sync::watch;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-/// What health is told from.
+/// What the health statuses depend on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// The database was reached once, and the process is not draining.
+    /// The keys are loaded, the database was reached once, and the process is not draining.
     pub ready: bool,
     /// The flag could be on for some tenant.
     pub flag_could_be_on: bool,
 }
 
-/// The service's names; the last is the probe's.
+/// The names that are ready or not; the last one is the probe's.
 const READY: [&str; 2] = ["billing.portal.v1.PortalAccess", ""];
 const OPEN: &str = "billing.portal.v1.BillingPortal";
 
-/// A reporter that says NOT_SERVING of every name from the start, before the first connection can ask.
+/// Returns a reporter in which every name is NOT_SERVING before the first connection can ask.
 pub async fn reporter() -> HealthReporter {
     let reporter = HealthReporter::new();
     for name in READY.into_iter().chain([OPEN]) {
@@ -25,14 +25,14 @@ pub async fn reporter() -> HealthReporter {
     reporter
 }
 
-/// Tells each change until the state's sender is dropped; then ends every Watch, so that no drain waits for one.
-pub async fn tell(mut reporter: HealthReporter, mut state: watch::Receiver<State>) {
+/// Reports each change until the state's sender is dropped. Then it ends every Watch stream, so that the drain does not wait for one.
+pub async fn report(mut reporter: HealthReporter, mut state: watch::Receiver<State>) {
     loop {
         let State { ready, flag_could_be_on } = *state.borrow_and_update();
-        // The probe's name last: whoever sees it SERVING sees the others as they are.
+        // The probe's name last: a client that sees it SERVING then sees the other names in their current state.
         for (name, is_serving) in [(OPEN, ready && flag_could_be_on)].into_iter().chain(READY.map(|name| (name, ready)))
         {
-            reporter.set_service_status(name, serving(is_serving)).await;
+            reporter.set_service_status(name, status(is_serving)).await;
         }
         if state.changed().await.is_err() {
             break;
@@ -44,6 +44,6 @@ pub async fn tell(mut reporter: HealthReporter, mut state: watch::Receiver<State
     }
 }
 
-const fn serving(yes: bool) -> ServingStatus {
-    if yes { ServingStatus::Serving } else { ServingStatus::NotServing }
+const fn status(is_serving: bool) -> ServingStatus {
+    if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing }
 }

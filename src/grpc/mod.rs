@@ -1,6 +1,11 @@
-//! The way in: what stands between a socket and the domain. Outermost first: [`layers::boundary`] (request id, audit trail, final
-//! shape of every status), [`layers::load_shed`] (overload, shutdown), [`layers::deadline`], [`caller`] (which
-//! workload), [`auth::interceptor`] (token and role), [`services`].
+//! The inbound gRPC side: from a request's metadata and message to the domain, and back to a status.
+//!
+//! - [`layers`]: what surrounds every call, one concern per layer.
+//! - [`caller`]: which workload calls, by the mesh's identity header.
+//! - [`auth`]: which person calls, by the principal token.
+//! - [`services`]: the two services, behind all of these.
+//! - [`status`]: refusals as gRPC statuses.
+//! - [`health`]: `grpc.health.v1`; [`proto`]: the generated code.
 
 pub mod auth;
 pub mod caller;

@@ -1,4 +1,4 @@
-//! What `build.rs` generates from `proto/`, and the one Debug that must not be generated.
+//! The code that `build.rs` generates from `proto/`, and the one `Debug` that must not be generated.
 
 #[allow(
     missing_docs,
@@ -17,7 +17,7 @@ pub use generated::*;
 /// The compiled proto with its imports, for server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/billing_portal.descriptors.bin"));
 
-/// The URL is a bearer secret: whoever prints a response must not print it.
+/// The URL is a bearer secret, so `Debug` does not print it.
 impl std::fmt::Debug for CreatePortalSessionResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CreatePortalSessionResponse").finish_non_exhaustive()
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_response_can_not_be_printed() {
+    fn response_does_not_print_its_url() {
         let response = CreatePortalSessionResponse { url: "https://billing.stripe.com/p/session/secret".to_owned() };
         assert!(!format!("{response:?}").contains("secret"));
     }

@@ -1,4 +1,4 @@
-//! The two services: a message becomes what the domain asks for, and its answer a message.
+//! The two services: translate a message into a request of the domain, and its result into a message.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::{
         layers::{deadline::Deadline, session_rate::SessionRate},
         proto::{
             CreatePortalSessionRequest, CreatePortalSessionResponse, GetPortalAccessRequest, GetPortalAccessResponse,
-            Reason as Shown, billing_portal_server::BillingPortal, create_portal_session_request::Flow as AskedFlow,
-            portal_access_server::PortalAccess,
+            Reason as ShownReason, billing_portal_server::BillingPortal,
+            create_portal_session_request::Flow as FlowField, portal_access_server::PortalAccess,
         },
     },
     portal::{
@@ -20,14 +20,14 @@ use crate::{
     },
 };
 
-/// The owner's service.
+/// The service for owners.
 #[derive(Debug)]
 pub struct BillingPortalService {
-    /// What the domain can do.
+    /// The use cases of the domain.
     pub use_cases: UseCases,
-    /// Where a person may return to.
+    /// The origins that a return URL may have.
     pub return_origins: ReturnOrigins,
-    /// How often a person may ask.
+    /// The limit of sessions per person.
     pub session_rate: SessionRate,
 }
 
@@ -41,7 +41,7 @@ impl BillingPortal for BillingPortalService {
         let owner: &Owner = extension(&extensions)?;
         let Deadline(deadline) = *extension(&extensions)?;
         let audit: &Arc<CallAudit> = extension(&extensions)?;
-        let portal_request = portal_request(&message, &self.return_origins)?;
+        let portal_request = parse_request(&message, &self.return_origins)?;
         audit.record_flow(&portal_request.flow);
         owner.principal().check_displayed_tenant(&message.displayed_tenant_id)?;
         self.session_rate.admit(owner)?;
@@ -50,10 +50,10 @@ impl BillingPortal for BillingPortalService {
     }
 }
 
-/// The page's service.
+/// The service for the settings page.
 #[derive(Debug)]
 pub struct PortalAccessService {
-    /// What the domain can do.
+    /// The use cases of the domain.
     pub use_cases: UseCases,
 }
 
@@ -67,49 +67,49 @@ impl PortalAccess for PortalAccessService {
         let principal: &Principal = extension(&extensions)?;
         let visibility = self.use_cases.visibility(principal, &message.displayed_tenant_id).await?;
         let reason = match visibility {
-            Visibility::Allowed => Shown::Allowed,
-            Visibility::NotOwner => Shown::NotOwner,
-            Visibility::FeatureDisabled => Shown::FeatureDisabled,
-            Visibility::NoBillingAccount => Shown::NoBillingAccount,
+            Visibility::Allowed => ShownReason::Allowed,
+            Visibility::NotOwner => ShownReason::NotOwner,
+            Visibility::FeatureDisabled => ShownReason::FeatureDisabled,
+            Visibility::NoBillingAccount => ShownReason::NoBillingAccount,
         };
         let visible = visibility == Visibility::Allowed;
         Ok(Response::new(GetPortalAccessResponse { visible, reason: reason.into() }))
     }
 }
 
-/// A handler that is reached around its layers answers BUG rather than guess.
+/// Returns an extension that a layer or interceptor left. A handler that is reached without it refuses with BUG.
 fn extension<T: Send + Sync + 'static>(extensions: &Extensions) -> Result<&T, Refusal> {
     extensions
         .get()
-        .ok_or_else(|| Refusal::because(Reason::Bug, "a handler was reached around its interceptor or layer"))
+        .ok_or_else(|| Refusal::because(Reason::Bug, "handler was reached without its interceptor or layer"))
 }
 
-/// The fields, in their order.
-fn portal_request(message: &CreatePortalSessionRequest, origins: &ReturnOrigins) -> Result<PortalRequest, Refusal> {
+/// Parses the fields in their order.
+fn parse_request(message: &CreatePortalSessionRequest, origins: &ReturnOrigins) -> Result<PortalRequest, Refusal> {
     Ok(PortalRequest {
         return_url: ReturnUrl::parse(&message.return_url, origins)?,
         locale: Locale::parse(&message.locale)?,
-        flow: flow(message.flow.as_ref())?,
+        flow: parse_flow(message.flow.as_ref())?,
     })
 }
 
-fn flow(asked: Option<&AskedFlow>) -> Result<Flow, Refusal> {
-    Ok(match asked {
+fn parse_flow(flow: Option<&FlowField>) -> Result<Flow, Refusal> {
+    Ok(match flow {
         None => Flow::Home,
-        Some(AskedFlow::PaymentMethodUpdate(_)) => Flow::PaymentMethodUpdate,
-        Some(AskedFlow::CustomerUpdate(_)) => Flow::CustomerUpdate,
-        Some(AskedFlow::SubscriptionCancel(asked)) => Flow::SubscriptionCancel(SubscriptionId::parse(
-            &asked.subscription_id,
+        Some(FlowField::PaymentMethodUpdate(_)) => Flow::PaymentMethodUpdate,
+        Some(FlowField::CustomerUpdate(_)) => Flow::CustomerUpdate,
+        Some(FlowField::SubscriptionCancel(flow)) => Flow::SubscriptionCancel(SubscriptionId::parse(
+            &flow.subscription_id,
             "subscription_cancel.subscription_id",
         )?),
-        Some(AskedFlow::SubscriptionUpdate(asked)) => Flow::SubscriptionUpdate(SubscriptionId::parse(
-            &asked.subscription_id,
+        Some(FlowField::SubscriptionUpdate(flow)) => Flow::SubscriptionUpdate(SubscriptionId::parse(
+            &flow.subscription_id,
             "subscription_update.subscription_id",
         )?),
-        Some(AskedFlow::SubscriptionUpdateConfirm(asked)) => {
-            let id = SubscriptionId::parse(&asked.subscription_id, "subscription_update_confirm.subscription_id")?;
-            let item = asked.item.as_ref().ok_or_else(|| {
-                Refusal::because(Reason::FlowInvalid, "the item is missing").at("subscription_update_confirm.item")
+        Some(FlowField::SubscriptionUpdateConfirm(flow)) => {
+            let id = SubscriptionId::parse(&flow.subscription_id, "subscription_update_confirm.subscription_id")?;
+            let item = flow.item.as_ref().ok_or_else(|| {
+                Refusal::because(Reason::FlowInvalid, "item is missing").at("subscription_update_confirm.item")
             })?;
             Flow::SubscriptionUpdateConfirm(id, Item::parse(&item.id, &item.price_id, item.quantity)?)
         }

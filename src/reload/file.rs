@@ -1,11 +1,12 @@
-//! A file that is read again while we run: flags, keys, the Stripe key.
+//! A file that is read again while the process runs: the flag, the key set, the Stripe key, the database password.
 //!
-//! It is polled, not watched: reading a small file a few times a second costs nothing, and it sees what every kind of file
-//! system and mount does (an atomic symlink swap of a ConfigMap, a bind mount, a network share) without a special case. New
-//! content counts once two looks in a row have seen it, for a file that is being written in place shows halves of keys that
-//! look whole.
+//! The file is polled, not watched: reading a small file a few times per second costs nothing, and works with every kind of file
+//! system and mount (an atomic symlink swap of a ConfigMap, a bind mount, a network share). New content counts only when two
+//! consecutive reads agree, because a file that is being written in place can show half of a key that looks complete.
 
 use std::{
+    fmt::Display,
+    io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -15,83 +16,107 @@ use tokio::{io::AsyncReadExt as _, sync::watch, task::JoinHandle};
 
 use crate::telemetry::metrics::METRICS;
 
-/// How often a file is read. The contract grants a flag 1 s and a key 2 s; two looks have to agree.
-const POLL: Duration = Duration::from_millis(250);
+/// How often a file is read. The contract allows 1 s for a flag and 2 s for a key, and two reads have to agree.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
 
-/// How a file's content becomes a value; the error is for an operator, and must not quote a secret.
-pub type Parse<T> = fn(&[u8]) -> Result<T, String>;
+/// Why a file has no valid content. The text is for an operator; parsers must not quote a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// The file cannot be read; the text is the operating system's.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+    /// The file is too large.
+    #[error("larger than {MAX_BYTES} bytes")]
+    TooLarge,
+    /// The parser rejects the content.
+    #[error("{0}")]
+    Invalid(String),
+}
 
-/// The last good value of a file, and when it was last seen good.
+impl From<io::Error> for FileError {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
+
+/// The last valid value of a file, and when the file was last seen valid.
 pub struct ReloadingFile<T> {
     shared: Arc<Shared<T>>,
     poll: JoinHandle<()>,
 }
 
+type Parse<T> = dyn Fn(&[u8]) -> Result<T, FileError> + Send + Sync;
+
 struct Shared<T> {
-    name: &'static str,
+    setting: &'static str,
     path: PathBuf,
-    parse: Parse<T>,
+    parse: Box<Parse<T>>,
     value: watch::Sender<Option<Arc<T>>>,
     seen: Mutex<Seen>,
 }
 
-/// What the last looks at the file found.
+/// What the latest reads of the file found.
 #[derive(Default)]
 struct Seen {
-    /// What the last look read.
-    last: Option<Result<Vec<u8>, String>>,
-    /// What was last parsed.
+    /// The content of the latest read.
+    latest: Option<Result<Vec<u8>, FileError>>,
+    /// The content that was parsed last.
     parsed: Option<Vec<u8>>,
-    good_at: Option<Instant>,
-    error: Option<String>,
+    valid_at: Option<Instant>,
+    error: Option<FileError>,
 }
 
 impl<T: Send + Sync + 'static> ReloadingFile<T> {
-    /// Reads the file once, then again and again on the current runtime until the handle is dropped. `name` is the setting
-    /// that the log names.
-    pub async fn open(name: &'static str, path: PathBuf, parse: Parse<T>) -> Self {
-        let shared = Arc::new(Shared { name, path, parse, value: watch::channel(None).0, seen: Mutex::default() });
-        // The first look counts alone, for at the start there is nothing to keep, and leaves it to the caller to tell what
-        // was wrong with it.
+    /// Reads the file once, then repeatedly on the current runtime until the handle is dropped. `setting` is the flag that names the
+    /// file, for the log.
+    pub async fn open<E: Display>(
+        setting: &'static str,
+        path: PathBuf,
+        parse: impl Fn(&[u8]) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Self {
+        let parse: Box<Parse<T>> =
+            Box::new(move |bytes| parse(bytes).map_err(|error| FileError::Invalid(error.to_string())));
+        let shared = Arc::new(Shared { setting, path, parse, value: watch::channel(None).0, seen: Mutex::default() });
+        // The first read counts alone, because there is no earlier value to keep. Its error is not logged: the caller reports it.
         let first = shared.read().await;
-        shared.take(first, false);
+        shared.accept(first, false);
         let poll = tokio::spawn({
             let shared = Arc::clone(&shared);
             async move {
-                let mut ticks = tokio::time::interval(POLL);
+                let mut ticks = tokio::time::interval(POLL_INTERVAL);
                 ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
                 loop {
                     ticks.tick().await;
-                    shared.look().await;
+                    shared.poll().await;
                 }
             }
         });
         Self { shared, poll }
     }
 
-    /// The last good value; none when the file was never good.
+    /// The last valid value; `None` if the file was never valid.
     #[must_use]
     pub fn get(&self) -> Option<Arc<T>> {
         self.shared.value.borrow().clone()
     }
 
-    /// The last good value, unless the file has not been seen good for longer than `max_age`.
+    /// The last valid value, unless the file has not been seen valid for longer than `max_age`.
     #[must_use]
     pub fn get_fresh(&self, max_age: Duration) -> Option<Arc<T>> {
-        let good_at = self.shared.seen().good_at?;
-        (good_at.elapsed() <= max_age).then(|| self.get()).flatten()
+        let valid_at = self.shared.seen().valid_at?;
+        (valid_at.elapsed() <= max_age).then(|| self.get()).flatten()
     }
 
-    /// Why the file is not good now, for the message that stops a start.
+    /// Why the file is not valid now.
     #[must_use]
-    pub fn error(&self) -> Option<String> {
+    pub fn error(&self) -> Option<FileError> {
         self.shared.seen().error.clone()
     }
 
-    /// Tells of each new value.
+    /// A receiver that is notified of each new value.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<Option<Arc<T>>> {
         self.shared.value.subscribe()
@@ -99,26 +124,26 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
 }
 
 impl<T> Shared<T> {
-    async fn look(&self) {
+    async fn poll(&self) {
         let read = self.read().await;
         let agrees = {
             let mut seen = self.seen();
-            let agrees = seen.last.as_ref() == Some(&read);
-            seen.last = Some(read.clone());
+            let agrees = seen.latest.as_ref() == Some(&read);
+            seen.latest = Some(read.clone());
             agrees
         };
         if agrees {
-            self.take(read, true);
+            self.accept(read, true);
         }
     }
 
-    fn take(&self, read: Result<Vec<u8>, String>, tell: bool) {
+    fn accept(&self, read: Result<Vec<u8>, FileError>, log: bool) {
         let mut seen = self.seen();
         match read {
             Ok(bytes) if seen.parsed.as_ref() == Some(&bytes) => {
-                // An unchanged file is as good or as bad as it was.
+                // An unchanged file stays as valid or invalid as it was.
                 if seen.error.is_none() {
-                    seen.good_at = Some(Instant::now());
+                    seen.valid_at = Some(Instant::now());
                 }
             }
             Ok(bytes) => {
@@ -126,21 +151,21 @@ impl<T> Shared<T> {
                 seen.parsed = Some(bytes);
                 match parsed {
                     Ok(value) => {
-                        seen.good_at = Some(Instant::now());
+                        seen.valid_at = Some(Instant::now());
                         seen.error = None;
-                        METRICS.file(self.name, true);
-                        if tell {
-                            tracing::info!(setting = self.name, path = %self.path.display(), "file loaded");
+                        METRICS.file(self.setting, true);
+                        if log {
+                            tracing::info!(setting = self.setting, path = %self.path.display(), "file loaded");
                         }
                         self.value.send_replace(Some(Arc::new(value)));
                     }
-                    Err(error) => self.keep_last_good(&mut seen, error, tell),
+                    Err(error) => self.keep_last_valid(&mut seen, error, log),
                 }
             }
             Err(error) => {
-                // Forgotten, so that the same content is parsed again when the file is back.
+                // Forget the content, so that the same content is parsed again when the file is back.
                 seen.parsed = None;
-                self.keep_last_good(&mut seen, error, tell);
+                self.keep_last_valid(&mut seen, error, log);
             }
         }
     }
@@ -149,25 +174,22 @@ impl<T> Shared<T> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep_last_good(&self, seen: &mut Seen, error: String, tell: bool) {
-        METRICS.file(self.name, false);
+    fn keep_last_valid(&self, seen: &mut Seen, error: FileError, log: bool) {
+        METRICS.file(self.setting, false);
         if seen.error.as_ref() != Some(&error) {
-            if tell {
-                let kept_last_good = seen.good_at.is_some();
-                tracing::error!(setting = self.name, path = %self.path.display(), error, kept_last_good, "file is not good");
+            if log {
+                let kept_last_good = seen.valid_at.is_some();
+                tracing::error!(setting = self.setting, path = %self.path.display(), %error, kept_last_good, "file is not valid");
             }
             seen.error = Some(error);
         }
     }
 
-    async fn read(&self) -> Result<Vec<u8>, String> {
-        let file = tokio::fs::File::open(&self.path).await.map_err(|error| error.to_string())?;
+    async fn read(&self) -> Result<Vec<u8>, FileError> {
+        let file = tokio::fs::File::open(&self.path).await?;
         let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).await.map_err(|error| error.to_string())?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(format!("it is over {MAX_BYTES} bytes"));
-        }
-        Ok(bytes)
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).await?;
+        if bytes.len() as u64 > MAX_BYTES { Err(FileError::TooLarge) } else { Ok(bytes) }
     }
 }
 
@@ -184,65 +206,4 @@ impl<T> std::fmt::Debug for ReloadingFile<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn number(bytes: &[u8]) -> Result<u32, String> {
-        std::str::from_utf8(bytes).ok().and_then(|text| text.trim().parse().ok()).ok_or_else(|| "no number".to_owned())
-    }
-
-    async fn look_twice(file: &ReloadingFile<u32>) {
-        file.shared.look().await;
-        file.shared.look().await;
-    }
-
-    #[tokio::test]
-    async fn a_broken_or_vanished_file_keeps_the_last_good_value() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("n");
-        std::fs::write(&path, "1").unwrap();
-        let file = ReloadingFile::open("--n", path.clone(), number).await;
-        let mut changes = file.changes();
-        assert_eq!(file.get().as_deref(), Some(&1));
-
-        std::fs::write(&path, "garbage").unwrap();
-        look_twice(&file).await;
-        assert_eq!(file.get().as_deref(), Some(&1));
-        assert_eq!(file.error().as_deref(), Some("no number"));
-        assert!(file.get_fresh(Duration::ZERO).is_none());
-
-        std::fs::remove_file(&path).unwrap();
-        look_twice(&file).await;
-        assert_eq!(file.get().as_deref(), Some(&1));
-
-        // An atomic symlink swap, as a ConfigMap does it.
-        std::fs::write(folder.path().join("next"), "2").unwrap();
-        std::os::unix::fs::symlink(folder.path().join("next"), folder.path().join("link")).unwrap();
-        std::fs::rename(folder.path().join("link"), &path).unwrap();
-        changes.wait_for(|value| value.as_deref() == Some(&2)).await.unwrap();
-        assert!(file.get_fresh(Duration::from_secs(60)).is_some());
-    }
-
-    #[tokio::test]
-    async fn content_that_only_one_look_has_seen_does_not_count() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("n");
-        std::fs::write(&path, "1").unwrap();
-        let file = ReloadingFile::open("--n", path.clone(), number).await;
-        file.poll.abort();
-        for half_written in ["2", "23", "234"] {
-            std::fs::write(&path, half_written).unwrap();
-            file.shared.look().await;
-            assert_eq!(file.get().as_deref(), Some(&1));
-        }
-        file.shared.look().await;
-        assert_eq!(file.get().as_deref(), Some(&234));
-    }
-
-    #[tokio::test]
-    async fn a_file_that_was_never_there_has_no_value() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = ReloadingFile::open("--n", folder.path().join("n"), number).await;
-        assert!(file.get().is_none() && file.get_fresh(Duration::MAX).is_none() && file.error().is_some());
-    }
-}
+mod tests;

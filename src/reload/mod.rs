@@ -1,4 +1,4 @@
-//! Values that are read again while the process runs: from a file, or from an https URL with the TLS roots it trusts.
+//! Values that are read again while the process runs: from a file, or from an https URL. Also the TLS roots that https trusts.
 
 pub mod file;
 pub mod tls;

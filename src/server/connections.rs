@@ -1,4 +1,4 @@
-//! HTTP/2 connections: how many, how they are served, and how they end.
+//! HTTP/2 connections: their number, how they are served, and how they are closed.
 
 use std::{
     io::{self, Cursor},
@@ -23,21 +23,21 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Header lists over this get HTTP 431 (RFC 9113, SETTINGS_MAX_HEADER_LIST_SIZE), in bytes.
 const MAX_HEADER_LIST_BYTES: u32 = 32 * 1024;
 
-/// Calls at once on one connection; the mesh's sidecar keeps few connections with many calls each.
+/// Concurrent calls on one connection; a sidecar opens few connections with many calls each.
 const MAX_STREAMS: u32 = 1_000;
 
-/// A peer that answers no ping for this long is gone.
+/// A peer that does not respond to a ping within this time is considered disconnected.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// What a client of HTTP/2 sends first, in bytes (RFC 9113, section 3.4), and how long it may take. A sidecar may keep a
-/// connection idle for hours, but one that has not said this much serves only to use up `--max-connections`.
+/// The length of the HTTP/2 connection preface in bytes (RFC 9113, section 3.4), and how long a client may take to send it. A sidecar
+/// may keep a connection idle for hours, but a connection without a preface only uses up `--max-connections`.
 const PREFACE: usize = 24;
-const PREFACE_TIME: Duration = Duration::from_secs(5);
+const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long connections may take to send what is left once no call runs any more.
-const LAST_BYTES: Duration = Duration::from_secs(1);
+/// How long connections may take to send remaining data when no call is in flight.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
-/// A pause after an accept that failed, as it does when the process is out of file descriptors.
+/// The pause after a failed accept, which happens when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The connections of a listener.
@@ -45,9 +45,9 @@ pub(super) struct Connections {
     routes: Router,
     slots: Arc<Semaphore>,
     open: TaskTracker,
-    /// Tells each connection to take no new streams.
+    /// Makes each connection refuse new streams.
     going_away: CancellationToken,
-    /// Ends each connection where it stands.
+    /// Closes each connection immediately.
     killed: CancellationToken,
 }
 
@@ -62,7 +62,7 @@ impl Connections {
         }
     }
 
-    /// Accepts and serves until the shutdown is over.
+    /// Accepts and serves connections until `shutdown` completes.
     pub(super) async fn accept_until(&self, listener: &TcpListener, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
         loop {
@@ -74,7 +74,7 @@ impl Connections {
             match accepted {
                 Ok((stream, _)) => self.serve(stream),
                 Err(error) => {
-                    tracing::warn!(%error, "a connection can't be accepted");
+                    tracing::warn!(%error, "connection cannot be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -83,7 +83,7 @@ impl Connections {
 
     fn serve(&self, stream: TcpStream) {
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            tracing::warn!("a connection over --max-connections is closed");
+            tracing::warn!("connection closed: --max-connections is reached");
             return;
         };
         drop(stream.set_nodelay(true));
@@ -92,11 +92,11 @@ impl Connections {
         self.open.spawn(async move {
             let _slot = slot;
             let io = tokio::select! {
-                io = timeout(PREFACE_TIME, after_preface(stream)) => io,
+                io = timeout(PREFACE_TIMEOUT, after_preface(stream)) => io,
                 () = going_away.cancelled() => return,
             };
             let Ok(Ok(io)) = io else {
-                tracing::debug!("a connection did not begin with HTTP/2");
+                tracing::debug!("connection closed: no HTTP/2 preface");
                 return;
             };
             let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
@@ -122,28 +122,28 @@ impl Connections {
                 }
             };
             if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended badly");
+                tracing::debug!(%error, "connection failed");
             }
         });
     }
 
-    /// Sends GOAWAY on every connection; streams that are open go on.
+    /// Sends GOAWAY on every connection; open streams continue.
     pub(super) fn refuse_new_streams(&self) {
         self.going_away.cancel();
     }
 
-    /// Gives every connection a moment to end by itself, then ends it.
+    /// Waits briefly for each connection to close, then closes the rest.
     pub(super) async fn close(&self) {
         self.open.close();
-        if timeout(LAST_BYTES, self.open.wait()).await.is_err() {
-            tracing::info!(connections = self.open.len(), "connections that do not end are cut");
+        if timeout(CLOSE_GRACE, self.open.wait()).await.is_err() {
+            tracing::info!(connections = self.open.len(), "closing remaining connections");
             self.killed.cancel();
             self.open.wait().await;
         }
     }
 }
 
-/// Waits for the preface, and gives the stream back with it in front.
+/// Waits for the preface, and returns the stream with the preface in front.
 async fn after_preface(stream: TcpStream) -> io::Result<impl AsyncRead + AsyncWrite> {
     let (mut reader, writer) = stream.into_split();
     let mut preface = [0; PREFACE];

@@ -1,5 +1,5 @@
-//! Every metric of the service, in one place: dashboards and alerts use exactly these names. No attribute can hold a tenant, a
-//! person, or anything else that a caller chooses.
+//! Every metric of the service; dashboards and alerts use exactly these names. No attribute contains a tenant, a person, or anything
+//! else that a caller chooses.
 //!
 //! Names: <https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/>, and our own under `billing_portal`.
 
@@ -14,7 +14,7 @@ use opentelemetry_semantic_conventions::{
     metric::RPC_SERVER_CALL_DURATION,
 };
 
-/// The names, as a collector gets them.
+/// The names as a collector receives them.
 pub const NAMES: [&str; 10] = [
     RPC_SERVER_CALL_DURATION,
     "billing_portal.refusals",
@@ -31,10 +31,10 @@ pub const NAMES: [&str; 10] = [
 /// Connections to the directory, by state.
 const CONNECTIONS: &str = "billing_portal.directory.connections";
 
-/// The instruments; without a collector they cost next to nothing.
+/// The instruments. Without a collector they cost next to nothing.
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::new(&global::meter(env!("CARGO_PKG_NAME"))));
 
-/// What is counted.
+/// The instruments, by what they measure.
 #[derive(Debug)]
 pub struct Metrics {
     duration: Histogram<f64>,
@@ -65,7 +65,7 @@ impl Metrics {
         }
     }
 
-    /// A call of ours is over. `method` is one of the known ones; `reason` is `OK` or a refusal's.
+    /// Records a call that ended. `method` is one of the known names; `reason` is `OK` or a refusal's.
     pub fn call(&self, method: &'static str, code: &'static str, reason: &'static str, duration: Duration) {
         let mut attributes = vec![
             KeyValue::new(RPC_SYSTEM_NAME, "grpc"),
@@ -79,23 +79,23 @@ impl Metrics {
         self.duration.record(duration.as_secs_f64(), &attributes);
     }
 
-    /// A session's URL was released.
+    /// Counts a released session URL.
     pub fn session(&self) {
         self.sessions.add(1, &[]);
     }
 
-    /// Directory and Stripe, or the directory itself, contradict each other about a tenant.
+    /// Counts a contradiction about a tenant within the directory, or between the directory and Stripe.
     pub fn mapping_integrity(&self, detail: &'static str) {
         self.mapping_integrity.add(1, &[KeyValue::new("detail", detail)]);
     }
 
-    /// Stripe was asked something, in one or several attempts; `outcome` is `OK` or a refusal's reason.
+    /// Counts an operation at Stripe, made in one or several attempts; `outcome` is `OK` or a refusal's reason.
     pub fn stripe_call(&self, operation: &'static str, outcome: &'static str) {
         let attributes = [KeyValue::new("operation", operation), KeyValue::new("outcome", outcome)];
         self.stripe_calls.add(1, &attributes);
     }
 
-    /// One attempt; without a status nothing whole came back.
+    /// Counts one attempt; `None` means that no complete response was received.
     pub fn stripe_attempt(&self, method: &'static str, status: Option<u16>) {
         let mut attributes = vec![KeyValue::new(HTTP_REQUEST_METHOD, method)];
         match status {
@@ -105,18 +105,18 @@ impl Metrics {
         self.stripe_attempts.add(1, &attributes);
     }
 
-    /// Whether the flag could be on for anyone.
+    /// Records whether the flag could be on for anyone.
     pub fn flag(&self, could_be_on: bool) {
         self.flag_on.record(u64::from(could_be_on), &[]);
     }
 
-    /// Whether a file that is read again was good when it was last looked at; if not, its last good content counts. `setting` is
-    /// the flag that names it.
+    /// Records whether a reloaded file was valid when it was last read; if not, its last valid content is used. `setting` is the flag
+    /// that names the file.
     pub fn file(&self, setting: &'static str, is_good: bool) {
         self.file_good.record(u64::from(is_good), &[KeyValue::new("setting", setting)]);
     }
 
-    /// A call begins; it ends when the guard is dropped.
+    /// Counts a call as in flight until the guard is dropped.
     #[must_use]
     pub fn begin_call(&self) -> InFlight<'_> {
         self.in_flight.add(1, &[]);
@@ -124,7 +124,7 @@ impl Metrics {
     }
 }
 
-/// A call that is not over yet.
+/// A call in flight.
 #[derive(Debug)]
 pub struct InFlight<'a>(&'a Metrics);
 
@@ -134,7 +134,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// Tells the state of the directory's pool, asked for whenever metrics are exported, until it answers none.
+/// Registers a callback that returns the used and idle connections to the directory at each export, until it returns `None`.
 pub fn watch_connections(state: impl Fn() -> Option<(u64, u64)> + Send + Sync + 'static) {
     global::meter(env!("CARGO_PKG_NAME"))
         .u64_observable_gauge(CONNECTIONS)

@@ -1,4 +1,4 @@
-//! Logs, to standard error: for people on a terminal, else one JSON object a line. Traces and metrics, to a collector.
+//! Logs to standard error: text on a terminal, otherwise one JSON object per line. Traces and metrics to a collector.
 
 pub mod metrics;
 mod otlp;
@@ -13,21 +13,28 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-pub use otlp::Exporters;
+pub use otlp::{Exporters, TelemetryError};
 
-use crate::config::{LogFormat, SettingError};
+/// The format of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One object per line
+    Json,
+}
 
-/// Installs the process's logger and exporters; what it returns is to live as long as the process. `RUST_LOG` chooses what of
-/// this crate is logged, else `level`; the libraries underneath never log below info, for at debug and trace they print
-/// headers and messages, and with them tokens, keys and URLs. No more do they make spans.
+/// Installs the process's logger and exporters; keep the returned value as long as the process runs. `RUST_LOG` sets the level of this
+/// crate's lines; without it, `level` does. Libraries never log below info: at debug and trace they print headers and messages, and
+/// with them tokens, keys and URLs. For the same reason, their spans are dropped.
 ///
 /// # Errors
-/// The `OTEL_*` variable that can't be followed.
-pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, SettingError> {
+/// An `OTEL_*` variable that is not supported.
+pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, TelemetryError> {
     let exporters = Exporters::from_environment()?;
     let format =
         format.unwrap_or_else(|| if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json });
-    let chosen = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let enabled = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
@@ -37,21 +44,21 @@ pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, Sett
         let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
         spans.with_filter(filter_fn(|metadata| is_ours(metadata) && metadata.is_span() && !is_for_logs(metadata)))
     });
-    // A second installation in one process keeps the first: the settings example and tests start several servers.
-    let lines = lines.with_filter(chosen.and(filter_fn(can_not_leak)));
+    // A second installation in one process keeps the first one: the settings example and tests start several servers.
+    let lines = lines.with_filter(enabled.and(filter_fn(cannot_leak)));
     drop(tracing_subscriber::registry().with(lines).with(spans).try_init());
     log_panics();
     Ok(exporters)
 }
 
-fn can_not_leak(metadata: &Metadata<'_>) -> bool {
+fn cannot_leak(metadata: &Metadata<'_>) -> bool {
     if metadata.is_span() {
         return is_for_logs(metadata);
     }
     is_ours(metadata) || *metadata.level() <= Level::INFO
 }
 
-/// The span that says in each log line of a call which one it is.
+/// Returns whether a span is the one that adds the request id to the log lines of a call.
 fn is_for_logs(metadata: &Metadata<'_>) -> bool {
     is_ours(metadata) && metadata.name() == "call"
 }
@@ -60,10 +67,10 @@ fn is_ours(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
 }
 
-/// A panic is logged by its place; its message may quote what must not be seen.
+/// Logs where a panic happened, but not its message, which may quote a secret.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        tracing::error!(place, "panic");
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(location, "panic");
     }));
 }

@@ -1,5 +1,5 @@
-//! Traces and metrics to a collector, over OTLP by gRPC. Off unless an endpoint is given; batches are sent by threads of their
-//! own, so a collector that is down blocks nothing, and what it did not take is dropped.
+//! Exports traces and metrics to a collector, by OTLP over gRPC. Off unless an endpoint is configured. Batches are sent by separate
+//! threads, so a collector that is down blocks nothing; what it does not accept is dropped.
 //!
 //! Variables: <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>,
 //! <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>.
@@ -14,12 +14,21 @@ use opentelemetry_sdk::{
     trace::{SdkTracer, SdkTracerProvider},
 };
 
-use crate::config::SettingError;
+/// An `OTEL_*` variable that is not supported.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// A protocol other than gRPC.
+    #[error("{0}: unsupported protocol; expected grpc")]
+    Protocol(&'static str),
+    /// An exporter that cannot be built.
+    #[error("OTEL_EXPORTER_OTLP_*: not usable: {0}")]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+}
 
-/// How long the last batches may take.
+/// The longest time for sending the last batches.
 const LAST_BATCHES: Duration = Duration::from_secs(1);
 
-/// What exports; dropping it sends what is left.
+/// The exporters. Dropping them sends what is left.
 #[derive(Default)]
 pub struct Exporters {
     traces: Option<SdkTracerProvider>,
@@ -27,11 +36,11 @@ pub struct Exporters {
 }
 
 impl Exporters {
-    /// By the conventional `OTEL_*` variables; to be called inside the runtime that will carry the exports.
+    /// Reads the conventional `OTEL_*` variables. Call this inside the runtime that carries the exports.
     ///
     /// # Errors
-    /// The variable that can't be followed.
-    pub(super) fn from_environment() -> Result<Self, SettingError> {
+    /// A variable that is not supported.
+    pub(super) fn from_environment() -> Result<Self, TelemetryError> {
         let mut exporters = Self::default();
         if is("OTEL_SDK_DISABLED", "true") {
             return Ok(exporters);
@@ -45,16 +54,16 @@ impl Exporters {
             ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"]
         {
             if !read(name).is_empty() && !is(name, "grpc") {
-                return Err(SettingError::new(name, "is none that is spoken; give grpc, or leave it out"));
+                return Err(TelemetryError::Protocol(name));
             }
         }
         if wanted("TRACES") {
-            let exporter = SpanExporter::builder().with_tonic().build().map_err(unusable)?;
+            let exporter = SpanExporter::builder().with_tonic().build()?;
             let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource());
             exporters.traces = Some(provider.build());
         }
         if wanted("METRICS") {
-            let exporter = MetricExporter::builder().with_tonic().build().map_err(unusable)?;
+            let exporter = MetricExporter::builder().with_tonic().build()?;
             let provider = SdkMeterProvider::builder().with_periodic_exporter(exporter).with_resource(resource());
             let provider = provider.build();
             global::set_meter_provider(provider.clone());
@@ -63,7 +72,7 @@ impl Exporters {
         Ok(exporters)
     }
 
-    /// What spans are made by, if traces are exported.
+    /// The tracer, if traces are exported.
     pub(super) fn tracer(&self) -> Option<SdkTracer> {
         self.traces.as_ref().map(|provider| provider.tracer(env!("CARGO_PKG_NAME")))
     }
@@ -71,7 +80,7 @@ impl Exporters {
 
 impl Drop for Exporters {
     fn drop(&mut self) {
-        // A collector that takes nothing more costs the process a second at its end, and nothing else.
+        // A collector that does not respond delays the end of the process by one second, and nothing else.
         if let Some(traces) = &self.traces {
             drop(traces.shutdown_with_timeout(LAST_BATCHES));
         }
@@ -88,7 +97,7 @@ impl fmt::Debug for Exporters {
     }
 }
 
-/// The service's name and version, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES say otherwise.
+/// Returns the service's name and version, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES override them.
 fn resource() -> Resource {
     let builder = Resource::builder().with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
     let is_named = !read("OTEL_SERVICE_NAME").is_empty() || read("OTEL_RESOURCE_ATTRIBUTES").contains("service.name=");
@@ -101,8 +110,4 @@ fn read(name: &str) -> String {
 
 fn is(name: &str, value: &str) -> bool {
     read(name).eq_ignore_ascii_case(value)
-}
-
-fn unusable(error: opentelemetry_otlp::ExporterBuildError) -> SettingError {
-    SettingError::new("OTEL_EXPORTER_OTLP_ENDPOINT", format!("and its like can't be followed: {error}"))
 }

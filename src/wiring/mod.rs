@@ -1,4 +1,124 @@
-//! Builds what the settings name: files, pools, clients. Used by the server and by the commands.
+//! Builds the service from the settings: opens files, pools and clients, and assembles one layer stack per service. Used by the
+//! server and by the commands.
 
-pub(crate) mod directory;
-pub(crate) mod open;
+pub mod open;
+pub mod stacks;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic_health::server::HealthReporter;
+
+use crate::{
+    adapters::{
+        directory::SqlDirectory,
+        flag::{Definitions, FileFlag},
+    },
+    config::{Config, SettingError},
+    grpc::{
+        auth::{
+            interceptor::{AdmitOwner, AdmitPrincipal},
+            keys::Keys,
+        },
+        health,
+        layers::{load_shed::LoadShed, session_rate::SessionRate},
+        services::{BillingPortalService, PortalAccessService},
+    },
+    portal::UseCases,
+    reload::file::ReloadingFile,
+};
+use stacks::{ServiceStack, Shared};
+
+/// Everything that a server needs beside a listener.
+#[derive(Debug)]
+pub struct Service {
+    /// Every route, behind its layers.
+    pub routes: Router,
+    /// The calls in flight, and how to end them.
+    pub calls: Calls,
+    /// What readiness depends on.
+    pub readiness: Readiness,
+    /// Reports the health statuses.
+    pub health: HealthReporter,
+    /// Concurrent connections.
+    pub max_connections: usize,
+    /// The longest time of a drain.
+    pub drain_timeout: Duration,
+    /// The layers of each service, for a test: BillingPortal, PortalAccess, unknown services.
+    pub stacks: [ServiceStack; 3],
+}
+
+/// The calls in flight, and how to end them.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    /// Every call that has not ended, including those whose caller has disconnected.
+    pub in_flight: TaskTracker,
+    /// Refuses new calls.
+    pub draining: CancellationToken,
+    /// Cuts off the calls that still run.
+    pub cut_off: CancellationToken,
+}
+
+/// What readiness depends on.
+#[derive(Clone, Debug)]
+pub struct Readiness {
+    /// Must respond once.
+    pub directory: Arc<SqlDirectory>,
+    /// Must be loaded once.
+    pub keys: Arc<Keys>,
+    /// Must possibly be on for someone, for the health of BillingPortal only.
+    pub flag: Arc<ReloadingFile<Definitions>>,
+    /// The key of the flag.
+    pub flag_key: String,
+}
+
+/// Opens every file that the settings name, and assembles the service.
+///
+/// # Errors
+/// The setting whose file cannot be used.
+pub async fn build(config: Config) -> Result<Service, SettingError> {
+    let audit = open::audit_log(&config.audit)?;
+    let directory = Arc::new(open::directory(&config.directory, config.limits.deadline).await?);
+    let flag = Arc::new(open::flag_file(&config.flag).await);
+    let flag_error = flag.error();
+    let use_cases = UseCases {
+        flag: Arc::new(FileFlag::new(Arc::clone(&flag), config.flag.key.clone()).await),
+        directory: Arc::clone(&directory) as _,
+        portal_sessions: Arc::new(open::portal_sessions(&config).await?),
+    };
+    // Last, because it may use the network, and then logs that the key set cannot be fetched yet.
+    let verifier = Arc::new(open::verifier(&config.principal).await?);
+    let keys = Arc::clone(&verifier.keys);
+    let calls = Calls::default();
+    let shared = Shared {
+        calls: calls.in_flight.clone(),
+        load: LoadShed::new(config.limits.max_in_flight, calls.draining.clone(), calls.cut_off.clone()),
+        deadline: config.limits.deadline,
+        callers: Arc::new(config.callers),
+    };
+    let billing_portal = BillingPortalService {
+        use_cases: use_cases.clone(),
+        return_origins: config.return_origins,
+        session_rate: SessionRate::new(config.limits.session_rate),
+    };
+    let stacks = [
+        stacks::billing_portal(billing_portal, AdmitOwner(Arc::clone(&verifier)), audit, &shared),
+        stacks::portal_access(PortalAccessService { use_cases }, AdmitPrincipal(verifier), &shared),
+        stacks::unknown(&shared),
+    ];
+    let health = health::reporter().await;
+    // The only file that may be missing at the start. Logged when every other setting is known to be valid.
+    if let Some(error) = flag_error {
+        tracing::warn!(setting = "--flags-file", %error, "feature is off: flag file is not valid yet");
+    }
+    Ok(Service {
+        routes: stacks::routes(&stacks, &health, config.listener.reflection)?,
+        calls,
+        readiness: Readiness { directory, keys, flag, flag_key: config.flag.key },
+        health,
+        max_connections: config.limits.max_connections,
+        drain_timeout: config.limits.drain_timeout,
+        stacks,
+    })
+}

@@ -1,75 +1,127 @@
-//! Opens what the settings name: the key set, Stripe's key, the audit log. Each is good at the start, or there is none.
+//! Opens what the settings name: the directory, the flag file, the key set, Stripe's key, the audit log.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::{
     adapters::{
         audit_log::JsonAuditLog,
+        directory::{Database, Dialect, Password, Relations, Select, SqlDirectory},
+        flag::{self, Definitions},
         stripe::{Attempts, Mode, Pace, SecretKey, StripePortalSessions, Transport},
     },
-    config::{AuditTarget, Config, KeySource, SettingError},
+    config::{AuditTarget, Config, DirectoryConfig, FlagConfig, KeySource, PrincipalConfig, SettingError},
     grpc::auth::{
-        jwks::{self, Keys, Source},
+        jwks,
+        keys::{Keys, Source},
         token::Verifier,
     },
     portal::AuditLog,
     reload::{file::ReloadingFile, url::ReloadingUrl},
 };
 
-pub(crate) async fn verifier(config: &Config) -> Result<Verifier, SettingError> {
+/// Opens the key set. A file must be valid; a URL that cannot be reached is tried again later.
+pub(crate) async fn verifier(config: &PrincipalConfig) -> Result<Verifier, SettingError> {
     const NAME: &str = "--principal-jwks";
-    let source = match &config.principal_jwks {
+    let source = match &config.jwks {
         KeySource::File(path) => {
             let file = ReloadingFile::open(NAME, path.clone(), jwks::parse).await;
-            require_loaded(&file, NAME, "give a readable JSON Web Key Set")?;
+            require_valid(&file, NAME, "a JSON Web Key Set")?;
             Source::File(file)
         }
         KeySource::Url(url) => {
-            let fetched = ReloadingUrl::open(NAME, url.clone(), jwks::parse, config.principal_jwks_refresh).await;
-            let problem = |error| format!("names a URL that can't be used: {error}; publish a JSON Web Key Set there");
+            let fetched = ReloadingUrl::open(NAME, url.clone(), jwks::parse, config.jwks_refresh).await;
+            let problem = |error| format!("URL cannot be used: {error} (expected a JSON Web Key Set)");
             Source::Url(fetched.map_err(|error| SettingError::new(NAME, problem(error)))?)
         }
     };
     Ok(Verifier {
-        keys: Arc::new(Keys::new(source, config.principal_jwks_max_age)),
-        issuer: config.principal_issuer.clone(),
-        audience: config.principal_audience.clone(),
-        clock_skew: config.principal_clock_skew,
+        keys: Arc::new(Keys::new(source, config.jwks_max_age)),
+        issuer: config.issuer.clone(),
+        audience: config.audience.clone(),
+        clock_skew: config.clock_skew,
     })
 }
 
+/// Opens Stripe's key and a pool of connections, which are made when they are first needed.
 pub(crate) async fn portal_sessions(config: &Config) -> Result<StripePortalSessions, SettingError> {
-    let parse = match config.stripe_terms.mode {
-        Mode::Live => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Live),
-        Mode::Test => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Test),
-    };
-    let key = ReloadingFile::open("--stripe-secret-key-file", config.stripe_secret_key_file.clone(), parse).await;
-    require_loaded(&key, "--stripe-secret-key-file", "give one with a key of --stripe-mode")?;
-    let transport = Transport::new(&config.stripe_api_base, Arc::new(key))
-        .map_err(|error| SettingError::new("--stripe-api-base", format!("can't be trusted: {error}")))?;
-    let attempts = Attempts::new(transport, config.stripe_attempt_timeout);
-    Ok(StripePortalSessions::new(attempts, Pace::new(config.stripe_rate), config.stripe_terms.clone()))
+    const NAME: &str = "--stripe-secret-key-file";
+    let stripe = &config.stripe;
+    let mode: Mode = stripe.sessions.mode;
+    let parse = move |bytes: &[u8]| SecretKey::parse(bytes, mode);
+    let key = ReloadingFile::open(NAME, stripe.secret_key_file.clone(), parse).await;
+    require_valid(&key, NAME, "a key of --stripe-mode")?;
+    let transport = Transport::new(&stripe.api_base, Arc::new(key))
+        .map_err(|error| SettingError::new("--stripe-api-base", format!("no TLS client: {error}")))?;
+    let attempts = Attempts::new(transport, config.limits.stripe_attempt_timeout);
+    Ok(StripePortalSessions::new(attempts, Pace::new(config.limits.stripe_rate), stripe.sessions.clone()))
 }
 
-/// What must be good at the start, or there is none.
-pub(crate) fn require_loaded<T: Send + Sync + 'static>(
-    file: &ReloadingFile<T>,
-    setting: &str,
-    mend: &str,
-) -> Result<(), SettingError> {
-    match file.error() {
-        None => Ok(()),
-        Some(error) => Err(SettingError::new(setting, format!("names a file that can't be used: {error}; {mend}"))),
-    }
-}
-
+/// Opens the audit log.
 pub(crate) fn audit_log(target: &AuditTarget) -> Result<Arc<dyn AuditLog>, SettingError> {
     let log = match target {
         AuditTarget::Stdout => JsonAuditLog::to_stdout(),
         AuditTarget::File(path) => JsonAuditLog::to_file(path),
     };
     log.map(|log| Arc::new(log) as _).map_err(|error| {
-        let problem = format!("can't be opened: {error}; give stdout, or file:PATH in a folder that can be written");
+        let problem = format!("cannot be opened: {error} (expected stdout, or file:PATH in a writable directory)");
         SettingError::new("--audit", problem)
     })
+}
+
+/// Opens the flag file, which may be missing: the feature is off then.
+pub(crate) async fn flag_file(config: &FlagConfig) -> ReloadingFile<Definitions> {
+    ReloadingFile::open("--flags-file", config.file.clone(), flag::parse).await
+}
+
+/// Opens the directory: reads the SQL files, the password and the trusted certificates; only the password is read again later. The
+/// database works on one query for at most `statement_limit`.
+pub(crate) async fn directory(
+    config: &DirectoryConfig,
+    statement_limit: Duration,
+) -> Result<SqlDirectory, SettingError> {
+    let dialect = config.database.dialect();
+    let relations = Relations {
+        ownership: config.ownership,
+        tenants: select("--tenants-sql-file", config.tenants_sql_file.as_deref(), dialect).await?,
+        owners: select("--owners-sql-file", config.owners_sql_file.as_deref(), dialect).await?,
+    };
+    if let Database::Postgres(server) = &config.database
+        && let Some(path) = &server.ssl_root_cert
+    {
+        let pem = tokio::fs::read_to_string(path).await;
+        if !pem.is_ok_and(|pem| pem.contains("-----BEGIN CERTIFICATE-----")) {
+            let problem = format!("sslrootcert {} does not contain a certificate in PEM format", path.display());
+            return Err(SettingError::new("DATABASE_URL", problem));
+        }
+    }
+    let password = match &config.password_file {
+        Some(path) => {
+            const NAME: &str = "--database-password-file";
+            let file = ReloadingFile::open(NAME, path.clone(), Password::parse).await;
+            require_valid(&file, NAME, "the password on one line")?;
+            Some(file)
+        }
+        None => None,
+    };
+    Ok(SqlDirectory::new(&config.database, password, &relations, statement_limit))
+}
+
+async fn select(setting: &str, path: Option<&Path>, dialect: Dialect) -> Result<Option<Select>, SettingError> {
+    let Some(path) = path else { return Ok(None) };
+    let text = tokio::fs::read_to_string(path).await;
+    let text = text.map_err(|error| SettingError::new(setting, format!("file cannot be used: {error}")))?;
+    let select = Select::parse(&text, dialect);
+    select.map(Some).map_err(|error| SettingError::new(setting, format!("file cannot be used: {error}")))
+}
+
+/// Refuses a file that must be valid at the start.
+fn require_valid<T: Send + Sync + 'static>(
+    file: &ReloadingFile<T>,
+    setting: &str,
+    expected: &str,
+) -> Result<(), SettingError> {
+    match file.error() {
+        None => Ok(()),
+        Some(error) => Err(SettingError::new(setting, format!("file cannot be used: {error} (expected {expected})"))),
+    }
 }

@@ -117,7 +117,7 @@ impl Transport {
         let connector = if base.scheme() == "https" {
             HttpsConnectorBuilder::new().with_tls_config(tls::client_config()?).https_only()
         } else {
-            HttpsConnectorBuilder::new().with_tls_config(tls::trusting_nobody()?).https_or_http()
+            HttpsConnectorBuilder::new().with_tls_config(tls::without_roots()?).https_or_http()
         };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())

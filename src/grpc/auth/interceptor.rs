@@ -1,4 +1,5 @@
-//! What metadata alone decides, on keys that are in memory: who the person is, and whether they own their tenant.
+//! Decides what metadata alone can decide, with keys in memory: who the person is, and whether their role owns the tenant.
+//! Innermost, next to the handler, so that a method cannot be reached without it.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use crate::{
     portal::{CallAudit, Owner, Principal, Refusal},
 };
 
-/// Admits any authenticated principal, and leaves a [`Principal`] in the extensions.
+/// Admits any authenticated person, and leaves a [`Principal`] in the extensions.
 #[derive(Clone, Debug)]
 pub struct AdmitPrincipal(pub Arc<Verifier>);
 
@@ -21,7 +22,7 @@ impl Interceptor for AdmitPrincipal {
     }
 }
 
-/// Admits owners only, and leaves an [`Owner`] in the extensions: whatever method is added behind it is owner-only.
+/// Admits owners only, and leaves an [`Owner`] in the extensions. Every method behind it is for owners only.
 #[derive(Clone, Debug)]
 pub struct AdmitOwner(pub Arc<Verifier>);
 

@@ -1,8 +1,8 @@
-//! The keys that verify principal tokens: a JSON Web Key Set, taken whole or not at all.
+//! Parses the JSON Web Key Set that verifies principal tokens. A set is accepted or refused as a whole.
 //!
 //! Format: RFC 7517; algorithms: RFC 7518, RFC 8037.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::collections::{HashMap, HashSet};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{
@@ -11,9 +11,9 @@ use jsonwebtoken::{
 };
 use serde_json::Value;
 
-use crate::{grpc::auth::unique_json::UniqueObject, reload::file::ReloadingFile, reload::url::ReloadingUrl};
+use crate::grpc::auth::unique_json::UniqueObject;
 
-/// Members that only a private or symmetric key has.
+/// Members of private and symmetric keys.
 const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 const MIN_RSA_BITS: usize = 2_048;
@@ -27,63 +27,109 @@ pub struct Key {
     pub(super) verifier: DecodingKey,
 }
 
-/// The usable keys of a set, by `kid`.
+/// The keys of a set that can verify a principal token, by `kid`.
 pub type KeySet = HashMap<String, Key>;
 
-/// Parses a set. Each key has `kid` and `alg` and no private member; then keys for another use or algorithm are skipped,
-/// and one usable key is left.
+/// Why a key set is refused. No text quotes the set.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeySetError {
+    /// Too large.
+    #[error("larger than {MAX_SET_BYTES} bytes")]
+    TooLarge,
+    /// Not a JSON object.
+    #[error("not a JSON object: {0}")]
+    NotJson(String),
+    /// Without the member `keys`.
+    #[error("not a JSON Web Key Set (expected an array `keys`)")]
+    NotAKeySet,
+    /// A key, by its position in the set, counted from 0.
+    #[error("key {0}: {1}")]
+    Key(usize, #[source] KeyError),
+    /// No key for an accepted algorithm.
+    #[error("no key for EdDSA, ES256, RS256 or PS256")]
+    NoUsableKey,
+}
+
+/// Why one key is refused, and the whole set with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Without a key id.
+    #[error("kid is missing")]
+    NoKid,
+    /// A key id that appears more than once.
+    #[error("duplicate kid")]
+    DuplicateKid,
+    /// A private or symmetric key.
+    #[error("key is private or symmetric; publish public keys only")]
+    Secret,
+    /// Without an algorithm.
+    #[error("alg is missing")]
+    NoAlgorithm,
+    /// A short RSA key.
+    #[error("RSA modulus is shorter than {MIN_RSA_BITS} bits")]
+    ShortRsa,
+    /// Not a key.
+    #[error("not a JSON Web Key")]
+    NotAKey,
+    /// A type that does not match the algorithm.
+    #[error("key type does not match alg")]
+    TypeMismatch,
+    /// Parameters that do not form a key.
+    #[error("key parameters are not valid")]
+    BadParameters,
+}
+
+/// Parses a set. Each key has `kid` and `alg` and no private member. Keys for a different use or algorithm are skipped, and at least
+/// one usable key must remain.
 ///
 /// # Errors
-/// What is wrong with the set, without quoting it.
-pub fn parse(bytes: &[u8]) -> Result<KeySet, String> {
+/// [`KeySetError`]: the set is refused as a whole.
+pub fn parse(bytes: &[u8]) -> Result<KeySet, KeySetError> {
     if bytes.len() > MAX_SET_BYTES {
-        return Err(format!("it is over {MAX_SET_BYTES} bytes"));
+        return Err(KeySetError::TooLarge);
     }
-    let UniqueObject(set) = serde_json::from_slice(bytes).map_err(|error| format!("it is no JSON object: {error}"))?;
+    let UniqueObject(set) = serde_json::from_slice(bytes).map_err(|error| KeySetError::NotJson(error.to_string()))?;
     let Some(Value::Array(members)) = set.get("keys") else {
-        return Err("it has no array `keys`, so it is no JSON Web Key Set".to_owned());
+        return Err(KeySetError::NotAKeySet);
     };
-    let mut kids = std::collections::HashSet::new();
+    let mut kids = HashSet::new();
     let mut usable = KeySet::new();
     for (position, member) in members.iter().enumerate() {
-        let at = |cause: &str| format!("key {position}: {cause}");
-        let kid = member
-            .get("kid")
-            .and_then(Value::as_str)
-            .filter(|kid| !kid.is_empty())
-            .ok_or_else(|| at("it has no kid"))?;
+        let error = |error| KeySetError::Key(position, error);
+        let kid = member.get("kid").and_then(Value::as_str).filter(|kid| !kid.is_empty());
+        let kid = kid.ok_or(error(KeyError::NoKid))?;
         if !kids.insert(kid) {
-            return Err(at("its kid stands twice"));
+            return Err(error(KeyError::DuplicateKid));
         }
-        if let Some(key) = key(member).map_err(|cause| at(&cause))? {
+        if let Some(key) = key(member).map_err(error)? {
             usable.insert(kid.to_owned(), key);
         }
     }
-    if usable.is_empty() { Err("it has no key for EdDSA, ES256, RS256 or PS256".to_owned()) } else { Ok(usable) }
+    if usable.is_empty() { Err(KeySetError::NoUsableKey) } else { Ok(usable) }
 }
 
-/// A usable key, or none for one of another use or algorithm.
-fn key(member: &Value) -> Result<Option<Key>, String> {
+/// Returns a usable key, or `None` for a key of a different use or algorithm.
+fn key(member: &Value) -> Result<Option<Key>, KeyError> {
     if SECRET_MEMBERS.iter().any(|secret| member.get(secret).is_some()) || member.get("kty") == Some(&"oct".into()) {
-        return Err("it is private or symmetric; publish public keys only".to_owned());
+        return Err(KeyError::Secret);
     }
-    let alg = member.get("alg").and_then(Value::as_str).ok_or("it has no alg")?;
+    let alg = member.get("alg").and_then(Value::as_str).ok_or(KeyError::NoAlgorithm)?;
     if member.get("kty") == Some(&"RSA".into()) && rsa_bits(member) < MIN_RSA_BITS {
-        return Err(format!("its RSA modulus is under {MIN_RSA_BITS} bits"));
+        return Err(KeyError::ShortRsa);
     }
     if member.get("use").is_some_and(|usage| usage != "sig") {
         return Ok(None);
     }
     let Some(algorithm) = algorithm(alg) else { return Ok(None) };
-    let jwk: Jwk = serde_json::from_value(member.clone()).map_err(|_| "it is no JSON Web Key")?;
-    if !fits(&jwk.algorithm, algorithm) {
-        return Err("its type does not fit its alg".to_owned());
+    let jwk: Jwk = serde_json::from_value(member.clone()).map_err(|_| KeyError::NotAKey)?;
+    if !matches_algorithm(&jwk.algorithm, algorithm) {
+        return Err(KeyError::TypeMismatch);
     }
-    let verifier = DecodingKey::from_jwk(&jwk).map_err(|_| "its numbers make no key")?;
+    let verifier = DecodingKey::from_jwk(&jwk).map_err(|_| KeyError::BadParameters)?;
     Ok(Some(Key { algorithm, verifier }))
 }
 
-/// The four algorithms that may sign a principal token; every other is refused, `none` and HMAC first of all.
+/// Returns one of the four algorithms that may sign a principal token, or `None` for any other, such as `none` and HMAC.
 pub(super) fn algorithm(alg: &str) -> Option<Algorithm> {
     match alg {
         "EdDSA" => Some(Algorithm::EdDSA),
@@ -94,7 +140,7 @@ pub(super) fn algorithm(alg: &str) -> Option<Algorithm> {
     }
 }
 
-fn fits(parameters: &AlgorithmParameters, algorithm: Algorithm) -> bool {
+fn matches_algorithm(parameters: &AlgorithmParameters, algorithm: Algorithm) -> bool {
     match parameters {
         AlgorithmParameters::OctetKeyPair(okp) => algorithm == Algorithm::EdDSA && okp.curve == EllipticCurve::Ed25519,
         AlgorithmParameters::EllipticCurve(ec) => algorithm == Algorithm::ES256 && ec.curve == EllipticCurve::P256,
@@ -108,60 +154,6 @@ fn rsa_bits(member: &Value) -> usize {
         member.get("n").and_then(Value::as_str).and_then(|n| URL_SAFE_NO_PAD.decode(n).ok()).unwrap_or_default();
     let significant: Vec<u8> = modulus.into_iter().skip_while(|byte| *byte == 0).collect();
     significant.first().map_or(0, |first| significant.len() * 8 - first.leading_zeros() as usize)
-}
-
-/// Where the set comes from.
-#[derive(Debug)]
-pub enum Source {
-    /// A file, looked at several times a second.
-    File(ReloadingFile<KeySet>),
-    /// An https URL, fetched now and then.
-    Url(ReloadingUrl<KeySet>),
-}
-
-/// The current set, as long as it is not too old to be trusted.
-#[derive(Debug)]
-pub struct Keys {
-    source: Source,
-    max_age: Duration,
-}
-
-impl Keys {
-    /// Over a set that is read again, with the longest time that it may fail to be.
-    #[must_use]
-    pub const fn new(source: Source, max_age: Duration) -> Self {
-        Self { source, max_age }
-    }
-
-    /// Waits for the first good set.
-    pub async fn loaded(&self) {
-        match &self.source {
-            // A file that is not good stops the start.
-            Source::File(_) => {}
-            Source::Url(url) => url.loaded().await,
-        }
-    }
-
-    /// How many keys are usable now; none when there is no set that can be trusted.
-    #[must_use]
-    pub fn count(&self) -> Option<usize> {
-        self.current().map(|keys| keys.len())
-    }
-
-    pub(super) fn current(&self) -> Option<Arc<KeySet>> {
-        match &self.source {
-            Source::File(file) => file.get_fresh(self.max_age),
-            Source::Url(url) => url.get_fresh(self.max_age),
-        }
-    }
-
-    /// A `kid` that names no key may have been published just now.
-    pub(super) fn may_be_new(&self) {
-        match &self.source {
-            Source::File(_) => {}
-            Source::Url(url) => url.fetch_soon(),
-        }
-    }
 }
 
 impl std::fmt::Debug for Key {
@@ -181,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn usable_keys_are_taken_and_those_of_another_use_or_algorithm_skipped() {
+    fn skips_keys_of_a_different_use_or_algorithm() {
         let good = format!(r#"{ED},"kid":"a","use":"sig""#);
         let encryption = format!(r#"{ED},"kid":"b","use":"enc""#);
         let other = r#""kty":"EC","crv":"P-384","x":"AA","y":"AA","alg":"ES384","kid":"c""#.to_owned();
@@ -190,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_is_refused_whole() {
+    fn refuses_the_whole_set_for_one_bad_key() {
         let good = format!(r#"{ED},"kid":"a""#);
         let short = URL_SAFE_NO_PAD.encode([0xff_u8; 128]);
         for bad in [

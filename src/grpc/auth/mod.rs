@@ -1,6 +1,8 @@
-//! Who the person is: the interceptors, the principal token, and the keys that verify it.
+//! Authentication of the person: the interceptors, the principal token with its claims, and the key set that verifies it.
 
+mod claims;
 pub mod interceptor;
 pub mod jwks;
+pub mod keys;
 pub mod token;
 mod unique_json;

@@ -1,7 +1,7 @@
-//! A JSON object in which no member stands twice.
+//! A JSON object without duplicate members.
 //!
-//! Parsers differ in which of two members they keep, and so could disagree with the issuer about who the person is. serde
-//! keeps the last one in silence. Names are compared after their escapes are resolved.
+//! Parsers differ in which of two duplicate members they keep, so they could disagree with the issuer about who the person is; serde
+//! silently keeps the last one. Names are compared after their escapes are resolved.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ impl<'de> Deserialize<'de> for UniqueObject {
                 let mut members = Map::new();
                 while let Some((name, value)) = access.next_entry::<String, Value>()? {
                     if members.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a member stands twice"));
+                        return Err(A::Error::custom("duplicate member"));
                     }
                 }
                 Ok(UniqueObject(members))
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_that_stands_twice_is_refused_however_it_is_spelled() {
+    fn refuses_duplicate_members_however_they_are_escaped() {
         let parse = |text: &str| serde_json::from_str::<UniqueObject>(text).is_ok();
         assert!(parse(r#"{"tenant":"a","other":{"x":1}}"#));
         assert!(!parse(r#"{"tenant":"a","tenant":"a"}"#));

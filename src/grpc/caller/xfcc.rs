@@ -1,33 +1,44 @@
-//! The header `x-forwarded-client-cert`, read strictly: whatever is not as Envoy writes it is no identity.
+//! Parses the header `x-forwarded-client-cert` strictly: only what Envoy writes is accepted.
 //!
-//! Elements are parted by commas, and pairs of a key and a value by semicolons. A value with one of those, or with `=`, stands
-//! in double quotes, with a backslash before each double quote inside.
+//! Elements are separated by commas, and pairs of a key and a value by semicolons. A value that contains one of these, or `=`, is in
+//! double quotes, with a backslash before each double quote inside.
 
-/// The one `URI` of the last element: the one that the nearest sidecar appended.
-///
-/// # Errors
-/// What is wrong with the header, or with its last element.
-pub(super) fn last_uri(header: &str) -> Result<String, &'static str> {
+/// Why the header does not name a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::grpc) enum XfccError {
+    #[error("certificate of the caller does not have exactly one URI")]
+    NotOneUri,
+    #[error("identity header has a pair without a value")]
+    NoValue,
+    #[error("identity header has a malformed key")]
+    BadKey,
+    #[error("identity header has a malformed value")]
+    BadValue,
+    #[error("identity header has an unterminated quote")]
+    OpenQuote,
+}
+
+/// Returns the only `URI` of the last element, which the nearest sidecar appended.
+pub(super) fn last_uri(header: &str) -> Result<String, XfccError> {
     let mut rest = header;
     loop {
         let (uris, tail) = element(rest)?;
         let Some(tail) = tail else {
-            let [uri] =
-                <[String; 1]>::try_from(uris).map_err(|_| "the caller's certificate has not exactly one URI")?;
+            let [uri] = <[String; 1]>::try_from(uris).map_err(|_| XfccError::NotOneUri)?;
             return Ok(uri);
         };
         rest = tail;
     }
 }
 
-/// The URIs of the first element, and what follows its comma.
-fn element(text: &str) -> Result<(Vec<String>, Option<&str>), &'static str> {
+/// Returns the URIs of the first element, and the text after its comma.
+fn element(text: &str) -> Result<(Vec<String>, Option<&str>), XfccError> {
     let mut uris = Vec::new();
     let mut rest = text;
     loop {
-        let (key, tail) = rest.split_once('=').ok_or("the identity header has a pair without a value")?;
+        let (key, tail) = rest.split_once('=').ok_or(XfccError::NoValue)?;
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-            return Err("the identity header has a malformed key");
+            return Err(XfccError::BadKey);
         }
         let (value, tail) = value(tail)?;
         if key.eq_ignore_ascii_case("uri") {
@@ -37,13 +48,13 @@ fn element(text: &str) -> Result<(Vec<String>, Option<&str>), &'static str> {
             None => return Ok((uris, None)),
             Some(b',') => return Ok((uris, tail.get(1..).map(str::trim_start))),
             Some(b';') => rest = tail.get(1..).unwrap_or_default(),
-            Some(_) => return Err("the identity header has a malformed value"),
+            Some(_) => return Err(XfccError::BadValue),
         }
     }
 }
 
-/// A value, and what follows it.
-fn value(text: &str) -> Result<(String, &str), &'static str> {
+/// Returns a value, and the text after it.
+fn value(text: &str) -> Result<(String, &str), XfccError> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([',', ';', '"']).unwrap_or(text.len());
         let (value, tail) = text.split_at(end);
@@ -58,7 +69,7 @@ fn value(text: &str) -> Result<(String, &str), &'static str> {
             other => value.push(other),
         }
     }
-    Err("the identity header has a quote without an end")
+    Err(XfccError::OpenQuote)
 }
 
 #[cfg(test)]
@@ -68,7 +79,7 @@ mod tests {
     const BFF: &str = "spiffe://cluster.local/ns/web/sa/settings";
 
     #[test]
-    fn only_the_last_element_counts() {
+    fn returns_the_uri_of_the_last_element() {
         for (header, uri) in [
             (format!("By=spiffe://td/b;Hash=ab12;Subject=\"\";URI={BFF}"), BFF),
             (format!("uri={BFF}"), BFF),
@@ -84,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_as_envoy_writes_it_is_no_identity() {
+    fn refuses_headers_that_envoy_does_not_write() {
         for header in [
             String::new(),
             ",".to_owned(),
@@ -97,7 +108,7 @@ mod tests {
             format!("URI=\"{BFF}"),
             format!("URI=\"{BFF}\"x"),
             format!("URI={BFF}\""),
-            // A forged first element whose open quote is to swallow what the sidecar appends.
+            // A forged first element with an open quote that would swallow the element that the sidecar appends.
             format!("URI={BFF};Subject=\",By=x;Hash=y;Subject=\"\";URI=spiffe://td/other"),
             format!("URI={BFF};Subject=\",By=x;Hash=y;Subject=\"CN=a\";URI=spiffe://td/other"),
             format!("Subject=\"\\,By=x;URI={BFF}"),

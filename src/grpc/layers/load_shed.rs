@@ -1,4 +1,4 @@
-//! Overload and shutdown, before anything else is looked at.
+//! Refuses calls under overload and during shutdown. Outside the checks of the call itself, so that a refused call costs nothing.
 
 use std::sync::Arc;
 
@@ -12,23 +12,23 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    grpc::status::respond,
+    grpc::status::refused,
     portal::{Reason, Refusal},
     telemetry::metrics::METRICS,
 };
 
-/// How many calls may run, and whether any still may.
+/// How many calls may run, and whether new ones are accepted.
 #[derive(Clone, Debug)]
 pub struct LoadShed {
     slots: Arc<Semaphore>,
-    /// No new calls.
+    /// Refuses new calls.
     draining: CancellationToken,
-    /// No calls at all: the drain's time is over.
+    /// Ends the calls that still run: the drain's time has expired.
     cut_off: CancellationToken,
 }
 
 impl LoadShed {
-    /// Lets `max_in_flight` calls run at once, until `draining`, and cuts off those that run at `cut_off`.
+    /// Allows `max_in_flight` concurrent calls until `draining`, and cuts off those that still run at `cut_off`.
     #[must_use]
     pub fn new(max_in_flight: usize, draining: CancellationToken, cut_off: CancellationToken) -> Self {
         Self { slots: Arc::new(Semaphore::new(max_in_flight)), draining, cut_off }
@@ -36,19 +36,19 @@ impl LoadShed {
 }
 
 /// The layer.
-pub async fn admit(State(gate): State<LoadShed>, request: Request, next: Next) -> Response<Body> {
-    if gate.draining.is_cancelled() {
-        return respond(Refusal::because(Reason::ShuttingDown, "the process is draining"));
+pub async fn admit(State(limits): State<LoadShed>, request: Request, next: Next) -> Response<Body> {
+    if limits.draining.is_cancelled() {
+        return refused(Refusal::because(Reason::ShuttingDown, "process is draining"));
     }
-    let Ok(_slot) = gate.slots.try_acquire() else {
-        return respond(Refusal::because(Reason::Overloaded, "as many calls are in flight as are allowed"));
+    let Ok(_slot) = limits.slots.try_acquire() else {
+        return refused(Refusal::because(Reason::Overloaded, "maximum number of calls is in flight"));
     };
     let _in_flight = METRICS.begin_call();
     tokio::select! {
         biased;
         response = next.run(request) => response,
-        () = gate.cut_off.cancelled() => {
-            respond(Refusal::because(Reason::ShuttingDown, "the call was cut off at the end of the drain"))
+        () = limits.cut_off.cancelled() => {
+            refused(Refusal::because(Reason::ShuttingDown, "call was cut off at the end of the drain"))
         }
     }
 }

@@ -1,7 +1,19 @@
-//! The layers around our services.
+//! The layers around our services, one concern per file. The order in which they are assembled is in `wiring/stacks.rs`.
+//!
+//! Outermost first: [`not_grpc`], [`detach`], [`call_id`], [`final_status`], [`log`], [`metrics`], [`audit`] (BillingPortal only),
+//! [`refusal`], [`panic`], [`load_shed`], [`deadline`], then [`caller`](crate::grpc::caller) and the interceptor of
+//! [`auth`](crate::grpc::auth). [`session_rate`] is asked by the handler, because it needs the parsed message.
 
-pub mod boundary;
+pub mod audit;
+pub mod call_id;
 pub mod deadline;
+pub mod detach;
+pub mod final_status;
 pub mod load_shed;
+pub mod log;
+pub mod metrics;
+pub mod not_grpc;
+pub mod panic;
+pub mod refusal;
 pub mod session_rate;
 mod trace;

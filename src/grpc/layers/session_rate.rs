@@ -1,4 +1,5 @@
-//! How often one person may ask for a session: per person in a tenant, so that a removed owner can't use up a tenant's.
+//! Limits how many sessions one person may request: per person in a tenant, so that a removed owner cannot use up the tenant's
+//! share.
 
 use std::{
     fmt,
@@ -10,33 +11,33 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 
 use crate::portal::{Owner, Reason, Refusal, TenantId, UserId};
 
-/// After how many calls people who have not asked for long are forgotten.
-const FORGET_EVERY: usize = 1_024;
+/// After how many calls the counters of people without recent calls are removed.
+const CLEAN_UP_EVERY: usize = 1_024;
 
-/// A pace for each person, whose burst is a whole minute's.
+/// A rate limit for each person; the burst is one minute's sessions.
 pub struct SessionRate {
     people: DefaultKeyedRateLimiter<(TenantId, UserId)>,
     calls: AtomicUsize,
 }
 
 impl SessionRate {
-    /// So many sessions a minute.
+    /// Allows so many sessions per minute.
     #[must_use]
-    pub fn new(a_minute: NonZeroU32) -> Self {
-        Self { people: RateLimiter::hashmap(Quota::per_minute(a_minute)), calls: AtomicUsize::new(0) }
+    pub fn new(per_minute: NonZeroU32) -> Self {
+        Self { people: RateLimiter::hashmap(Quota::per_minute(per_minute)), calls: AtomicUsize::new(0) }
     }
 
-    /// Counts a call of the person.
+    /// Counts one call of the person.
     ///
     /// # Errors
-    /// RATE_LIMITED, with the time after which one more is allowed.
+    /// RATE_LIMITED, with the time until the next session is allowed.
     pub fn admit(&self, owner: &Owner) -> Result<(), Refusal> {
-        if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(FORGET_EVERY) {
+        if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(CLEAN_UP_EVERY) {
             self.people.retain_recent();
         }
         let principal = owner.principal();
         self.people.check_key(&(principal.tenant().clone(), principal.user().clone())).map_err(|not_until| {
-            Refusal::because(Reason::RateLimited, "the person has asked for a minute's sessions")
+            Refusal::because(Reason::RateLimited, "person requested more sessions than --session-rate allows")
                 .retry_after(not_until.wait_time_from(self.people.clock().now()))
         })
     }

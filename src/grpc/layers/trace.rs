@@ -1,6 +1,6 @@
-//! The span of a call, as a child of the caller's: W3C Trace Context, from `traceparent` and `tracestate`.
+//! The spans of a call. The exported span is a child of the caller's: W3C Trace Context, from `traceparent` and `tracestate`.
 //!
-//! Format: <https://www.w3.org/TR/trace-context/>. What is malformed is no parent.
+//! Format: <https://www.w3.org/TR/trace-context/>. A malformed header is ignored.
 
 use axum::http::HeaderMap;
 use opentelemetry::{
@@ -11,17 +11,17 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-/// The methods by the names that spans and metrics use; whatever else is asked for is one of many.
+/// The methods by their names in spans and metrics. Every other path is counted under one name.
 const METHODS: [&str; 2] =
     ["billing.portal.v1.BillingPortal/CreatePortalSession", "billing.portal.v1.PortalAccess/GetPortalAccess"];
 const OTHER: &str = "_OTHER";
 
-/// The name of a path's method.
+/// Returns the name of a path's method.
 pub(super) fn method(path: &str) -> &'static str {
     METHODS.into_iter().find(|method| path.strip_prefix('/') == Some(method)).unwrap_or(OTHER)
 }
 
-/// The span of a call for the collector, around it one for the log, and the id of the trace that it belongs to, if any.
+/// Returns the outer span for the log, the inner span for the collector, and the id of the trace that the call belongs to, if any.
 pub(super) fn spans(method: &'static str, headers: &HeaderMap, request_id: &str) -> (Span, Span, Option<String>) {
     let log = tracing::info_span!("call", request_id, trace_id = Empty);
     let span = tracing::info_span!(
@@ -38,7 +38,7 @@ pub(super) fn spans(method: &'static str, headers: &HeaderMap, request_id: &str)
     );
     let caller = TraceContextPropagator::new().extract(&Headers(headers));
     let caller_trace = caller.span().span_context().trace_id();
-    // Without a collector there is no layer that could take it.
+    // Fails without a collector, when no layer stores the parent.
     drop(span.set_parent(caller));
     let own_trace = span.context().span().span_context().trace_id();
     let known = [own_trace, caller_trace].into_iter().find(|trace| *trace != TraceId::INVALID);
@@ -52,7 +52,7 @@ pub(super) fn spans(method: &'static str, headers: &HeaderMap, request_id: &str)
 struct Headers<'a>(&'a HeaderMap);
 
 impl Extractor for Headers<'_> {
-    /// A header that stands twice says nothing.
+    /// A duplicate header is ignored.
     fn get(&self, key: &str) -> Option<&str> {
         let mut values = self.0.get_all(key).iter();
         let value = values.next().filter(|_| values.next().is_none())?;
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_callers_trace_is_taken_and_what_is_malformed_is_none() {
+    fn continues_the_callers_trace_and_ignores_malformed_headers() {
         let of = |values: &[&'static str]| {
             let mut headers = HeaderMap::new();
             for value in values {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_a_caller_made_up_is_no_name() {
+    fn unknown_method_has_a_fixed_name() {
         assert_eq!(method("/billing.portal.v1.PortalAccess/GetPortalAccess"), METHODS[1]);
         assert_eq!(method("/billing.portal.v1.PortalAccess/Olivia"), OTHER);
     }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use billing_portal::{config::Settings, grpc::status::code_and_text, portal::Reason};
-use clap::{Arg, CommandFactory as _};
+use billing_portal::{commands, grpc::status::code_and_text, portal::Reason};
+use clap::Arg;
 
 const CONTRACT: &str = include_str!("../../../docs/contract.md");
 const GUIDE: &str = include_str!("../../../docs/bff.md");
@@ -79,7 +79,7 @@ fn row(argument: &Arg) -> String {
 
 #[test]
 fn the_readme_has_every_setting() {
-    let command = Settings::command();
+    let command = commands::command();
     let arguments = command.get_arguments().filter(|argument| !argument.is_positional() && argument.get_id() != "help");
     let rows: Vec<_> = arguments.map(row).collect();
     let (_, table) = README.split_once("| flag | variable | default | meaning |\n| --- | --- | --- | --- |\n").unwrap();
@@ -89,7 +89,7 @@ fn the_readme_has_every_setting() {
 
 #[test]
 fn every_setting_has_the_variable_of_its_name() {
-    for argument in Settings::command().get_arguments().filter(|argument| argument.get_env().is_some()) {
+    for argument in commands::command().get_arguments().filter(|argument| argument.get_env().is_some()) {
         let name = argument.get_long().unwrap().to_uppercase().replace('-', "_");
         let expected = if name == "DATABASE_URL" { name } else { format!("BILLING_PORTAL_{name}") };
         assert_eq!(argument.get_env().unwrap(), expected.as_str());

@@ -2,3 +2,5 @@
 
 mod dependencies;
 mod documents;
+mod layers;
+mod settings_page;

@@ -3,12 +3,13 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use billing_portal::{
-    config,
+    commands,
     grpc::proto::{
         CreatePortalSessionRequest, GetPortalAccessRequest, GetPortalAccessResponse,
         billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
     },
     server::Server,
+    wiring,
 };
 use serde_json::Value;
 use sqlx::SqlitePool;
@@ -96,7 +97,7 @@ impl World {
 
         let mut arguments = arguments(&folder, stripe.base_url());
         override_settings(&mut arguments, settings);
-        let server = Server::new(config::read(arguments).unwrap()).await.unwrap();
+        let server = Server::new(wiring::build(commands::parse(arguments).unwrap().1).await.unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

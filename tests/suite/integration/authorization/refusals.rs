@@ -231,5 +231,7 @@ async fn an_unknown_method_meets_the_token_and_on_the_owners_service_the_role() 
         let status = client.unary(request, path.parse().unwrap(), codec).await.unwrap_err();
         assert_eq!(ClientError::of(&status).reason, reason, "{path}");
     }
-    assert!(world.audit().is_empty(), "only the one method is audited");
+    // Every call of BillingPortal leaves an outcome, whatever its method, and no call of another service does.
+    assert_eq!(world.outcomes(), ["TOKEN_MISSING", "NOT_OWNER", "METHOD_UNKNOWN"]);
+    assert!(world.audit().iter().all(|entry| entry["rpc"] == "Other" && entry["released"] == false));
 }

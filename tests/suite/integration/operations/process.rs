@@ -68,7 +68,7 @@ async fn a_second_signal_ends_a_drain_at_once() {
     assert_eq!(child.wait().await.unwrap().code(), Some(1));
     assert_eq!(ClientError::of(&call.await.unwrap().unwrap_err()).reason, "SHUTTING_DOWN");
     assert_eq!(world.outcomes(), ["SHUTTING_DOWN"]);
-    assert!(log.await.unwrap().contains("a second signal ends the drain"));
+    assert!(log.await.unwrap().contains("second signal ends the drain"));
 }
 
 /// A pipe that is full: whoever writes to it waits for a reader that never reads.

@@ -1,4 +1,4 @@
-//! Integration: a setting that is missing, wrong or unsafe stops the real binary, with one line that names it.
+//! A setting that is missing, wrong or unsafe stops the real binary with one line that names it.
 
 use tokio::net::TcpListener;
 
@@ -8,7 +8,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn each_unsafe_or_wrong_setting_stops_the_start_with_one_line_that_names_it() {
+async fn wrong_or_unsafe_setting_stops_the_start_with_one_line_that_names_it() {
     for (change, named) in [
         ("--listen=0.0.0.0:50051", "--caller-identity"),
         ("--allowed-callers=spiffe://td/x", "--allowed-callers"),
@@ -59,7 +59,7 @@ async fn each_unsafe_or_wrong_setting_stops_the_start_with_one_line_that_names_i
         ("--principal-jwks-max-age=10ms", "--principal-jwks-max-age"),
         ("--max-in-flight=sk_test_abc123", "--max-in-flight"),
         ("--log-format=sk_test_abc123", "--log-format"),
-        ("--sk_test_abc123", "no flag"),
+        ("--sk_test_abc123", "unknown argument"),
         ("sk_test_abc123", "--help"),
     ] {
         let output = run_with(&[change], &[]).await;
@@ -71,7 +71,7 @@ async fn each_unsafe_or_wrong_setting_stops_the_start_with_one_line_that_names_i
 }
 
 #[tokio::test]
-async fn keys_by_https_are_fetched_more_often_than_they_may_grow_old() {
+async fn https_keys_must_be_fetched_more_often_than_their_maximum_age() {
     let changes =
         ["--principal-jwks=https://127.0.0.1:1/x", "--principal-jwks-refresh=1h", "--principal-jwks-max-age=1h"];
     let output = run_with(&changes, &[]).await;
@@ -80,7 +80,7 @@ async fn keys_by_https_are_fetched_more_often_than_they_may_grow_old() {
 }
 
 #[tokio::test]
-async fn a_loopback_session_host_needs_a_loopback_api() {
+async fn loopback_session_host_requires_a_loopback_api() {
     let changes = ["--stripe-api-base=https://api.stripe.com", "--stripe-session-hosts=http://127.0.0.1:4242"];
     let output = run_with(&changes, &[]).await;
     assert_eq!(output.status.code(), Some(64));
@@ -88,7 +88,7 @@ async fn a_loopback_session_host_needs_a_loopback_api() {
 }
 
 #[tokio::test]
-async fn an_unknown_variable_stops_the_start_and_what_is_missing_is_named() {
+async fn unknown_variables_and_missing_settings_stop_the_start() {
     let output = run_with(&[], &[("BILLING_PORTAL_STRIPE_SECRET_KEY", "sk_test_abc123")]).await;
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(64));
@@ -101,7 +101,7 @@ async fn an_unknown_variable_stops_the_start_and_what_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn help_names_every_setting_and_is_no_failure() {
+async fn help_names_every_setting_and_succeeds() {
     let output = binary().arg("--help").output().await.unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0));
@@ -111,7 +111,7 @@ async fn help_names_every_setting_and_is_no_failure() {
 }
 
 #[tokio::test]
-async fn an_address_in_use_fails_after_the_settings_were_good() {
+async fn address_in_use_fails_with_exit_code_1() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let listen = format!("--listen={}", taken.local_addr().unwrap());
     let output = run_with(&[&listen], &[]).await;
@@ -119,16 +119,16 @@ async fn an_address_in_use_fails_after_the_settings_were_good() {
 }
 
 #[tokio::test]
-async fn what_kubernetes_injects_does_not_stop_the_start() {
+async fn variables_injected_by_kubernetes_do_not_stop_the_start() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let listen = format!("--listen={}", taken.local_addr().unwrap());
     let injected = [("BILLING_PORTAL_SERVICE_HOST", "10.0.0.1"), ("BILLING_PORTAL_PORT", "tcp://10.0.0.1:50051")];
-    // It gets as far as the listener, so the settings were good.
+    // The process reaches the listener, so the settings were accepted.
     assert_eq!(run_with(&[&listen], &injected).await.status.code(), Some(1));
 }
 
 #[tokio::test]
-async fn allowed_callers_are_whole_identities_of_the_configured_mesh() {
+async fn allowed_callers_are_complete_identities_of_the_configured_mesh() {
     for (mesh, callers) in [
         ("istio", "*"),
         ("istio", "spiffe://td/*"),

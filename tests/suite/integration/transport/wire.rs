@@ -1,40 +1,46 @@
 //! Integration: bytes that no generated client sends, and defects of our own, each with its true refusal.
 
-use std::{error::Error as _, sync::Arc};
+use std::{error::Error as _, num::NonZeroU32, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use axum::{Router, middleware};
 use billing_portal::{
     adapters::audit_log::JsonAuditLog,
     grpc::{
-        layers::{
-            boundary::{self, Boundary},
-            session_rate::SessionRate,
+        auth::{
+            interceptor::AdmitOwner,
+            jwks,
+            keys::{Keys, Source},
+            token::Verifier,
         },
+        caller::Callers,
+        layers::{load_shed::LoadShed, session_rate::SessionRate},
         proto::{
             GetPortalAccessRequest, billing_portal_server::BillingPortal as _, portal_access_server::PortalAccess as _,
         },
         services::{BillingPortalService, PortalAccessService},
     },
     portal::{
-        CallAudit, CheckedSession, CustomerId, Directory, DirectoryEntry, Flag, PortalSessions, Reason, RecordedTenant,
-        Refusal, ReturnOrigins, TenantId, UseCases, UserId, open::PortalRequest,
+        CallAudit, CheckedSession, CustomerId, Directory, DirectoryEntry, Flag, PortalRequest, PortalSessions, Reason,
+        RecordedTenant, Refusal, ReturnOrigins, TenantId, UseCases, UserId,
     },
+    reload::file::ReloadingFile,
+    wiring::stacks::{self, Shared},
 };
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use prost::Message as _;
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     time::Instant,
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Code, Status};
 
-use crate::support::{ClientError, World, world::home};
+use crate::support::{ClientError, Issuer, World, world::home};
 
 const OPEN: &str = "/billing.portal.v1.BillingPortal/CreatePortalSession";
 
@@ -112,23 +118,52 @@ async fn what_is_not_grpc_is_answered_in_http() {
 }
 
 #[tokio::test]
-async fn a_panic_is_a_bug_and_is_audited() {
+async fn panic_is_refused_with_bug_and_audited() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("audit.jsonl");
-    let boundary = Boundary { audit: Arc::new(JsonAuditLog::to_file(&path).unwrap()), calls: TaskTracker::new() };
-    let panics = async || -> StatusCode { panic!("secret text") };
-    let routes: Router = Router::new().fallback(panics);
-    let routes = routes.layer(middleware::from_fn_with_state(boundary, boundary::run));
+    let audit_path = folder.path().join("audit.jsonl");
+    let issuer = Issuer::new("key-1");
+    let stack = stacks::billing_portal(
+        BillingPortalService {
+            use_cases: panicking_use_cases(),
+            return_origins: ReturnOrigins::parse(&["https://app.example.com".to_owned()]).unwrap(),
+            session_rate: SessionRate::new(NonZeroU32::MIN),
+        },
+        AdmitOwner(Arc::new(verifier(&folder, &issuer).await)),
+        Arc::new(JsonAuditLog::to_file(&audit_path).unwrap()),
+        &shared(),
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let served = tokio::spawn(async move { axum::serve(listener, routes).await });
+    let served = tokio::spawn(async move { axum::serve(listener, stack.into_router()).await });
 
-    let request = grpc(address, "token").body(Full::from(frame(0, &[]))).unwrap();
-    let told = ClientError::of(&Status::from_header_map(&send(request).await.1).unwrap());
-    assert_eq!((told.code, told.reason.as_str()), (Code::Internal, "BUG"));
-    let text = std::fs::read_to_string(path).unwrap();
-    assert!(text.contains("\"BUG\"") && text.contains(&told.request_id) && !text.contains("secret text"), "{text}");
+    let token = issuer.token("olivia", "acme", "owner");
+    let request = grpc(address, &token).body(Full::from(frame(0, &home().encode_to_vec()))).unwrap();
+    let error = ClientError::of(&Status::from_header_map(&send(request).await.1).unwrap());
+    assert_eq!((error.code, error.reason.as_str()), (Code::Internal, "BUG"));
+    let text = std::fs::read_to_string(audit_path).unwrap();
+    assert!(text.contains("\"BUG\"") && text.contains(&error.request_id) && !text.contains("secret text"), "{text}");
     served.abort();
+}
+
+async fn verifier(folder: &TempDir, issuer: &Issuer) -> Verifier {
+    let path = folder.path().join("jwks.json");
+    std::fs::write(&path, issuer.jwks().to_string()).unwrap();
+    let file = ReloadingFile::open("--principal-jwks", path, jwks::parse).await;
+    Verifier {
+        keys: Arc::new(Keys::new(Source::File(file), Duration::from_secs(60))),
+        issuer: "https://login.test".to_owned(),
+        audience: "billing-portal".to_owned(),
+        clock_skew: Duration::ZERO,
+    }
+}
+
+fn shared() -> Shared {
+    Shared {
+        calls: TaskTracker::new(),
+        load: LoadShed::new(1, CancellationToken::new(), CancellationToken::new()),
+        deadline: Duration::from_secs(10),
+        callers: Arc::new(Callers::Anyone),
+    }
 }
 
 #[tokio::test]
@@ -152,13 +187,17 @@ async fn a_connection_over_the_limit_is_closed() {
     world.open(&world.olivia()).await.unwrap();
 }
 
-/// Seams behind a handler that must not be reached.
+/// Panics whenever it is reached.
 struct Untouched;
+
+fn panicking_use_cases() -> UseCases {
+    UseCases { flag: Arc::new(Untouched), directory: Arc::new(Untouched), portal_sessions: Arc::new(Untouched) }
+}
 
 #[async_trait]
 impl Flag for Untouched {
     async fn is_on(&self, _: &TenantId) -> bool {
-        panic!("the flag was asked")
+        panic!("secret text")
     }
 }
 
@@ -184,10 +223,9 @@ impl PortalSessions for Untouched {
 
 #[tokio::test]
 async fn a_handler_that_is_reached_around_its_interceptor_answers_bug() {
-    let use_cases =
-        UseCases { flag: Arc::new(Untouched), directory: Arc::new(Untouched), portal_sessions: Arc::new(Untouched) };
+    let use_cases = panicking_use_cases();
     let return_origins = ReturnOrigins::parse(&["https://app.example.com".to_owned()]).unwrap();
-    let session_rate = SessionRate::new(std::num::NonZeroU32::MIN);
+    let session_rate = SessionRate::new(NonZeroU32::MIN);
     let portal = BillingPortalService { use_cases: use_cases.clone(), return_origins, session_rate };
     let status = portal.create_portal_session(tonic::Request::new(home())).await.unwrap_err();
     let refusal = |status: &Status| status.source().unwrap().downcast_ref::<Refusal>().unwrap().reason();

@@ -1,0 +1,56 @@
+//! The workloads that may call, and how the mesh identifies them.
+
+use std::net::SocketAddr;
+
+use super::SettingError;
+use crate::grpc::caller::{Callers, istio::is_spiffe_id, linkerd::is_linkerd_name};
+
+/// How the calling workload is identified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum CallerIdentity {
+    /// By the last element of `x-forwarded-client-cert`
+    Istio,
+    /// By the header `l5d-client-id`
+    Linkerd,
+    /// Not at all: for development, on loopback
+    None,
+}
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Callers")]
+pub(super) struct CallerArguments {
+    /// How the mesh identifies the calling workload; none = not at all, on a loopback listener only
+    #[arg(long, env = "BILLING_PORTAL_CALLER_IDENTITY", value_name = "MESH", value_enum)]
+    caller_identity: CallerIdentity,
+
+    /// Identities that may call, comma-separated: SPIFFE ids (istio) or names (linkerd); required with either
+    #[arg(long, env = "BILLING_PORTAL_ALLOWED_CALLERS", value_name = "IDENTITIES", value_delimiter = ',')]
+    allowed_callers: Vec<String>,
+}
+
+impl CallerArguments {
+    pub(super) fn validate(self, listener: SocketAddr) -> Result<Callers, SettingError> {
+        let allowed = self.allowed_callers;
+        let error = |problem: &str| SettingError::new("--allowed-callers", problem);
+        let all = |is_identity: fn(&str) -> bool| !allowed.is_empty() && allowed.iter().all(|name| is_identity(name));
+        match self.caller_identity {
+            CallerIdentity::None if !listener.ip().is_loopback() => Err(SettingError::new(
+                "--caller-identity",
+                "none admits every caller, so --listen must be a loopback address; otherwise use istio or linkerd",
+            )),
+            CallerIdentity::None if !allowed.is_empty() => {
+                Err(error("has no effect with --caller-identity none; remove it, or use istio or linkerd"))
+            }
+            CallerIdentity::None => Ok(Callers::Anyone),
+            CallerIdentity::Istio if all(is_spiffe_id) => Ok(Callers::Istio(allowed)),
+            CallerIdentity::Istio => {
+                Err(error("expected complete SPIFFE ids (example: spiffe://cluster.local/ns/web/sa/settings)"))
+            }
+            CallerIdentity::Linkerd if all(is_linkerd_name) => Ok(Callers::Linkerd(allowed)),
+            CallerIdentity::Linkerd => Err(error(
+                "expected complete identities (example: settings.web.serviceaccount.identity.linkerd.cluster.local)",
+            )),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The directory: which database, and what it is asked.
+
+use std::path::PathBuf;
+
+use super::{SettingError, database_url, environment};
+use crate::adapters::directory::{Database, Ownership};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Directory")]
+pub(super) struct DirectoryArguments {
+    /// The directory, sqlite:PATH or postgres://USER@HOST/DATABASE?sslmode=verify-full; read only
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: String,
+
+    /// File with the password for PostgreSQL; read again for new connections
+    #[arg(long, env = "BILLING_PORTAL_DATABASE_PASSWORD_FILE", value_name = "FILE")]
+    database_password_file: Option<PathBuf>,
+
+    /// File with a SELECT that yields tenant_id and stripe_customer_id, instead of the view billing_portal_tenants
+    #[arg(long, env = "BILLING_PORTAL_TENANTS_SQL_FILE", value_name = "FILE", hide_short_help = true)]
+    tenants_sql_file: Option<PathBuf>,
+
+    /// File with a SELECT that yields tenant_id and user_id, instead of the view billing_portal_owners
+    #[arg(long, env = "BILLING_PORTAL_OWNERS_SQL_FILE", value_name = "FILE", hide_short_help = true)]
+    owners_sql_file: Option<PathBuf>,
+
+    /// Whether the person must be a current owner in the directory, or the token's role is trusted
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_OWNERSHIP",
+        value_name = "SOURCE",
+        value_enum,
+        default_value = "token-and-directory",
+        hide_short_help = true
+    )]
+    ownership: Ownership,
+}
+
+/// Validated settings.
+#[derive(Clone, Debug)]
+pub struct DirectoryConfig {
+    /// From `DATABASE_URL`.
+    pub database: Database,
+    /// For PostgreSQL only.
+    pub password_file: Option<PathBuf>,
+    /// Whether current ownership is read from the directory.
+    pub ownership: Ownership,
+    /// The file with a SELECT statement for the tenants.
+    pub tenants_sql_file: Option<PathBuf>,
+    /// The file with a SELECT statement for the owners; `None` where owners are not read.
+    pub owners_sql_file: Option<PathBuf>,
+}
+
+impl DirectoryArguments {
+    pub(super) fn validate(self) -> Result<DirectoryConfig, SettingError> {
+        if self.ownership == Ownership::Token && self.owners_sql_file.is_some() {
+            let problem = "contradicts --ownership token, which does not read owners; remove one of the two";
+            return Err(SettingError::new("--owners-sql-file", problem));
+        }
+        let wrong = |error: database_url::DatabaseUrlError| SettingError::new("DATABASE_URL", error);
+        let database = database_url::parse(&self.database_url).map_err(wrong)?;
+        let has_file = self.database_password_file.is_some();
+        match &database {
+            Database::Sqlite(_) if has_file => {
+                let problem = "is for PostgreSQL; remove it with SQLite";
+                return Err(SettingError::new("--database-password-file", problem));
+            }
+            Database::Sqlite(_) => {}
+            Database::Postgres(server) => {
+                environment::refuse_postgres_variables(|name| std::env::var_os(name))?;
+                if has_file && server.password.is_some() {
+                    return Err(wrong(database_url::DatabaseUrlError::TwoPasswords));
+                }
+            }
+        }
+        Ok(DirectoryConfig {
+            database,
+            password_file: self.database_password_file,
+            ownership: self.ownership,
+            tenants_sql_file: self.tenants_sql_file,
+            owners_sql_file: self.owners_sql_file,
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! Limits in time, number and rate. All of them are per process.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use super::{SettingError, value};
+
+/// The highest rate that can be configured.
+const MAX_RATE: u32 = 10_000;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct LimitsArguments {
+    /// Longest time of a call
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_DEADLINE",
+        value_name = "DURATION",
+        default_value = "10s",
+        value_parser = value::duration,
+        hide_short_help = true
+    )]
+    deadline: Duration,
+
+    /// Longest time of one attempt at Stripe
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_STRIPE_ATTEMPT_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "4s",
+        value_parser = value::duration,
+        hide_short_help = true
+    )]
+    stripe_attempt_timeout: Duration,
+
+    /// Longest time of a drain
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_DRAIN_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "25s",
+        value_parser = value::duration,
+        hide_short_help = true
+    )]
+    drain_timeout: Duration,
+
+    /// Concurrent calls; more are refused with OVERLOADED
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_MAX_IN_FLIGHT",
+        value_name = "COUNT",
+        default_value_t = 1000,
+        hide_short_help = true
+    )]
+    max_in_flight: usize,
+
+    /// Concurrent connections; more are closed
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_MAX_CONNECTIONS",
+        value_name = "COUNT",
+        default_value_t = 256,
+        hide_short_help = true
+    )]
+    max_connections: usize,
+
+    /// Sessions per minute for one person in a tenant; more are refused with RATE_LIMITED
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_SESSION_RATE",
+        value_name = "COUNT",
+        default_value_t = 10,
+        hide_short_help = true
+    )]
+    session_rate: u32,
+
+    /// Portal openings per second at Stripe, each one GET and one POST; a call waits at most 1 s for its turn
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_STRIPE_RATE",
+        value_name = "COUNT",
+        default_value_t = 20,
+        hide_short_help = true
+    )]
+    stripe_rate: u32,
+}
+
+/// Validated settings.
+#[derive(Clone, Debug)]
+pub struct LimitsConfig {
+    /// The longest time of a call.
+    pub deadline: Duration,
+    /// Not longer than the deadline.
+    pub stripe_attempt_timeout: Duration,
+    /// The longest time of a drain.
+    pub drain_timeout: Duration,
+    /// Concurrent calls, at least 1.
+    pub max_in_flight: usize,
+    /// Concurrent connections, at least 1.
+    pub max_connections: usize,
+    /// Sessions per minute for one person in a tenant.
+    pub session_rate: NonZeroU32,
+    /// Portal openings per second at Stripe.
+    pub stripe_rate: NonZeroU32,
+}
+
+impl LimitsArguments {
+    pub(super) fn validate(self) -> Result<LimitsConfig, SettingError> {
+        if self.stripe_attempt_timeout > self.deadline {
+            return Err(SettingError::new("--stripe-attempt-timeout", "must not be longer than --deadline"));
+        }
+        Ok(LimitsConfig {
+            deadline: value::positive("--deadline", self.deadline)?,
+            stripe_attempt_timeout: value::positive("--stripe-attempt-timeout", self.stripe_attempt_timeout)?,
+            drain_timeout: value::positive("--drain-timeout", self.drain_timeout)?,
+            max_in_flight: count("--max-in-flight", self.max_in_flight)?,
+            max_connections: count("--max-connections", self.max_connections)?,
+            session_rate: rate("--session-rate", self.session_rate)?,
+            stripe_rate: rate("--stripe-rate", self.stripe_rate)?,
+        })
+    }
+}
+
+fn count(name: &str, count: usize) -> Result<usize, SettingError> {
+    if (1..=tokio::sync::Semaphore::MAX_PERMITS).contains(&count) {
+        Ok(count)
+    } else {
+        Err(SettingError::new(name, "expected at least 1"))
+    }
+}
+
+fn rate(name: &str, rate: u32) -> Result<NonZeroU32, SettingError> {
+    NonZeroU32::new(rate)
+        .filter(|rate| rate.get() <= MAX_RATE)
+        .ok_or_else(|| SettingError::new(name, format!("expected 1 to {MAX_RATE}")))
+}

@@ -1,0 +1,25 @@
+//! The logs.
+
+use crate::telemetry::LogFormat;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Logging")]
+pub(super) struct LoggingArguments {
+    /// Format of the logs on standard error; text on a terminal, otherwise json
+    #[arg(long, env = "BILLING_PORTAL_LOG_FORMAT", value_name = "FORMAT", value_enum)]
+    log_format: Option<LogFormat>,
+}
+
+/// Validated settings.
+#[derive(Clone, Debug)]
+pub struct LoggingConfig {
+    /// `None` depends on the terminal.
+    pub format: Option<LogFormat>,
+}
+
+impl LoggingArguments {
+    pub(super) fn validate(self) -> LoggingConfig {
+        LoggingConfig { format: self.log_format }
+    }
+}

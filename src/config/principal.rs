@@ -1,0 +1,132 @@
+//! Principal tokens: who issues them, and which keys verify them.
+
+use std::{path::PathBuf, time::Duration};
+
+use url::Url;
+
+use super::{SettingError, value};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Principal tokens")]
+pub(super) struct PrincipalArguments {
+    /// File or https URL of the JSON Web Key Set that verifies principal tokens; read again when it changes
+    #[arg(long, env = "BILLING_PORTAL_PRINCIPAL_JWKS", value_name = "FILE|URL")]
+    principal_jwks: String,
+
+    /// The `iss` of every principal token
+    #[arg(long, env = "BILLING_PORTAL_PRINCIPAL_ISSUER", value_name = "TEXT")]
+    principal_issuer: String,
+
+    /// The `aud` of every principal token
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_PRINCIPAL_AUDIENCE",
+        value_name = "TEXT",
+        default_value = "billing-portal",
+        hide_short_help = true
+    )]
+    principal_audience: String,
+
+    /// How far the issuer's clock may differ, 0s to 5s
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_PRINCIPAL_CLOCK_SKEW",
+        value_name = "DURATION",
+        default_value = "5s",
+        value_parser = value::duration,
+        hide_short_help = true
+    )]
+    principal_clock_skew: Duration,
+
+    /// How often a key set is fetched from its URL
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_PRINCIPAL_JWKS_REFRESH",
+        value_name = "DURATION",
+        default_value = "60s",
+        value_parser = value::duration,
+        hide_short_help = true
+    )]
+    principal_jwks_refresh: Duration,
+
+    /// How long the key set may fail to be read before every token is refused
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_PRINCIPAL_JWKS_MAX_AGE",
+        value_name = "DURATION",
+        default_value = "1h",
+        value_parser = value::duration,
+        hide_short_help = true
+    )]
+    principal_jwks_max_age: Duration,
+}
+
+/// Validated settings.
+#[derive(Clone, Debug)]
+pub struct PrincipalConfig {
+    /// Where the key set is read from.
+    pub jwks: KeySource,
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+    /// 0 to 5 s.
+    pub clock_skew: Duration,
+    /// How often a key set is fetched from its URL.
+    pub jwks_refresh: Duration,
+    /// How long the key set may fail to be read.
+    pub jwks_max_age: Duration,
+}
+
+/// Where the key set is read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// A file.
+    File(PathBuf),
+    /// An https URL.
+    Url(Url),
+}
+
+impl PrincipalArguments {
+    pub(super) fn validate(self) -> Result<PrincipalConfig, SettingError> {
+        const MAX_AGE: &str = "--principal-jwks-max-age";
+        let jwks = key_source(&self.principal_jwks)?;
+        let (refresh, max_age) = (self.principal_jwks_refresh, self.principal_jwks_max_age);
+        if self.principal_clock_skew > Duration::from_secs(5) {
+            return Err(SettingError::new("--principal-clock-skew", "expected 0s to 5s"));
+        }
+        if max_age < Duration::from_secs(1) {
+            return Err(SettingError::new(MAX_AGE, "expected at least 1s (a file is read several times per second)"));
+        }
+        if matches!(jwks, KeySource::Url(_)) && max_age <= refresh {
+            return Err(SettingError::new(MAX_AGE, "must be longer than --principal-jwks-refresh"));
+        }
+        Ok(PrincipalConfig {
+            jwks,
+            issuer: value::non_empty("--principal-issuer", self.principal_issuer)?,
+            audience: value::non_empty("--principal-audience", self.principal_audience)?,
+            clock_skew: self.principal_clock_skew,
+            jwks_refresh: value::positive("--principal-jwks-refresh", refresh)?,
+            jwks_max_age: value::positive(MAX_AGE, max_age)?,
+        })
+    }
+}
+
+fn key_source(text: &str) -> Result<KeySource, SettingError> {
+    let error = |problem: &str| SettingError::new("--principal-jwks", problem);
+    if text.is_empty() {
+        return Err(error("must not be empty; expected a file or an https URL"));
+    }
+    if !text.contains("://") {
+        return Ok(KeySource::File(text.into()));
+    }
+    let url = Url::parse(text).map_err(|_| error("not a valid URL (expected a file or an https URL)"))?;
+    if url.scheme() != "https" {
+        return Err(error("not an https URL; without TLS, anyone on the network could replace the keys"));
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+        return Err(error("must not contain user information or a fragment"));
+    }
+    Ok(KeySource::Url(url))
+}

@@ -1,0 +1,33 @@
+//! Values that several concerns share.
+
+use std::time::Duration;
+
+use super::SettingError;
+
+/// The longest duration that can be configured.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
+
+/// Why a single value cannot be parsed, without the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ValueError {
+    #[error("not a duration (examples: 500ms, 5s, 1h)")]
+    NotADuration,
+}
+
+/// Parses a duration, for clap.
+pub(super) fn duration(text: &str) -> Result<Duration, ValueError> {
+    humantime::parse_duration(text).map_err(|_| ValueError::NotADuration)
+}
+
+/// Returns a text that is not empty.
+pub(super) fn non_empty(name: &str, text: String) -> Result<String, SettingError> {
+    if text.is_empty() { Err(SettingError::new(name, "must not be empty")) } else { Ok(text) }
+}
+
+/// Returns a duration of more than nothing and at most a week.
+pub(super) fn positive(name: &str, time: Duration) -> Result<Duration, SettingError> {
+    if time.is_zero() || time > WEEK {
+        return Err(SettingError::new(name, "expected more than 0s and at most 7 days"));
+    }
+    Ok(time)
+}

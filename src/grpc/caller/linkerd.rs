@@ -1,0 +1,39 @@
+//! Linkerd: the proxy sets `l5d-client-id`.
+//!
+//! Source: <https://linkerd.io/2/features/automatic-mtls/>.
+
+use axum::http::HeaderMap;
+
+use super::{CallerError, istio, only_value};
+
+/// The header of the proxy.
+pub(super) const HEADER: &str = "l5d-client-id";
+
+/// Returns the caller's name.
+pub(super) fn identity(headers: &HeaderMap) -> Result<String, CallerError> {
+    only_value(headers, HEADER, istio::HEADER).map(str::to_owned)
+}
+
+/// Returns whether a text is a name as Linkerd gives it to proxies, such as
+/// `settings.web.serviceaccount.identity.linkerd.cluster.local`.
+#[must_use]
+pub fn is_linkerd_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    text.len() <= 253 && text.contains('.') && text.split('.').all(is_label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_whole_names_without_wildcards() {
+        assert!(is_linkerd_name("settings.web.serviceaccount.identity.linkerd.cluster.local"));
+        for bad in ["", "settings", "*.web.cluster.local", "a..b", "A.b", "a.b.", "spiffe://td/x"] {
+            assert!(!is_linkerd_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Writes the audit outcome of each call of a service. Outside everything that can refuse, end or cut off the call, and inside the
+//! task of [`detach`](super::detach): what the audit says has happened can no longer be undone.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    extract::{Extension, Request, State},
+    http::Response,
+    middleware::Next,
+};
+
+use crate::{
+    grpc::{layers::call_id::Call, status::refused},
+    portal::{AuditLog, CallAudit, CallIdentity, Refusal},
+    telemetry::metrics::METRICS,
+};
+
+/// The longest method name that is recorded as sent, in characters.
+const MAX_RPC_CHARACTERS: usize = 64;
+
+/// The layer. Leaves a [`CallAudit`] in the extensions, for the facts that become known inside.
+pub async fn record_outcome(
+    State(log): State<Arc<dyn AuditLog>>,
+    Extension(call): Extension<Call>,
+    mut request: Request,
+    next: Next,
+) -> Response<Body> {
+    let Call { request_id, trace_id, path, caller, .. } = call;
+    let identity = CallIdentity { request_id, trace_id, rpc: rpc(&path).to_owned() };
+    let audit = Arc::new(CallAudit::begin(log, identity, caller));
+    request.extensions_mut().insert(Arc::clone(&audit));
+    let response = next.run(request).await;
+    let refusal = match response.extensions().get::<Refusal>() {
+        Some(refusal) => refusal.clone(),
+        None => match audit.release().await {
+            Ok(()) => {
+                METRICS.session();
+                return response;
+            }
+            Err(refusal) => refusal,
+        },
+    };
+    if let Err(error) = audit.refuse(&refusal).await {
+        tracing::error!(cause = %error, "audit outcome of a refusal is late or lost");
+    }
+    refused(refusal)
+}
+
+/// The method's name as sent, if it is visible ASCII and not too long: nothing else may enter the audit log.
+fn rpc(path: &str) -> &str {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_printable = name.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_printable && (1..=MAX_RPC_CHARACTERS).contains(&name.len()) { name } else { "unknown" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rpc_is_the_method_name_or_unknown() {
+        let long = "a".repeat(64);
+        assert_eq!(rpc("/billing.portal.v1.BillingPortal/CreatePortalSession"), "CreatePortalSession");
+        assert_eq!(rpc(&format!("/billing.portal.v1.BillingPortal/{long}")), long);
+        for odd in ["/x/", "/x/a b", "/x/ä", "/x/a\u{7f}", &format!("/x/{long}a")] {
+            assert_eq!(rpc(odd), "unknown", "{odd}");
+        }
+    }
+}

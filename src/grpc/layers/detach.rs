@@ -1,0 +1,51 @@
+//! Runs each call in a task of its own. Outside every layer that records something, because hyper drops a call's future when its
+//! caller disconnects, and the audit outcome, the metrics and the log line must still be written then.
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::Response,
+    middleware::Next,
+};
+use http_body_util::BodyExt as _;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    grpc::status::final_response,
+    portal::{CallerConnection, Reason, Refusal},
+};
+
+/// The layer, with every call that has not ended yet, including those whose caller has disconnected. Leaves a
+/// [`CallerConnection`] in the extensions.
+pub async fn run(State(calls): State<TaskTracker>, mut request: Request, next: Next) -> Response<Body> {
+    let caller = CallerConnection::default();
+    request.extensions_mut().insert(caller.clone());
+    let body_reader = caller.clone();
+    let request = request.map(|body| {
+        Body::new(body.map_err(move |error| {
+            // A message that ends early was cancelled by its caller, or its connection broke.
+            body_reader.close();
+            error
+        }))
+    });
+    let mut guard = CloseOnDrop(Some(caller));
+    let response = calls.spawn(async move { next.run(request).await }).await;
+    guard.0 = None;
+    response.unwrap_or_else(|_| {
+        let refusal = Refusal::because(Reason::Bug, "task of the call ended without a response");
+        let request_id = uuid::Uuid::new_v4().to_string();
+        tracing::error!(request_id, cause = %refusal, "request refused");
+        final_response(&refusal, &request_id)
+    })
+}
+
+/// Records that the caller disconnected: only then is the future of [`run`] dropped before its end.
+struct CloseOnDrop(Option<CallerConnection>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        if let Some(caller) = &self.0 {
+            caller.close();
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Gives each refusal its final shape: the status with its details. Outside the layers that read the [`Refusal`], because the final
+//! shape no longer contains the cause.
+
+use axum::{
+    body::Body,
+    extract::{Extension, Request},
+    http::Response,
+    middleware::Next,
+};
+
+use crate::{
+    grpc::{layers::call_id::Call, status},
+    portal::Refusal,
+};
+
+/// The layer.
+pub async fn send(Extension(call): Extension<Call>, request: Request, next: Next) -> Response<Body> {
+    let response = next.run(request).await;
+    match response.extensions().get::<Refusal>() {
+        None => response,
+        Some(refusal) => status::final_response(refusal, &call.request_id),
+    }
+}

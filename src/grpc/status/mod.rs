@@ -1,0 +1,113 @@
+//! Refusals as gRPC statuses: the table from reason to code and text in `table.rs`, and here the two conversions.
+//!
+//! A refusal has one way out. The layers answer with [`refused`]: a response that carries the [`Refusal`] in its extensions.
+//! Interceptors and handlers can only return a [`tonic::Status`], so there the refusal makes a round trip: [`From<Refusal>`] keeps it
+//! as the status's source, tonic turns the status into a response that keeps the status in its extensions, and [`refusal_of`] takes
+//! the refusal out again. The audit, the metrics and the log read it; [`final_response`] gives it the shape that is sent.
+//!
+//! Shapes: `google.rpc.ErrorInfo`, `BadRequest` and `RetryInfo`, see <https://google.aip.dev/193>.
+
+mod table;
+
+use std::{collections::HashMap, error::Error as _, sync::Arc, time::Duration};
+
+use axum::{body::Body, http::Response};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+pub use table::code_and_text;
+pub(in crate::grpc) use table::{Severity, code_name, severity};
+
+use crate::portal::{Reason, Refusal};
+
+/// The `domain` of every ErrorInfo.
+pub const DOMAIN: &str = "billing.portal.v1";
+
+/// How long a caller should wait before a retry, unless the refusal says otherwise.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// The way in from interceptors and handlers: the refusal travels as the status's source.
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let (code, text) = code_and_text(refusal.reason());
+        let mut status = Self::new(code, text);
+        status.set_source(Arc::new(refusal));
+        status
+    }
+}
+
+/// Returns the response of a layer that refuses a call. Only [`final_response`] may be sent.
+pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    response.extensions_mut().insert(refusal);
+    response
+}
+
+/// Returns why a response refuses the call, if it does. A status that the gRPC library made without us is classified by its code, and
+/// by whether the caller disconnected.
+pub(super) fn refusal_of(response: &Response<Body>, caller_disconnected: bool) -> Option<Refusal> {
+    if let Some(refusal) = response.extensions().get::<Refusal>() {
+        return Some(refusal.clone());
+    }
+    let code = Code::from_bytes(response.headers().get("grpc-status")?.as_bytes());
+    let status = response.extensions().get::<Status>();
+    if let Some(refusal) = status.and_then(|status| status.source()?.downcast_ref::<Refusal>()) {
+        return Some(refusal.clone());
+    }
+    let reason = match (code, status.map_or("", Status::message)) {
+        (Code::Ok, _) => return None,
+        // Half a message is not the caller's mistake when the caller has disconnected.
+        _ if caller_disconnected => Reason::Cancelled,
+        (Code::Unimplemented, "") => Reason::MethodUnknown,
+        (Code::Unimplemented, _) => Reason::EncodingUnsupported,
+        (Code::OutOfRange | Code::ResourceExhausted, _) => Reason::MessageTooLarge,
+        // tonic's codes for a message that cannot be parsed, is cut short, missing, or compressed without a header.
+        (Code::Internal | Code::InvalidArgument, _) => Reason::MessageInvalid,
+        (Code::Cancelled, _) => Reason::Cancelled,
+        (
+            Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::Unavailable
+            | Code::DataLoss
+            | Code::Unauthenticated,
+            _,
+        ) => Reason::Bug,
+    };
+    // The library's text may quote the message, so only its code is logged.
+    Some(Refusal::because(reason, format!("refused by the gRPC library: {}", code_name(code))))
+}
+
+/// The way out: the status as the caller receives it.
+pub(super) fn final_response(refusal: &Refusal, request_id: &str) -> Response<Body> {
+    let (code, text) = code_and_text(refusal.reason());
+    let metadata = HashMap::from([("request_id".to_owned(), request_id.to_owned())]);
+    let mut details = ErrorDetails::with_error_info(refusal.reason().as_str(), DOMAIN, metadata);
+    if let Some(field) = refusal.field() {
+        details.add_bad_request_violation(field, text);
+    }
+    if code == Code::Unavailable || refusal.retry_delay().is_some() {
+        details.set_retry_info(Some(refusal.retry_delay().unwrap_or(RETRY_DELAY)));
+    }
+    Status::with_error_details(code, text, details).into_http()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_survives_the_round_trip_and_its_cause_is_never_sent() {
+        let refusal = Refusal::because(Reason::NotOwner, "cause").caused_by(std::io::Error::other("source"));
+        let response = Status::from(refusal).into_http();
+        let refusal = refusal_of(&response, false).unwrap();
+        assert_eq!((refusal.reason(), refusal.to_string().as_str()), (Reason::NotOwner, "cause: source"));
+        let sent = final_response(&refusal, "id");
+        assert!(!format!("{:?}", sent.headers()).contains("cause"));
+        assert!(sent.extensions().get::<Refusal>().is_none());
+    }
+}

@@ -1,0 +1,27 @@
+//! The drain: calls in flight may end, within a time limit.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::wiring::Calls;
+
+/// How long calls that were cut off may take to write their audit entries if the disk does not respond.
+const AUDIT_GRACE: Duration = Duration::from_secs(3);
+
+/// Waits for the calls in flight. After `limit`, or when `hurry` completes, cuts them off.
+pub(super) async fn calls(calls: &Calls, limit: Duration, hurry: impl Future<Output = ()>) {
+    calls.in_flight.close();
+    let all_ended = tokio::select! {
+        ended = timeout(limit, calls.in_flight.wait()) => ended.is_ok(),
+        () = hurry => false,
+    };
+    if all_ended {
+        return;
+    }
+    tracing::warn!(calls = calls.in_flight.len(), "drain time expired; cutting off calls");
+    calls.cut_off.cancel();
+    if timeout(AUDIT_GRACE, calls.in_flight.wait()).await.is_err() {
+        tracing::error!(calls = calls.in_flight.len(), "calls end without an audit outcome");
+    }
+}

@@ -1,0 +1,175 @@
+//! One layer stack per service. A method is audited and owner-only because of the stack that it is in: each method that is ever
+//! added to BillingPortal is both, and PortalAccess has no audit.
+
+use std::{any::type_name, convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{from_fn, from_fn_with_state},
+    response::IntoResponse,
+    routing::Route,
+};
+use tokio_util::task::TaskTracker;
+use tonic::{
+    server::NamedService,
+    service::{InterceptorLayer, Routes},
+};
+use tonic_health::{
+    pb::health_server::HealthServer,
+    server::{HealthReporter, HealthService},
+};
+use tower::{Layer, Service};
+
+use crate::{
+    config::SettingError,
+    grpc::{
+        auth::interceptor::{AdmitOwner, AdmitPrincipal},
+        caller::{self, Callers},
+        layers::{
+            audit, call_id, deadline, detach, final_status,
+            load_shed::{self, LoadShed},
+            log, metrics, not_grpc, panic, refusal,
+        },
+        proto::{self, billing_portal_server::BillingPortalServer, portal_access_server::PortalAccessServer},
+        services::{BillingPortalService, PortalAccessService},
+        status::refused,
+    },
+    portal::{AuditLog, Reason, Refusal},
+};
+
+/// The largest message, in bytes.
+const MAX_MESSAGE_BYTES: usize = 16 * 1024;
+
+/// The state of the layers that all stacks have.
+#[derive(Debug)]
+pub struct Shared {
+    /// Every call that has not ended.
+    pub calls: TaskTracker,
+    /// Overload and shutdown.
+    pub load: LoadShed,
+    /// The longest time of a call.
+    pub deadline: Duration,
+    /// The workloads that may call.
+    pub callers: Arc<Callers>,
+}
+
+/// A service behind its layers.
+#[derive(Clone, Debug)]
+pub struct ServiceStack {
+    router: Router,
+    /// The types of the layers, outermost first.
+    layers: Vec<&'static str>,
+}
+
+/// BillingPortal: each method is audited, and for owners only.
+#[must_use]
+pub fn billing_portal(
+    service: BillingPortalService,
+    admit: AdmitOwner,
+    log: Arc<dyn AuditLog>,
+    shared: &Shared,
+) -> ServiceStack {
+    let server = BillingPortalServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    ServiceStack::around(server)
+        .layer(InterceptorLayer::new(admit))
+        .checks(shared)
+        .layer(from_fn_with_state(log, audit::record_outcome))
+        .records(shared)
+}
+
+/// PortalAccess: each method is for authenticated people, and not audited.
+pub(super) fn portal_access(service: PortalAccessService, admit: AdmitPrincipal, shared: &Shared) -> ServiceStack {
+    let server = PortalAccessServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    ServiceStack::around(server).layer(InterceptorLayer::new(admit)).checks(shared).records(shared)
+}
+
+/// Every path that is not a service's: METHOD_UNKNOWN, for allowed callers.
+pub(super) fn unknown(shared: &Shared) -> ServiceStack {
+    let refuse = || async { refused(Refusal::because(Reason::MethodUnknown, "path does not name a service")) };
+    ServiceStack { router: Router::new().fallback(refuse), layers: Vec::new() }.checks(shared).records(shared)
+}
+
+impl ServiceStack {
+    fn around<S>(service: S) -> Self
+    where
+        S: Service<Request, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
+        S::Response: IntoResponse,
+        S::Future: Send + 'static,
+    {
+        let router = Router::new().route_service(&format!("/{}/{{*method}}", S::NAME), service);
+        Self { router, layers: Vec::new() }
+    }
+
+    /// Adds a layer outside those that are there.
+    fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<Route> + Clone + Send + Sync + 'static,
+        L::Service: Service<Request> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Request>>::Response: IntoResponse + 'static,
+        <L::Service as Service<Request>>::Error: Into<Infallible> + 'static,
+        <L::Service as Service<Request>>::Future: Send + 'static,
+    {
+        self.layers.insert(0, type_name::<L>());
+        Self { router: self.router.layer(layer), ..self }
+    }
+
+    /// Adds the layers that can refuse a call before its interceptor, and the one that reads their refusals.
+    fn checks(self, shared: &Shared) -> Self {
+        self.layer(from_fn_with_state(Arc::clone(&shared.callers), caller::admit))
+            .layer(from_fn_with_state(shared.deadline, deadline::enforce))
+            .layer(from_fn_with_state(shared.load.clone(), load_shed::admit))
+            .layer(from_fn(panic::catch))
+            .layer(from_fn(refusal::read))
+    }
+
+    /// Adds the layers that record every call, whatever its outcome.
+    fn records(self, shared: &Shared) -> Self {
+        self.layer(from_fn(metrics::record))
+            .layer(from_fn(log::write))
+            .layer(from_fn(final_status::send))
+            .layer(from_fn(call_id::assign))
+            .layer(from_fn_with_state(shared.calls.clone(), detach::run))
+            .layer(from_fn(not_grpc::reject))
+    }
+
+    /// Returns the routes.
+    #[must_use]
+    pub fn into_router(self) -> Router {
+        self.router
+    }
+
+    /// The names of the layers, outermost first: the modules that define them.
+    #[must_use]
+    pub fn layers(&self) -> Vec<&'static str> {
+        let module = |name: &'static str| {
+            let (_, rest) = name.split_once("billing_portal::grpc::")?;
+            rest.trim_start_matches("layers::").split("::").next()
+        };
+        self.layers.iter().filter_map(|name| module(name)).collect()
+    }
+}
+
+/// Every route: our services, and health and reflection, which need neither caller nor principal and respond under overload.
+pub(super) fn routes(
+    stacks: &[ServiceStack; 3],
+    health: &HealthReporter,
+    reflection: bool,
+) -> Result<Router, SettingError> {
+    let mut routes = Routes::builder();
+    let server = HealthServer::new(HealthService::from_health_reporter(health.clone()));
+    routes.add_service(server.max_decoding_message_size(MAX_MESSAGE_BYTES));
+    if reflection {
+        let builder = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+        };
+        let failed = |error: tonic_reflection::server::Error| SettingError::new("--reflection", error);
+        routes.add_service(builder().build_v1().map_err(failed)?.max_decoding_message_size(MAX_MESSAGE_BYTES));
+        routes.add_service(builder().build_v1alpha().map_err(failed)?.max_decoding_message_size(MAX_MESSAGE_BYTES));
+    }
+    let [billing_portal, portal_access, unknown] = stacks.each_ref().map(|stack| stack.router.clone());
+    Ok(routes.routes().into_axum_router().merge(billing_portal).merge(portal_access).fallback_service(unknown))
+}
