@@ -1,4 +1,4 @@
-"""Renders the chart, for the tests beside this file."""
+"""Renders the chart for the tests in this directory."""
 
 import functools
 import pathlib
@@ -10,7 +10,11 @@ ROOT = pathlib.Path(__file__).parents[2]
 CHART = ROOT / "helm/billing-portal"
 EXAMPLES = sorted((ROOT / "helm/examples").glob("*.yaml"))
 
-# What one may want of any example: other times, the switch off, a canary without calls, with a share and with everything.
+# Documents that must agree with the chart.
+SETTINGS_PAGE = ROOT / "README.md"
+ROLLBACK_PAGE = ROOT / "docs/rollback.md"
+
+# Settings that are combined with each example: other timeouts, the off switch, and a canary with no, some and all calls.
 VARIANTS = [
     (),
     ("shutdown.preStopSeconds=60", "shutdown.drainSeconds=100", "limits.deadlineSeconds=40"),
@@ -25,47 +29,47 @@ def helm(*arguments, **options):
     return subprocess.run(["helm4", *map(str, arguments)], capture_output=True, text=True, check=False, **options)
 
 
-def set_by(settings):
-    """The flags that set values: a list, which --set can't spell, as JSON."""
-    return [part for one in settings for part in ("--set-json" if one.endswith("]") else "--set", one)]
+def set_flags(settings):
+    """Returns the command line flags that set the values. Lists need --set-json."""
+    return [argument for each in settings for argument in ("--set-json" if each.endswith("]") else "--set", each)]
 
 
-def template(example, *settings):
-    return helm("template", "release", CHART, "--namespace", "billing", "--values", example, *set_by(settings))
+def helm_template(example, *settings):
+    return helm("template", "release", CHART, "--namespace", "billing", "--values", example, *set_flags(settings))
 
 
 @functools.cache
-def text(example, *settings):
-    rendered = template(example, *settings)
+def render(example, *settings):
+    rendered = helm_template(example, *settings)
     assert rendered.returncode == 0, f"{example.name} {settings}: {rendered.stderr}"
     return rendered.stdout
 
 
-def objects(example, *settings, kind=None):
-    """What is rendered, or the objects of one kind."""
-    found = [document for document in yaml.safe_load_all(text(example, *settings)) if document]
-    return [document for document in found if kind in (None, document["kind"])]
+def render_objects(example, *settings, kind=None):
+    """Returns all rendered objects, or those of one kind."""
+    rendered = [item for item in yaml.safe_load_all(render(example, *settings)) if item]
+    return [item for item in rendered if kind in (None, item["kind"])]
 
 
-def values(example):
+def load_values(example):
     return yaml.safe_load(example.read_text())
 
 
-def example(name):
+def example_path(name):
     return ROOT / f"helm/examples/{name}.yaml"
 
 
 @functools.cache
-def everything():
-    """Each example in each variant that it takes: its path, the settings and the objects."""
-    found = []
+def all_renders():
+    """Returns each example in each variant that it supports, as its path, the settings and the objects."""
+    renders = []
     for path in EXAMPLES:
-        has_policies = values(path)["mesh"].get("createPolicies", True)
+        has_policies = load_values(path)["mesh"].get("createPolicies", True)
         for settings in VARIANTS if has_policies else VARIANTS[:2]:
-            found.append((path, settings, objects(path, *settings)))
-    return found
+            renders.append((path, settings, render_objects(path, *settings)))
+    return renders
 
 
-def selects(selector, labels):
-    """Whether the labels are those that the selector asks for; one that asks for nothing selects everything."""
+def matches(selector, labels):
+    """Returns whether a matchLabels selector matches the labels. An empty selector matches everything."""
     return selector.items() <= labels.items()

@@ -1,7 +1,8 @@
-"""Holds an object against the schema that its kind was declared with; a field that is not declared is an error.
+"""Validates objects against the schemas of their kinds. A field that is not declared is an error.
 
-Kubernetes' own schemas come as a Python package, those of Istio and the Gateway API from the CustomResourceDefinitions in their
-Go modules. Linkerd and Prometheus' operator offer neither; by_hand.yaml lists their fields, after their references.
+Kubernetes schemas come from a Python package, those of Istio and the Gateway API from the CustomResourceDefinitions in
+their Go modules. Linkerd and the Prometheus operator offer neither, so by_hand.yaml declares their fields from the
+reference documentation.
 """
 
 import functools
@@ -12,34 +13,34 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-# The oldest that the chart takes, and the newest.
+# The oldest and the newest supported version.
 KUBERNETES = ("1.30", "1.36")
-REFUSALS = (jsonschema.ValidationError, kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError)
+VALIDATION_ERRORS = (jsonschema.ValidationError, kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError)
 HERE = pathlib.Path(__file__).parent
 
 
-def refusal(item):
-    """What is wrong with an object; None where nothing is."""
+def validation_error(item):
+    """Returns what is wrong with an object, or None if it is valid."""
     try:
-        declared = _custom().get((item["apiVersion"], item["kind"]))
-        if declared:
-            declared.validate(item)
-        for version in () if declared else KUBERNETES:
+        custom = _custom_validators().get((item["apiVersion"], item["kind"]))
+        if custom:
+            custom.validate(item)
+        for version in () if custom else KUBERNETES:
             kubernetes_validate.validate(item, version, strict=True)
-    except REFUSALS as error:
+    except VALIDATION_ERRORS as error:
         return error.message
     return None
 
 
 @functools.cache
-def _custom():
-    """The validators of the kinds that are not Kubernetes' own, by apiVersion and kind."""
+def _custom_validators():
+    """Returns the validators of kinds that are not built into Kubernetes, by apiVersion and kind."""
     validators = {}
     for file in os.environ["CRD_FILES"].split():
-        # The C parser: Istio's file alone has 18,000 lines.
+        # The C parser is needed for speed: Istio's file alone has 18,000 lines.
         for definition in yaml.load_all(pathlib.Path(file).read_text(), yaml.CSafeLoader):
             if definition and definition["kind"] == "CustomResourceDefinition":
-                validators |= _defined(definition["spec"])
+                validators |= _served_versions(definition["spec"])
     for api_version, kinds in yaml.safe_load((HERE / "by_hand.yaml").read_text())["kinds"].items():
         for kind, spec in kinds.items():
             schema = {"type": "object", "required": ["spec"], "properties": {"spec": spec}}
@@ -47,7 +48,7 @@ def _custom():
     return validators
 
 
-def _defined(spec):
+def _served_versions(spec):
     for version in filter(lambda version: version["served"], spec["versions"]):
         key = (f"{spec['group']}/{version['name']}", spec["names"]["kind"])
         yield key, _validator(version["schema"]["openAPIV3Schema"])
@@ -60,7 +61,7 @@ def _validator(schema):
 
 
 def _strict(node):
-    """Refuses undeclared fields wherever fields are declared, and puts OpenAPI's own words into JSON Schema's."""
+    """Rejects undeclared fields wherever fields are declared, and converts OpenAPI keywords to JSON Schema."""
     if isinstance(node, list):
         return [_strict(item) for item in node]
     if not isinstance(node, dict):

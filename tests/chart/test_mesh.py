@@ -1,51 +1,56 @@
-"""Who may call the pods, and where they may call, in every example."""
+"""Tests the allowed callers and the allowed egress of the pods in every example."""
 
 import ipaddress
 import unittest
 
 import yaml
 
-from chart import CHART, everything, example, helm, objects, selects, values
+from chart import CHART, all_renders, example_path, helm, load_values, matches, render_objects
 
-OURS = {"billing.portal.v1.BillingPortal", "billing.portal.v1.PortalAccess"}
-OPEN = {"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}
+PORTAL_SERVICES = {"billing.portal.v1.BillingPortal", "billing.portal.v1.PortalAccess"}
+DIAGNOSTIC_SERVICES = {
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+}
 
 
 def rendered_on(provider):
-    for path, settings, rendered in everything():
-        mesh = values(path)["mesh"]
+    """Yields a name for failure messages, the values and the objects of each render with the mesh's policies."""
+    for path, settings, rendered in all_renders():
+        mesh = load_values(path)["mesh"]
         if mesh["provider"] == provider and mesh.get("createPolicies", True):
-            yield f"{path.name} {settings}", values(path), rendered
+            yield f"{path.name} {settings}", load_values(path), rendered
 
 
-def of(rendered, kind, group=""):
+def of_kind(rendered, kind, group=""):
     return [item for item in rendered if item["kind"] == kind and group in item["apiVersion"]]
 
 
-def pods(rendered):
-    return [item["spec"]["template"]["metadata"] for item in of(rendered, "Deployment")]
+def pod_metadata(rendered):
+    return [item["spec"]["template"]["metadata"] for item in of_kind(rendered, "Deployment")]
 
 
-def smoke_callers(given):
-    """The test pod's account, and the one that an operator named."""
-    test = {"namespace": "billing", "serviceAccount": f"{given.get('fullnameOverride') or 'release-billing-portal'}-test"}
-    named = given["mesh"].get("smokeCaller")
-    return [test, named] if named else [test]
+def smoke_callers(values):
+    """Returns the service account of the `helm test` pod, and mesh.smokeCaller if set."""
+    test = {"namespace": "billing", "serviceAccount": f"{values.get('fullnameOverride') or 'release-billing-portal'}-test"}
+    configured = values["mesh"].get("smokeCaller")
+    return [test, configured] if configured else [test]
 
 
-def principals(mesh, *callers):
+def istio_principals(mesh, *callers):
     trust_domain = mesh.get("trustDomain", "cluster.local")
     return {f"{trust_domain}/ns/{caller['namespace']}/sa/{caller['serviceAccount']}" for caller in callers}
 
 
-def linkerd_name(caller):
+def linkerd_identity(caller):
     return f"{caller['serviceAccount']}.{caller['namespace']}.serviceaccount.identity.linkerd.cluster.local"
 
 
-class OnIstio(unittest.TestCase):
-    def test_only_the_callers_reach_our_services_and_only_the_smoke_test_the_open_ones(self):
-        for name, given, rendered in rendered_on("istio"):
-            (policy,) = of(rendered, "AuthorizationPolicy")
+class IstioPolicies(unittest.TestCase):
+    def test_allow_callers_to_portal_and_smoke_callers_to_diagnostics(self):
+        for name, values, rendered in rendered_on("istio"):
+            (policy,) = of_kind(rendered, "AuthorizationPolicy")
             self.assertEqual(policy["spec"]["action"], "ALLOW", name)
             allowed = {}
             for rule in policy["spec"]["rules"]:
@@ -56,43 +61,43 @@ class OnIstio(unittest.TestCase):
                     service, method = path.removeprefix("/").split("/")
                     self.assertEqual(method, "*", name)
                     allowed.setdefault(service, set()).update(source["source"]["principals"])
-            mesh = given["mesh"]
-            for service in OURS:
-                self.assertEqual(allowed.pop(service), principals(mesh, *given["callers"]), name)
-            smoke = principals(mesh, *smoke_callers(given))
-            self.assertEqual(allowed, {service: smoke for service in OPEN}, name)
+            mesh = values["mesh"]
+            for service in PORTAL_SERVICES:
+                self.assertEqual(allowed.pop(service), istio_principals(mesh, *values["callers"]), name)
+            smoke = istio_principals(mesh, *smoke_callers(values))
+            self.assertEqual(allowed, {service: smoke for service in DIAGNOSTIC_SERVICES}, name)
 
-    def test_no_principal_is_a_pattern(self):
+    def test_principals_have_no_wildcards(self):
         for name, _, rendered in rendered_on("istio"):
-            for policy in of(rendered, "AuthorizationPolicy"):
+            for policy in of_kind(rendered, "AuthorizationPolicy"):
                 for rule in policy["spec"]["rules"]:
                     for source in rule["from"]:
                         self.assertTrue(source["source"]["principals"], name)
-                        self.assertFalse([one for one in source["source"]["principals"] if "*" in one], name)
+                        self.assertFalse([each for each in source["source"]["principals"] if "*" in each], name)
 
-    def test_the_policies_select_every_pod(self):
+    def test_select_every_pod(self):
         for name, _, rendered in rendered_on("istio"):
-            for policy in of(rendered, "AuthorizationPolicy") + of(rendered, "PeerAuthentication"):
+            for policy in of_kind(rendered, "AuthorizationPolicy") + of_kind(rendered, "PeerAuthentication"):
                 labels = policy["spec"]["selector"]["matchLabels"]
-                self.assertTrue(labels and all(selects(labels, pod["labels"]) for pod in pods(rendered)), name)
+                self.assertTrue(labels and all(matches(labels, pod["labels"]) for pod in pod_metadata(rendered)), name)
 
-    def test_plain_text_is_refused_and_a_forged_certificate_header_is_dropped(self):
-        for name, given, rendered in rendered_on("istio"):
-            (policy,) = of(rendered, "PeerAuthentication")
+    def test_reject_plaintext_and_sanitize_the_certificate_header(self):
+        for name, values, rendered in rendered_on("istio"):
+            (policy,) = of_kind(rendered, "PeerAuthentication")
             self.assertEqual(policy["spec"]["mtls"], {"mode": "STRICT"}, name)
             self.assertNotIn("portLevelMtls", policy["spec"], name)
-            for pod in pods(rendered):
+            for pod in pod_metadata(rendered):
                 self.assertEqual(pod["labels"]["sidecar.istio.io/inject"], "true", name)
                 self.assertEqual(
-                    pod["labels"].get("istio.io/rev"), given["mesh"].get("istio", {}).get("revision"), name
+                    pod["labels"].get("istio.io/rev"), values["mesh"].get("istio", {}).get("revision"), name
                 )
                 proxy = yaml.safe_load(pod["annotations"]["proxy.istio.io/config"])
                 self.assertEqual(proxy["proxyHeaders"], {"forwardedClientCert": "SANITIZE_SET"}, name)
 
-    def test_no_answer_ejects_a_pod(self):
+    def test_responses_do_not_eject_pods(self):
         for name, _, rendered in rendered_on("istio"):
-            services = {item["metadata"]["name"] for item in of(rendered, "Service") if "selector" in item["spec"]}
-            rules = of(rendered, "DestinationRule")
+            services = {item["metadata"]["name"] for item in of_kind(rendered, "Service") if "selector" in item["spec"]}
+            rules = of_kind(rendered, "DestinationRule")
             hosts = {f"{service}.billing.svc.cluster.local" for service in services}
             self.assertEqual({rule["spec"]["host"] for rule in rules}, hosts, name)
             for rule in rules:
@@ -102,128 +107,129 @@ class OnIstio(unittest.TestCase):
                 self.assertIs(detection["splitExternalLocalOriginErrors"], True, name)
                 self.assertLessEqual(detection["maxEjectionPercent"], 50, name)
                 locality = rule["spec"]["trafficPolicy"]["loadBalancer"]["localityLbSetting"]
-                self.assertIs(locality["enabled"], False, f"{name}: one zone's pods have a part of Stripe's rate only")
+                self.assertIs(locality["enabled"], False, f"{name}: the pods of one zone have only a part of Stripe's rate")
 
-    def test_stripe_is_known_to_a_mesh_whose_exits_are_closed(self):
+    def test_service_entries_include_stripe(self):
         for name, _, rendered in rendered_on("istio"):
-            hosts = [host for entry in of(rendered, "ServiceEntry") for host in entry["spec"]["hosts"]]
+            hosts = [host for entry in of_kind(rendered, "ServiceEntry") for host in entry["spec"]["hosts"]]
             self.assertIn("api.stripe.com", hosts, name)
-            for entry in of(rendered, "ServiceEntry"):
+            for entry in of_kind(rendered, "ServiceEntry"):
                 (port,) = entry["spec"]["ports"]
                 by_name = port["protocol"] == "TLS"
-                self.assertNotEqual(by_name, "addresses" in entry["spec"], f"{name}: it would take the whole port")
+                self.assertNotEqual(by_name, "addresses" in entry["spec"], f"{name}: would match the whole port")
             self.assertEqual(
-                {tuple(entry["spec"]["exportTo"]) for entry in of(rendered, "ServiceEntry")}, {(".",)}, name
+                {tuple(entry["spec"]["exportTo"]) for entry in of_kind(rendered, "ServiceEntry")}, {(".",)}, name
             )
 
 
-class OnLinkerd(unittest.TestCase):
-    def test_only_the_callers_reach_our_services(self):
-        for name, given, rendered in rendered_on("linkerd"):
-            (server,) = of(rendered, "Server")
+class LinkerdPolicies(unittest.TestCase):
+    def test_allow_callers_to_portal_and_smoke_callers_to_diagnostics(self):
+        for name, values, rendered in rendered_on("linkerd"):
+            (server,) = of_kind(rendered, "Server")
             self.assertEqual((server["spec"]["accessPolicy"], server["spec"]["port"]), ("deny", "grpc"), name)
-            for pod in pods(rendered):
-                self.assertTrue(selects(server["spec"]["podSelector"]["matchLabels"], pod["labels"]), name)
+            for pod in pod_metadata(rendered):
+                self.assertTrue(matches(server["spec"]["podSelector"]["matchLabels"], pod["labels"]), name)
                 self.assertEqual(pod["annotations"]["linkerd.io/inject"], "enabled", name)
-            who = {
+            authentications = {
                 (item["kind"], item["metadata"]["name"]): item["spec"]
                 for item in rendered
                 if item["kind"].endswith("Authentication")
             }
-            routes = {item["metadata"]["name"]: item["spec"] for item in of(rendered, "GRPCRoute")}
+            routes = {item["metadata"]["name"]: item["spec"] for item in of_kind(rendered, "GRPCRoute")}
             allowed = {}
-            for policy in of(rendered, "AuthorizationPolicy", "policy.linkerd.io"):
+            for policy in of_kind(rendered, "AuthorizationPolicy", "policy.linkerd.io"):
                 route = routes[policy["spec"]["targetRef"]["name"]]
                 (parent,) = route["parentRefs"]
                 self.assertEqual((parent["kind"], parent["name"]), ("Server", server["metadata"]["name"]), name)
                 (reference,) = policy["spec"]["requiredAuthenticationRefs"]
-                spec = who[reference["kind"], reference["name"]]
+                spec = authentications[reference["kind"], reference["name"]]
                 for match in route["rules"][0]["matches"]:
                     allowed.setdefault(match["method"]["service"], []).append((reference["kind"], spec))
-            self.assertEqual(allowed.keys(), OURS | OPEN, name)
-            callers = [linkerd_name(one) for one in given["callers"]]
-            for service in OURS:
+            self.assertEqual(allowed.keys(), PORTAL_SERVICES | DIAGNOSTIC_SERVICES, name)
+            callers = [linkerd_identity(caller) for caller in values["callers"]]
+            for service in PORTAL_SERVICES:
                 self.assertEqual(allowed[service], [("MeshTLSAuthentication", {"identities": callers})], name)
-            smoke = [linkerd_name(one) for one in smoke_callers(given)]
-            for service in OPEN:
+            smoke = [linkerd_identity(caller) for caller in smoke_callers(values)]
+            for service in DIAGNOSTIC_SERVICES:
                 self.assertIn(("MeshTLSAuthentication", {"identities": smoke}), allowed[service], name)
             by_network = [
                 service for service in allowed if any(kind == "NetworkAuthentication" for kind, _ in allowed[service])
             ]
-            self.assertEqual(by_network, ["grpc.health.v1.Health"], f"{name}: the kubelet's, and no more")
+            self.assertEqual(by_network, ["grpc.health.v1.Health"], f"{name}: the kubelet may reach health only")
 
-    def test_nothing_counts_failures_or_tries_again(self):
+    def test_failure_accrual_and_retries_are_not_enabled(self):
         for name, _, rendered in rendered_on("linkerd"):
-            for item in of(rendered, "Service") + of(rendered, "GRPCRoute"):
+            for item in of_kind(rendered, "Service") + of_kind(rendered, "GRPCRoute"):
                 annotations = item["metadata"].get("annotations", {})
                 self.assertFalse([key for key in annotations if "failure-accrual" in key or "retry" in key], name)
 
-    def test_the_exits_are_closed_but_to_stripe_and_named_hosts(self):
-        for name, given, rendered in rendered_on("linkerd"):
-            (network,) = of(rendered, "EgressNetwork")
+    def test_egress_is_limited_to_stripe_and_external_hosts(self):
+        for name, values, rendered in rendered_on("linkerd"):
+            (network,) = of_kind(rendered, "EgressNetwork")
             self.assertEqual(network["spec"]["trafficPolicy"], "Deny", name)
-            hosts = [host for route in of(rendered, "TLSRoute") for host in route["spec"]["hostnames"]]
-            # The key set's host is known without being named again.
+            hosts = [host for route in of_kind(rendered, "TLSRoute") for host in route["spec"]["hostnames"]]
+            # The host of principal.jwksUrl is added automatically.
             self.assertEqual(hosts, ["api.stripe.com", "login.example.com"], name)
-            self.assertEqual(len(of(rendered, "TCPRoute")), 1, f"{name}: what begins without a name")
-            for route in of(rendered, "TLSRoute") + of(rendered, "TCPRoute"):
+            self.assertEqual(len(of_kind(rendered, "TCPRoute")), 1, f"{name}: the external host with addresses")
+            for route in of_kind(rendered, "TLSRoute") + of_kind(rendered, "TCPRoute"):
                 self.assertEqual(route["spec"]["parentRefs"][0]["name"], network["metadata"]["name"], name)
 
-    def test_each_kind_of_route_has_a_version_that_the_server_has(self):
+    def test_routes_use_a_version_that_the_api_server_supports(self):
         served = ["gateway.networking.k8s.io/v1/TLSRoute", "gateway.networking.k8s.io/v1alpha2/TCPRoute"]
-        versions = [part for one in served for part in ("--api-versions", one)]
-        shown = helm("template", "release", CHART, "-n", "billing", "-f", example("linkerd"), *versions).stdout
-        found = {item["kind"]: item["apiVersion"] for item in yaml.safe_load_all(shown) if item}
-        self.assertEqual(found["TLSRoute"], "gateway.networking.k8s.io/v1")
-        self.assertEqual(found["TCPRoute"], "gateway.networking.k8s.io/v1alpha2")
+        flags = [flag for version in served for flag in ("--api-versions", version)]
+        rendered = helm("template", "release", CHART, "-n", "billing", "-f", example_path("linkerd"), *flags).stdout
+        versions = {item["kind"]: item["apiVersion"] for item in yaml.safe_load_all(rendered) if item}
+        self.assertEqual(versions["TLSRoute"], "gateway.networking.k8s.io/v1")
+        self.assertEqual(versions["TCPRoute"], "gateway.networking.k8s.io/v1alpha2")
 
 
-class TheNetworkPolicy(unittest.TestCase):
-    def test_lets_in_the_callers_on_the_calls_port_and_out_what_is_named(self):
-        for path, settings, rendered in everything():
+class NetworkPolicies(unittest.TestCase):
+    def test_ingress_allows_callers_only_and_every_rule_has_peers_and_ports(self):
+        for path, settings, rendered in all_renders():
             name = f"{path.name} {settings}"
-            for policy in of(rendered, "NetworkPolicy"):
+            for policy in of_kind(rendered, "NetworkPolicy"):
                 self.assertEqual(policy["spec"]["policyTypes"], ["Ingress", "Egress"], name)
                 namespaces = [
                     peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
                     for peer in policy["spec"]["ingress"][0]["from"]
                 ]
-                given = values(path)
-                self.assertEqual(namespaces, [one["namespace"] for one in given["callers"] + smoke_callers(given)], name)
+                values = load_values(path)
+                self.assertEqual(namespaces, [caller["namespace"] for caller in values["callers"] + smoke_callers(values)], name)
                 for rule in policy["spec"]["ingress"] + policy["spec"]["egress"]:
                     self.assertTrue(
-                        rule.get("from") or rule.get("to"), f"{name}: a rule without peers lets everyone through"
+                        rule.get("from") or rule.get("to"), f"{name}: a rule without peers allows all traffic"
                     )
                     self.assertTrue(rule["ports"], name)
-    def test_lets_out_these_ports_and_no_others(self):
-        for name, settings, provider, out in [
+
+    def test_allow_these_ports_only(self):
+        for name, settings, provider, egress in [
             ("istio", (), "istio", [{53}, {15012}, {5432}, {443}]),
             ("istio", ("principal.jwksUrl=https://login.example.com:8443/keys",), "istio", [{53}, {15012}, {5432}, {443, 8443}]),
             ("linkerd", (), "linkerd", [{53}, {8080, 8086, 8090}, {5432, 4143}, {443}]),
             ("everything", (), "istio", [{53}, {15012}, {5432}, {443}, {4317}]),
         ]:
-            (policy,) = of(objects(example(name), *settings), "NetworkPolicy")
+            (policy,) = of_kind(render_objects(example_path(name), *settings), "NetworkPolicy")
             rules = policy["spec"]["egress"]
-            self.assertEqual([{port["port"] for port in rule["ports"]} for rule in rules], out, name)
+            self.assertEqual([{port["port"] for port in rule["ports"]} for rule in rules], egress, name)
             self.assertFalse([port for rule in rules for port in rule["ports"] if "endPort" in port], name)
             ingress = {port["port"] for port in policy["spec"]["ingress"][0]["ports"]}
             self.assertEqual(ingress, {50051} if provider == "istio" else {50051, 4143}, name)
 
-    def test_keeps_the_way_to_stripe_out_of_private_networks(self):
-        for path, settings, rendered in everything():
-            for policy in of(rendered, "NetworkPolicy"):
+    def test_internet_egress_excludes_private_networks(self):
+        for path, settings, rendered in all_renders():
+            for policy in of_kind(rendered, "NetworkPolicy"):
                 blocks = [
                     peer["ipBlock"] for rule in policy["spec"]["egress"] for peer in rule["to"] if "ipBlock" in peer
                 ]
-                everywhere = {block["cidr"]: block["except"] for block in blocks if block["cidr"].endswith("/0")}
+                exceptions = {block["cidr"]: block["except"] for block in blocks if block["cidr"].endswith("/0")}
                 private = {"0.0.0.0/0": ["10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254"], "::/0": ["fd00::1", "fe80::1"]}
-                self.assertEqual(everywhere.keys(), private.keys(), path.name)
+                self.assertEqual(exceptions.keys(), private.keys(), path.name)
                 for cidr, addresses in private.items():
-                    excepted = [ipaddress.ip_network(network) for network in everywhere[cidr]]
+                    networks = [ipaddress.ip_network(network) for network in exceptions[cidr]]
                     for address in map(ipaddress.ip_address, addresses):
-                        # A network of the other family is no exception, and the API server refuses it.
-                        self.assertTrue(any(address in network for network in excepted), f"{path.name} {settings}: {address}")
-                        self.assertEqual({network.version for network in excepted}, {address.version}, path.name)
+                        # The API server rejects an exception of the other address family.
+                        self.assertTrue(any(address in network for network in networks), f"{path.name} {settings}: {address}")
+                        self.assertEqual({network.version for network in networks}, {address.version}, path.name)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
-"""What every pod is, in every example."""
+"""Tests the pods of every example."""
 
 import re
 import unittest
 
-from chart import everything, selects
+from chart import all_renders, matches
 
 FILE_SETTINGS = re.compile(r"^(/etc/billing-portal/[-a-z]+)/[^/]+$")
 
 
 def pods():
-    """Each pod of the service that is rendered, under a name to fail by, with the objects beside it."""
-    for path, settings, rendered in everything():
+    """Yields each pod template with a name for failure messages, its Deployment, and all objects of the release."""
+    for path, settings, rendered in all_renders():
         for deployment in rendered:
             if deployment["kind"] == "Deployment":
                 name = f"{path.name} {settings} {deployment['metadata']['name']}"
@@ -18,8 +18,8 @@ def pods():
 
 
 def container(pod):
-    (only,) = pod["spec"]["containers"]
-    return only
+    (container,) = pod["spec"]["containers"]
+    return container
 
 
 def variables(pod):
@@ -30,10 +30,10 @@ def seconds(text):
     return int(re.fullmatch(r"(\d+)s", text)[1])
 
 
-class EveryPod(unittest.TestCase):
-    def test_is_what_the_restricted_level_of_pod_security_takes(self):
-        tests = [item for _, _, rendered in everything() for item in rendered if item["kind"] == "Pod"]
-        self.assertTrue(tests, "the pod of helm test is one of them")
+class Pods(unittest.TestCase):
+    def test_comply_with_the_restricted_pod_security_standard(self):
+        tests = [item for _, _, rendered in all_renders() for item in rendered if item["kind"] == "Pod"]
+        self.assertTrue(tests, "the pod of helm test is missing")
         for name, pod in [(name, pod) for name, pod, _, _ in pods()] + [("helm test", item) for item in tests]:
             security = pod["spec"]["securityContext"]
             self.assertIs(security["runAsNonRoot"], True, name)
@@ -41,20 +41,20 @@ class EveryPod(unittest.TestCase):
             self.assertEqual(security["seccompProfile"], {"type": "RuntimeDefault"}, name)
             self.assertFalse({"hostNetwork", "hostPID", "hostIPC"} & pod["spec"].keys(), name)
             for each in pod["spec"]["containers"] + pod["spec"].get("initContainers", []):
-                own = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
-                self.assertEqual(each["securityContext"], own, name)
+                expected = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+                self.assertEqual(each["securityContext"], expected, name)
                 self.assertFalse(any("hostPort" in port for port in each.get("ports", [])), name)
 
-    def test_is_checked_with_its_own_settings_and_files(self):
+    def test_check_container_has_the_settings_and_files_of_the_service(self):
         checked = [pod["spec"] for _, pod, _, _ in pods() if "initContainers" in pod["spec"]]
         self.assertTrue(checked)
         for spec in checked:
             (check,), (service,) = spec["initContainers"], spec["containers"]
             self.assertEqual(check["args"], ["check"])
-            for part in ("image", "env", "volumeMounts"):
-                self.assertEqual(check[part], service[part])
+            for field in ("image", "env", "volumeMounts"):
+                self.assertEqual(check[field], service[field])
 
-    def test_has_no_key_to_kubernetes_and_no_variables_of_services(self):
+    def test_have_no_kubernetes_token_or_service_links(self):
         for name, pod, _, rendered in pods():
             self.assertIs(pod["spec"]["automountServiceAccountToken"], False, name)
             self.assertIs(pod["spec"]["enableServiceLinks"], False, name)
@@ -62,7 +62,7 @@ class EveryPod(unittest.TestCase):
             account = accounts[pod["spec"]["serviceAccountName"]]
             self.assertIs(account["automountServiceAccountToken"], False, name)
 
-    def test_mounts_folders_read_only_so_that_a_change_arrives(self):
+    def test_mount_directories_read_only(self):
         for name, pod, _, _ in pods():
             volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
             mounts = container(pod)["volumeMounts"]
@@ -71,24 +71,24 @@ class EveryPod(unittest.TestCase):
                 self.assertIs(mount["readOnly"], True, name)
                 self.assertNotIn("subPath", mount, name)
             for volume in volumes.values():
-                self.assertTrue({"secret", "configMap"} & volume.keys(), f"{name}: nothing else is mounted")
+                self.assertTrue({"secret", "configMap"} & volume.keys(), f"{name}: only Secrets and ConfigMaps may be mounted")
 
-    def test_finds_every_file_that_a_setting_names(self):
+    def test_mount_every_file_named_by_a_setting(self):
         for name, pod, _, rendered in pods():
             volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
-            folders = {mount["mountPath"]: volumes[mount["name"]] for mount in container(pod)["volumeMounts"]}
-            maps = {item["metadata"]["name"]: item["data"] for item in rendered if item["kind"] == "ConfigMap"}
-            named = [value for value in variables(pod).values() if value and FILE_SETTINGS.match(value)]
-            self.assertGreaterEqual(len(named), 3, name)
-            for path in named:
-                source = folders[FILE_SETTINGS.match(path)[1]]
+            directories = {mount["mountPath"]: volumes[mount["name"]] for mount in container(pod)["volumeMounts"]}
+            config_maps = {item["metadata"]["name"]: item["data"] for item in rendered if item["kind"] == "ConfigMap"}
+            paths = [value for value in variables(pod).values() if value and FILE_SETTINGS.match(value)]
+            self.assertGreaterEqual(len(paths), 3, name)
+            for path in paths:
+                source = directories[FILE_SETTINGS.match(path)[1]]
                 source = source.get("secret") or source["configMap"]
-                keys = [item["key"] for item in source.get("items", [])] or list(maps[source["name"]])
+                keys = [item["key"] for item in source.get("items", [])] or list(config_maps[source["name"]])
                 self.assertIn(path.rpartition("/")[2], keys, name)
-                if source.get("name") in maps:
-                    self.assertIn(path.rpartition("/")[2], maps[source["name"]], name)
+                if source.get("name") in config_maps:
+                    self.assertIn(path.rpartition("/")[2], config_maps[source["name"]], name)
 
-    def test_holds_no_secret_but_names_of_secrets(self):
+    def test_contain_no_secret_values(self):
         for name, pod, _, rendered in pods():
             self.assertNotIn("Secret", {item["kind"] for item in rendered}, name)
             self.assertNotIn("envFrom", container(pod), name)
@@ -97,7 +97,7 @@ class EveryPod(unittest.TestCase):
                     re.search(r"(sk|rk)_(live|test)_|secretKeyRef|-----BEGIN|://[^/@ ]+:[^/@ ]+@", text), name
                 )
 
-    def test_listens_for_its_sidecar_and_says_who_may_call(self):
+    def test_listen_on_all_addresses_and_set_allowed_callers(self):
         for name, pod, _, _ in pods():
             settings = variables(pod)
             self.assertEqual(settings["BILLING_PORTAL_LISTEN"], "0.0.0.0:50051", name)
@@ -105,52 +105,52 @@ class EveryPod(unittest.TestCase):
             self.assertTrue(settings["BILLING_PORTAL_ALLOWED_CALLERS"], name)
             is_istio = settings["BILLING_PORTAL_CALLER_IDENTITY"] == "istio"
             for caller in settings["BILLING_PORTAL_ALLOWED_CALLERS"].split(","):
-                shape = (
+                pattern = (
                     r"spiffe://[a-z.]+/ns/[-a-z]+/sa/[-a-z]+"
                     if is_istio
                     else r"[-a-z]+\.[-a-z]+\.serviceaccount\.identity\.linkerd\.[a-z.]+"
                 )
-                self.assertRegex(caller, f"^{shape}$", name)
+                self.assertRegex(caller, f"^{pattern}$", name)
 
-    def test_is_probed_for_readiness_only_by_the_name_that_never_turns_for_stripe(self):
+    def test_probes_use_the_empty_service_name(self):
         for name, pod, _, _ in pods():
             for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
                 self.assertEqual(container(pod)[probe]["grpc"], {"port": 50051, "service": ""}, name)
 
-    def test_is_given_the_time_that_its_end_takes(self):
+    def test_grace_period_covers_the_shutdown(self):
         for name, pod, _, _ in pods():
             sleep = container(pod)["lifecycle"]["preStop"]["sleep"]["seconds"]
             drain = seconds(variables(pod)["BILLING_PORTAL_DRAIN_TIMEOUT"])
-            # Calls that are cut off get 3 s for their audit lines, and each exporter 1 s; then the proxy has 5 s.
+            # 3 s for audit entries of calls that are cut off, 1 s for each of the two exporters, and 5 s for the proxy.
             self.assertEqual(pod["spec"]["terminationGracePeriodSeconds"], sleep + drain + 3 + 2 + 5, name)
             self.assertGreaterEqual(drain, seconds(variables(pod)["BILLING_PORTAL_DEADLINE"]), name)
 
-    def test_has_a_proxy_that_starts_first_and_ends_last(self):
-        native = {"sidecar.istio.io/nativeSidecar": "true", "sidecar.istio.io/rewriteAppHTTPProbers": "true"}
+    def test_use_native_sidecars(self):
+        istio = {"sidecar.istio.io/nativeSidecar": "true", "sidecar.istio.io/rewriteAppHTTPProbers": "true"}
         linkerd = {"config.beta.linkerd.io/proxy-enable-native-sidecar": "true", "linkerd.io/inject": "enabled"}
         for name, pod, _, _ in pods():
             is_istio = variables(pod)["BILLING_PORTAL_CALLER_IDENTITY"] == "istio"
-            expected = native if is_istio else linkerd
+            expected = istio if is_istio else linkerd
             self.assertLessEqual(expected.items(), pod["metadata"]["annotations"].items(), name)
 
-    def test_is_selected_by_what_is_meant_for_it_and_by_one_service_only(self):
+    def test_are_selected_by_their_own_objects_only(self):
         for name, pod, deployment, rendered in pods():
             labels = pod["metadata"]["labels"]
-            self.assertTrue(selects(deployment["spec"]["selector"]["matchLabels"], labels), name)
+            self.assertTrue(matches(deployment["spec"]["selector"]["matchLabels"], labels), name)
             for constraint in pod["spec"]["topologySpreadConstraints"]:
-                self.assertTrue(selects(constraint["labelSelector"]["matchLabels"], labels), name)
+                self.assertTrue(matches(constraint["labelSelector"]["matchLabels"], labels), name)
             services = [item for item in rendered if item["kind"] == "Service" and "selector" in item["spec"]]
-            (service,) = [item for item in services if selects(item["spec"]["selector"], labels)]
+            (service,) = [item for item in services if matches(item["spec"]["selector"], labels)]
             self.assertEqual(service["metadata"]["name"], deployment["metadata"]["name"], name)
             (port,) = service["spec"]["ports"]
             self.assertEqual(port["targetPort"], container(pod)["ports"][0]["name"], name)
             budgets = [item for item in rendered if item["kind"] == "PodDisruptionBudget"]
-            (_,) = [one for one in budgets if selects(one["spec"]["selector"]["matchLabels"], labels)]
+            (_,) = [budget for budget in budgets if matches(budget["spec"]["selector"]["matchLabels"], labels)]
             for item in (item for item in rendered if item["kind"] == "NetworkPolicy"):
-                chosen = item["spec"]["podSelector"]["matchLabels"]
-                self.assertTrue(chosen and selects(chosen, labels), name)
+                selector = item["spec"]["podSelector"]["matchLabels"]
+                self.assertTrue(selector and matches(selector, labels), name)
 
-    def test_restarts_for_a_changed_statement_and_for_nothing_that_reloads(self):
+    def test_only_changed_sql_restarts_pods(self):
         for name, pod, _, rendered in pods():
             checksums = [key for key in pod["metadata"]["annotations"] if key.startswith("checksum/")]
             has_sql = any(item["metadata"]["name"].endswith("-sql") for item in rendered)

@@ -1,4 +1,4 @@
-"""That alerts and the dashboard ask for what the service counts, under the names that a collector gives it."""
+"""Tests that alerts and dashboard use the metrics of the service, under the names that a collector exports."""
 
 import json
 import re
@@ -16,39 +16,39 @@ SUFFIXES = {
 }
 
 
-def emitted():
-    """The names as Prometheus has them: dots as underscores, behind them the unit and what an instrument of that kind adds."""
+def emitted_metrics():
+    """Returns the names in Prometheus: dots become underscores; the unit and the suffix of the instrument are appended."""
     names = ["rpc.server.call.duration", *re.findall(r'"(billing_portal\.[a-z_.]+)"', METRICS)]
     kinds = re.findall(rf"\.({'|'.join(SUFFIXES)})\(", METRICS)
     pairs = list(zip(names, kinds, strict=True))
     return {name.replace(".", "_") + suffix for name, kind in pairs for suffix in SUFFIXES[kind]}
 
 
-def asked(expression):
-    """The metrics that an expression names, and none of its labels."""
+def queried_metrics(expression):
+    """Returns the metrics in a PromQL expression, without its labels."""
     without_labels = re.sub(r"\b(by|on|ignoring) *\([^)]*\)|\{[^}]*\}", "", expression)
     return set(re.findall(r"\b(?:billing_portal|rpc)_[a-z_]+\b", without_labels))
 
 
-class Names(unittest.TestCase):
-    def test_are_those_that_the_service_emits(self):
-        known = emitted()
+class Queries(unittest.TestCase):
+    def test_use_emitted_metrics_only_and_all_of_them(self):
+        known = emitted_metrics()
         dashboard = json.loads((CHART / "dashboard.json").read_text())
         expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-        seen = set()
+        used = set()
         for expression in [*expressions, (CHART / "alerts.yaml").read_text()]:
-            metrics = asked(expression)
+            metrics = queried_metrics(expression)
             self.assertTrue(metrics, expression)
             self.assertLessEqual(metrics, known, expression)
-            seen |= metrics
-        self.assertEqual({re.sub("_(bucket|count|sum)$", "", name) for name in known - seen}, {"rpc_server_call_duration_seconds"})
+            used |= metrics
+        self.assertEqual({re.sub("_(bucket|count|sum)$", "", name) for name in known - used}, {"rpc_server_call_duration_seconds"})
 
-    def test_of_reasons_are_the_services_own(self):
+    def test_use_existing_reasons_only(self):
         reasons = set(re.findall(r"[A-Z][A-Z_]{2,}", (ROOT / "docs/contract.md").read_text()))
         alerts = (CHART / "alerts.yaml").read_text()
-        asked_for = {reason for group in re.findall(r'reason=~?"([^"]+)"', alerts) for reason in group.split("|")}
-        self.assertGreater(len(asked_for), 5)
-        self.assertLessEqual(asked_for, reasons)
+        queried = {reason for group in re.findall(r'reason=~?"([^"]+)"', alerts) for reason in group.split("|")}
+        self.assertGreater(len(queried), 5)
+        self.assertLessEqual(queried, reasons)
 
 
 if __name__ == "__main__":

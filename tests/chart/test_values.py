@@ -1,73 +1,73 @@
-"""Which values are refused, with what sentence; and that the values reach the settings of the service."""
+"""Tests that invalid values are rejected with a message, and that values reach the settings of the service."""
 
-import itertools
 import json
 import re
 import unittest
 
 import yaml
 
-from chart import CHART, EXAMPLES, ROOT, everything, example, helm, objects, template, text
+from chart import CHART, EXAMPLES, SETTINGS_PAGE, all_renders, example_path, helm, helm_template, render, render_objects
 
-ISTIO, LINKERD, ROUTE, OWN, ALL = map(example, ("istio", "linkerd", "istio-grpcroute", "own-policies", "everything"))
+ISTIO, LINKERD, OWN, ALL = map(example_path, ("istio", "linkerd", "own-policies", "everything"))
 
-# Contradictions, and what must be said: a sentence of the chart's own.
-SENTENCES = [
+# Missing or contradictory values, with a part of the chart's failure message.
+CHECKS = [
     (ISTIO, ["image.repository="], "image.repository is required"),
     (ISTIO, ["mesh.provider="], "mesh.provider is required"),
     (ISTIO, ["callers=[]"], "callers is required"),
     (ISTIO, ["principal.issuer="], "principal.issuer is required"),
-    (ISTIO, ["principal.jwksUrl="], "principal.jwksUrl or principal.jwksConfigMap is required"),
-    (ISTIO, ["principal.jwksConfigMap.name=keys", "principal.jwksConfigMap.key=jwks.json"], "only one of the two"),
+    (ISTIO, ["principal.jwksUrl="], "set exactly one of principal.jwksUrl and principal.jwksConfigMap"),
+    (ISTIO, ["principal.jwksConfigMap.name=keys", "principal.jwksConfigMap.key=jwks.json"], "set exactly one of"),
     (ISTIO, ["returnUrlOrigins=[]"], "returnUrlOrigins is required"),
     (ISTIO, ["database.host="], "database.host is required"),
     (ISTIO, ["database.passwordSecret.name="], "database.passwordSecret.name is required"),
     (ISTIO, ["stripe.mode="], "stripe.mode is required"),
     (ISTIO, ["stripe.secretKeySecret.name="], "stripe.secretKeySecret.name is required"),
-    (ISTIO, ["networkPolicy.databasePeers=[]"], "no pod would reach the directory"),
-    (ISTIO, ["telemetry.otlpEndpoint=http://collector:4317"], "nothing would reach the collector"),
-    (ISTIO, ["flag.definition.flags.other.state=ENABLED", "flag.tenants=[]"], 'has no flag "billing-portal"'),
-    (ALL, ["flag.everyone=true"], "flag.definition contradicts"),
-    (OWN, ["flag.everyone=true"], "flag.existingConfigMap contradicts"),
-    (ISTIO, ["database.ownership=token", "database.ownersSql=SELECT 1"], "database.ownersSql contradicts"),
-    (LINKERD, ["mesh.route=virtualService"], "which knows no VirtualService"),
-    (OWN, ["mesh.traffic=off"], "there is no route of the chart's to say it"),
-    (ISTIO, ["mesh.traffic=canary"], "its share of the calls would reach no pod"),
-    (ISTIO, ["mesh.externalHosts[0].port=5432"], "begin without a name to go by"),
-    (ISTIO, ["canary.enabled=true"], "it would be the same version twice"),
-    (ISTIO, ["stripe.attemptTimeoutSeconds=11"], "is over limits.deadlineSeconds"),
-    (ISTIO, ["autoscaling.enabled=true", "autoscaling.minReplicas=9"], "autoscaling.minReplicas is over"),
-    (ISTIO, ["principal.jwksMaxAgeSeconds=60"], "every token is refused between two looks"),
-    (ISTIO, ["replicas=20"], "less than one a second for each of the 21 pods"),
+    (ISTIO, ["networkPolicy.databasePeers=[]"], "pods cannot reach the database"),
+    (ISTIO, ["telemetry.otlpEndpoint=http://collector:4317"], "pods cannot reach the collector"),
+    (ISTIO, ["flag.definition.flags.other.state=ENABLED", "flag.tenants=[]"], 'does not contain the flag "billing-portal"'),
+    (ALL, ["flag.everyone=true"], "flag.definition cannot be combined"),
+    (OWN, ["flag.everyone=true"], "flag.existingConfigMap cannot be combined"),
+    (ISTIO, ["database.ownership=token", "database.ownersSql=SELECT 1"], "database.ownersSql cannot be combined"),
+    (LINKERD, ["mesh.route=virtualService"], "Linkerd does not support VirtualService"),
+    (OWN, ["mesh.traffic=off"], "the chart then creates no route"),
+    (ISTIO, ["mesh.traffic=canary"], "would not reach any pod"),
+    (ISTIO, ["mesh.externalHosts[0].port=5432"], "addresses are required for"),
+    (ISTIO, ["canary.enabled=true"], "the canary would run the stable version"),
+    (ISTIO, ["stripe.attemptTimeoutSeconds=11"], "must not exceed limits.deadlineSeconds"),
+    (ISTIO, ["autoscaling.enabled=true", "autoscaling.minReplicas=9"], "autoscaling.minReplicas must not exceed"),
+    (ISTIO, ["principal.jwksMaxAgeSeconds=60"], "the key set would expire before each refresh"),
+    (ISTIO, ["replicas=20"], "less than one per second for each of the 21 pods"),
     (ISTIO, ["autoscaling.enabled=true", "autoscaling.maxReplicas=20"], "each of the 21 pods"),
     (ISTIO, ["replicas=17", "canary.enabled=true", "canary.image.tag=v2", "canary.replicas=2"], "each of the 21 pods"),
     (ISTIO, ["rollout.maxSurge=19"], "each of the 21 pods"),
-    (ISTIO, ["limits.deadlineSeconds=26"], "would cut calls that are in time"),
-    (ISTIO, ["mesh.traffic=canary", "mesh.canaryWeight=51", "canary.enabled=true", "canary.image.tag=v2"], "few pods"),
-    (ISTIO, ["autoscaling.enabled=true", "resources.requests.cpu=null"], "resources.requests.cpu"),
-    (ALL, ["flag.definition.flags.other.state=ENABLED"], "holds other flags"),
-    (ALL, ["flag.definition.flags.billing-portal.metadata.was=DISABLED"], "elsewhere than in its state"),
-    (ISTIO, ["flag.key=ENABLED-portal"], "elsewhere than in its state"),
-    (OWN, ["flag.disabled=true"], "say DISABLED there"),
+    (ISTIO, ["limits.deadlineSeconds=26"], "would cut off calls before their deadline"),
+    (ISTIO, ["mesh.traffic=canary", "mesh.canaryWeight=51", "canary.enabled=true", "canary.image.tag=v2"], "requires at least as many canary.replicas"),
+    (ISTIO, ["autoscaling.enabled=true", "resources.requests.cpu=null"], "resources.requests.cpu is required"),
+    (ALL, ["flag.definition.flags.other.state=ENABLED"], "must contain only the flag"),
+    (ALL, ["flag.definition.flags.billing-portal.metadata.was=DISABLED"], "may appear only in the state of the flag"),
+    (ISTIO, ["flag.key=ENABLED-portal"], "may appear only in the state of the flag"),
+    (OWN, ["flag.disabled=true"], "set the flag's state to DISABLED in that ConfigMap"),
     (
         ISTIO,
         ["extraObjects[0].apiVersion=v1", "extraObjects[0].kind=List", "extraObjects[0].metadata.name=x"],
-        "holds a List",
+        "must not contain a List",
     ),
     (
         ISTIO,
         ["extraObjects[0].apiVersion=v1", "extraObjects[0].kind=Secret", "extraObjects[0].metadata.name=x"],
-        "holds a Secret",
+        "must not contain a Secret",
     ),
     (
         ISTIO,
         ["extraObjects[0].apiVersion=x/v1", "extraObjects[0].kind=GRPCRoute", "extraObjects[0].metadata.name=x"],
-        "holds a GRPCRoute",
+        "must not contain a GRPCRoute",
     ),
 ]
 
-# What the schema refuses, by the place that it names; of a name it says the name, for its places of names are wrong.
-SCHEMA = [
+# Values that the schema rejects, with the location in its message. For invalid property names, the message is compared instead,
+# because its location is not useful.
+SCHEMA_ERRORS = [
     (["callers[0].serviceAccount=*"], "/callers/0/serviceAccount"),
     (["callers[0].namespace=*"], "/callers/0/namespace"),
     (["callers[0].namespace=web", "callers[0].serviceAccount=null"], "/callers/0"),
@@ -119,108 +119,108 @@ SCHEMA = [
 ]
 
 
-def folders(tree, path=()):
-    """Every map of the values whose members the chart knows."""
+def nested_maps(tree, path=()):
+    """Yields the path of every map in the values."""
     yield path
     for key, member in tree.items():
         if isinstance(member, dict):
-            yield from folders(member, (*path, key))
+            yield from nested_maps(member, (*path, key))
 
 
 class Values(unittest.TestCase):
-    def test_that_contradict_each_other_or_leave_something_out_are_refused_with_a_sentence(self):
-        for path, settings, sentence in SENTENCES:
-            result = template(path, *settings)
-            self.assertNotEqual(result.returncode, 0, f"{path.name} {settings} was taken")
-            self.assertIn(sentence.lower(), result.stderr.lower(), f"{path.name} {settings}")
+    def test_missing_and_contradictory_values_fail_with_message(self):
+        for path, settings, message in CHECKS:
+            result = helm_template(path, *settings)
+            self.assertNotEqual(result.returncode, 0, f"{path.name} {settings} was accepted")
+            self.assertIn(message.lower(), result.stderr.lower(), f"{path.name} {settings}")
 
-    def test_that_are_unsafe_are_refused_by_the_schema_where_they_stand(self):
-        for settings, place in SCHEMA:
-            result = template(ISTIO, *settings)
-            self.assertNotEqual(result.returncode, 0, f"{settings} was taken")
-            self.assertIn(place if place.startswith("invalid") else f"at '{place}", result.stderr, settings)
+    def test_schema_rejects_unsafe_values(self):
+        for settings, location in SCHEMA_ERRORS:
+            result = helm_template(ISTIO, *settings)
+            self.assertNotEqual(result.returncode, 0, f"{settings} was accepted")
+            self.assertIn(location if location.startswith("invalid") else f"at '{location}", result.stderr, settings)
 
-    def test_that_are_unknown_are_refused_wherever_they_stand(self):
+    def test_schema_rejects_unknown_values_at_every_level(self):
         defaults = yaml.safe_load((CHART / "values.yaml").read_text())
-        free = {
+        free_form = {
             ("flag", "definition"),
             ("telemetry", "resourceAttributes"),
             ("resources", "requests"),
             ("resources", "limits"),
         }
-        free |= {("alerts", "labels"), ("dashboard", "labels")}
-        free |= {(name,) for name in ("podAnnotations", "podLabels", "nodeSelector", "affinity")}
-        free |= {("serviceAccount", "annotations")}
-        for path in set(folders(defaults)) - free:
-            result = template(ISTIO, ".".join([*path, "unheardOf=1"]))
-            self.assertIn("additional properties 'unheardOf' not allowed", result.stderr, path)
+        free_form |= {("alerts", "labels"), ("dashboard", "labels")}
+        free_form |= {(name,) for name in ("podAnnotations", "podLabels", "nodeSelector", "affinity")}
+        free_form |= {("serviceAccount", "annotations")}
+        for path in set(nested_maps(defaults)) - free_form:
+            result = helm_template(ISTIO, ".".join([*path, "unknownValue=1"]))
+            self.assertIn("additional properties 'unknownValue' not allowed", result.stderr, path)
 
-    def test_have_a_comment_or_a_name_that_says_enough_and_a_place_in_the_schema(self):
+    def test_schema_declares_all_top_level_values(self):
         schema = json.loads((CHART / "values.schema.json").read_text())
         defaults = yaml.safe_load((CHART / "values.yaml").read_text())
         self.assertEqual(schema["properties"].keys() - {"global"}, defaults.keys())
 
 
-class TheSettings(unittest.TestCase):
-    def test_are_those_of_the_service_and_all_of_them(self):
-        readme = (ROOT / "README.md").read_text()
-        known = set(re.findall(r"^\| `--[-a-z]+` \| `([A-Z_]+)` \|", readme, re.MULTILINE))
-        self.assertGreater(len(known), 30)
-        given = set()
-        for _, _, rendered in everything():
+class Settings(unittest.TestCase):
+    def test_cover_all_settings_of_the_service(self):
+        page = SETTINGS_PAGE.read_text()
+        documented = set(re.findall(r"^\| `--[-a-z]+` \| `([A-Z_]+)` \|", page, re.MULTILINE))
+        self.assertGreater(len(documented), 30)
+        variables = set()
+        for _, _, rendered in all_renders():
             for deployment in (item for item in rendered if item["kind"] == "Deployment"):
                 (container,) = deployment["spec"]["template"]["spec"]["containers"]
                 names = [entry["name"] for entry in container["env"]]
                 self.assertEqual(len(names), len(set(names)))
-                given |= set(names)
-        ours = {name for name in given if name.startswith("BILLING_PORTAL_") or name == "DATABASE_URL"}
-        self.assertEqual(ours, known)
+                variables |= set(names)
+        settings = {name for name in variables if name.startswith("BILLING_PORTAL_") or name == "DATABASE_URL"}
+        self.assertEqual(settings, documented)
 
-    def test_reach_the_directory_as_they_say(self):
+    def test_build_the_database_url(self):
         for path, url in [
             (ISTIO, "postgres://billing_portal@directory.db.svc.cluster.local:5432/product?sslmode=verify-full"),
             (ALL, "postgres://billing_portal@directory.example.com:5432/product?sslmode=verify-full&sslrootcert=/etc/billing-portal/database-ca/ca.crt"),
         ]:
-            self.assertIn(f'DATABASE_URL, value: "{url}"', text(path))
-        self.assertIn("sslmode=disable", text(ISTIO, "database.sslMode=disable"))
+            self.assertIn(f'DATABASE_URL, value: "{url}"', render(path))
+        self.assertIn("sslmode=disable", render(ISTIO, "database.sslMode=disable"))
 
-    def test_divide_stripes_rate_by_the_pods_that_can_exist_at_once(self):
+    def test_divide_stripe_rate_by_maximum_number_of_pods(self):
         for settings, rate in [
-            ([], 6),  # 20 by 2 replicas and 1 of a roll-out
+            ([], 6),  # 20 divided by 2 replicas and 1 surge pod
             (["replicas=4"], 4),
             (["rollout.maxSurge=2"], 5),
             (["autoscaling.enabled=true", "autoscaling.maxReplicas=9"], 2),
             (["canary.enabled=true", "canary.image.tag=v2"], 4),
             (["replicas=19"], 1),
         ]:
-            self.assertIn(f'BILLING_PORTAL_STRIPE_RATE, value: "{rate}"', text(ISTIO, *settings), settings)
+            self.assertIn(f'BILLING_PORTAL_STRIPE_RATE, value: "{rate}"', render(ISTIO, *settings), settings)
 
-    def test_write_the_flag_as_flagd_reads_it(self):
-        (disabled,) = objects(ISTIO, "flag.disabled=true", kind="ConfigMap")
+    def test_render_the_flag_in_flagd_format(self):
+        (disabled,) = render_objects(ISTIO, "flag.disabled=true", kind="ConfigMap")
         self.assertEqual(json.loads(disabled["data"]["flags.json"])["flags"]["billing-portal"]["state"], "DISABLED")
         for settings, default, targeting in [
             (["flag.tenants=[]"], "off", None),
             (["flag.tenants=[]", "flag.everyone=true"], "on", None),
             ([], "off", {"if": [{"in": [{"var": "targetingKey"}, ["our-own"]]}, "on", "off"]}),
         ]:
-            (flags,) = objects(ISTIO, *settings, kind="ConfigMap")
+            (flags,) = render_objects(ISTIO, *settings, kind="ConfigMap")
             flag = json.loads(flags["data"]["flags.json"])["flags"]["billing-portal"]
             self.assertEqual((flag["state"], flag["variants"]), ("ENABLED", {"on": True, "off": False}))
             self.assertEqual((flag["defaultVariant"], flag.get("targeting")), (default, targeting), settings)
 
 
 class Names(unittest.TestCase):
-    def test_are_short_enough_and_no_two_objects_share_one(self):
-        long = "a" * 53  # Helm's own limit
+    def test_are_unique_and_at_most_63_characters(self):
+        long = "a" * 53  # The maximum length of a release name in Helm
         for path in EXAMPLES:
             rendered = helm("template", long, CHART, "--values", path).stdout
-            seen = [
+            names = [
                 (item["apiVersion"], item["kind"], item["metadata"]["name"])
                 for item in yaml.safe_load_all(rendered)
                 if item
             ]
-            self.assertEqual(len(seen), len(set(seen)), path.name)
-            self.assertLessEqual(max(len(name) for _, _, name in itertools.chain(seen)), 63, path.name)
+            self.assertEqual(len(names), len(set(names)), path.name)
+            self.assertLessEqual(max(len(name) for _, _, name in names), 63, path.name)
 
 
 if __name__ == "__main__":

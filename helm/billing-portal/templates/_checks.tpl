@@ -1,4 +1,4 @@
-{{/* What the schema can't say, or not in a sentence. Each stops the render. */}}
+{{/* Checks that the schema cannot express, or not with a readable message. A failed check fails the render. */}}
 
 {{- define "billing-portal.check" -}}
 {{- include "billing-portal.checkRequired" . -}}
@@ -20,41 +20,41 @@
   "stripe.mode" $values.stripe.mode
   "stripe.secretKeySecret.name" $values.stripe.secretKeySecret.name
 -}}
-{{- if not $value }}{{ fail (printf "%s is required; values.yaml tells what it is" $name) }}{{ end -}}
+{{- if not $value }}{{ fail (printf "%s is required; see its comment in values.yaml" $name) }}{{ end -}}
 {{- end -}}
 {{- $principal := $values.principal -}}
 {{- if eq (empty $principal.jwksUrl) (empty $principal.jwksConfigMap) -}}
-{{- fail "principal.jwksUrl or principal.jwksConfigMap is required, and only one of the two" -}}
+{{- fail "principal: set exactly one of principal.jwksUrl and principal.jwksConfigMap" -}}
 {{- end -}}
 {{- if $values.networkPolicy.enabled -}}
 {{- if not $values.networkPolicy.databasePeers -}}
-{{- fail "networkPolicy.databasePeers is required while networkPolicy is enabled, or no pod would reach the directory" -}}
+{{- fail "networkPolicy.databasePeers is required while networkPolicy.enabled is true; without it, pods cannot reach the database" -}}
 {{- end -}}
 {{- if and $values.telemetry.otlpEndpoint (not $values.telemetry.collectorPeers) -}}
-{{- fail "telemetry.collectorPeers is required with telemetry.otlpEndpoint while networkPolicy is enabled, or nothing would reach the collector" -}}
+{{- fail "telemetry.collectorPeers is required with telemetry.otlpEndpoint while networkPolicy.enabled is true; without it, pods cannot reach the collector" -}}
 {{- end -}}
 {{- end -}}
 {{- $flag := $values.flag -}}
 {{- if and $flag.definition (not (hasKey ($flag.definition.flags | default dict) $flag.key)) -}}
-{{- fail (printf "flag.definition has no flag %q, so the feature would be off for good; add it, or name the right flag.key" $flag.key) -}}
+{{- fail (printf "flag.definition does not contain the flag %q, so the feature would always be off; add the flag or correct flag.key" $flag.key) -}}
 {{- end -}}
 {{- if and $flag.definition (gt (len $flag.definition.flags) 1) -}}
-{{- fail (printf "flag.definition holds other flags than %q, which the commands that switch it off would meet, too; leave them out, or bring a ConfigMap of your own" $flag.key) -}}
+{{- fail (printf "flag.definition must contain only the flag %q, because the commands in the notes would also switch off other flags; remove the others or use flag.existingConfigMap" $flag.key) -}}
 {{- end -}}
 {{- if and (not $flag.existingConfigMap) (ne (len (regexFindAll "(EN|DIS)ABLED" (include "billing-portal.flagDefinition" .) -1)) 1) -}}
-{{- fail "the flag's definition says ENABLED or DISABLED elsewhere than in its state, so no command could switch it off by that word; rename what does" -}}
+{{- fail "flag: the words ENABLED and DISABLED may appear only in the state of the flag, because the commands in the notes replace them; rename the flag key, variant or metadata that contains them" -}}
 {{- end -}}
 {{- if and $flag.existingConfigMap $flag.disabled -}}
-{{- fail "flag.disabled is for the chart's own ConfigMap; with flag.existingConfigMap, say DISABLED there" -}}
+{{- fail "flag.disabled has no effect on flag.existingConfigMap; set the flag's state to DISABLED in that ConfigMap instead" -}}
 {{- end -}}
 {{- if and $flag.existingConfigMap (or $flag.definition $flag.everyone $flag.tenants) -}}
-{{- fail "flag.existingConfigMap contradicts the other ways to say who has the feature; leave one out" -}}
+{{- fail "flag.existingConfigMap cannot be combined with flag.definition, flag.everyone or flag.tenants; remove one of them" -}}
 {{- end -}}
 {{- if and $flag.definition (or $flag.everyone $flag.tenants) -}}
-{{- fail "flag.definition contradicts flag.everyone and flag.tenants; leave one out" -}}
+{{- fail "flag.definition cannot be combined with flag.everyone or flag.tenants; remove one of them" -}}
 {{- end -}}
 {{- if and $values.database.ownersSql (eq $values.database.ownership "token") -}}
-{{- fail "database.ownersSql contradicts database.ownership token, which asks for no owners; leave one out" -}}
+{{- fail "database.ownersSql cannot be combined with database.ownership token, which does not query owners; remove one of them" -}}
 {{- end -}}
 {{- end -}}
 
@@ -62,52 +62,52 @@
 {{- $mesh := .Values.mesh -}}
 {{- $traffic := include "billing-portal.traffic" . -}}
 {{- if and (eq $mesh.provider "linkerd") (eq $mesh.route "virtualService") $mesh.createPolicies -}}
-{{- fail "mesh.route must be grpcRoute with mesh.provider linkerd, which knows no VirtualService" -}}
+{{- fail "mesh.route must be grpcRoute with mesh.provider linkerd, because Linkerd does not support VirtualService" -}}
 {{- end -}}
 {{- if and (not $mesh.createPolicies) (ne $traffic "on") -}}
-{{- fail (printf "mesh.traffic is %q, but mesh.createPolicies is false, so there is no route of the chart's to say it; change your own" $traffic) -}}
+{{- fail (printf "mesh.traffic is %q, but must be on while mesh.createPolicies is false, because the chart then creates no route; change your own route instead" $traffic) -}}
 {{- end -}}
 {{- if and (eq $traffic "canary") (not .Values.canary.enabled) -}}
-{{- fail "mesh.traffic is \"canary\", but canary.enabled is false, so its share of the calls would reach no pod" -}}
+{{- fail "mesh.traffic is \"canary\", but canary.enabled is false, so the canary's calls would not reach any pod; set canary.enabled to true" -}}
 {{- end -}}
 {{- if and .Values.canary.enabled (not .Values.canary.image.tag) (not .Values.canary.image.digest) -}}
-{{- fail "canary.image.tag or canary.image.digest is required with canary.enabled; it would be the same version twice" -}}
+{{- fail "canary.image.tag or canary.image.digest is required with canary.enabled; without it, the canary would run the stable version" -}}
 {{- end -}}
 {{- range $mesh.externalHosts -}}
 {{- if and (eq (int .port) (int $.Values.database.port)) (not .addresses) -}}
-{{- fail (printf "mesh.externalHosts needs addresses for %s: PostgreSQL's connections begin without a name to go by" .host) -}}
+{{- fail (printf "mesh.externalHosts: addresses are required for %s, because PostgreSQL connections do not start with a TLS server name" .host) -}}
 {{- end -}}
 {{- end -}}
 {{- range .Values.extraObjects -}}
 {{- $kind := (tpl (toYaml .) $ | fromYaml).kind -}}
 {{- if or (hasSuffix "List" $kind) (has $kind (list "VirtualService" "GRPCRoute" "HTTPRoute" "Secret")) -}}
-{{- fail (printf "extraObjects holds a %s; a route would contend with the chart's (mesh.createPolicies: false is for your own), and a Secret belongs into no values" $kind) -}}
+{{- fail (printf "extraObjects must not contain a %s: routes conflict with the chart's (to use your own, set mesh.createPolicies to false), Secrets must not be stored in values, and each item of a List must be its own entry" $kind) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 
 {{- define "billing-portal.checkLimits" -}}
 {{- $values := .Values -}}
-{{- $pods := include "billing-portal.podsAtOnce" . | int -}}
+{{- $pods := include "billing-portal.maxPods" . | int -}}
 {{- if lt (include "billing-portal.stripeRate" . | int) 1 -}}
-{{- fail (printf "stripe.ratePerSecond is %d, which leaves less than one a second for each of the %d pods that can exist at once (surge and canary included); raise it, or run fewer" (int $values.stripe.ratePerSecond) $pods) -}}
+{{- fail (printf "stripe.ratePerSecond is %d, which is less than one per second for each of the %d pods that can exist at the same time (surge and canary included); raise it or run fewer pods" (int $values.stripe.ratePerSecond) $pods) -}}
 {{- end -}}
 {{- if gt (int $values.stripe.attemptTimeoutSeconds) (int $values.limits.deadlineSeconds) -}}
-{{- fail "stripe.attemptTimeoutSeconds is over limits.deadlineSeconds; no attempt could use it up" -}}
+{{- fail "stripe.attemptTimeoutSeconds must not exceed limits.deadlineSeconds" -}}
 {{- end -}}
 {{- if and $values.autoscaling.enabled (gt (int $values.autoscaling.minReplicas) (int $values.autoscaling.maxReplicas)) -}}
-{{- fail "autoscaling.minReplicas is over autoscaling.maxReplicas" -}}
+{{- fail "autoscaling.minReplicas must not exceed autoscaling.maxReplicas" -}}
 {{- end -}}
 {{- if and $values.autoscaling.enabled (not $values.resources.requests.cpu) -}}
-{{- fail "autoscaling needs resources.requests.cpu, of which its percentage is one" -}}
+{{- fail "resources.requests.cpu is required with autoscaling.enabled, because the target utilization is a percentage of it" -}}
 {{- end -}}
 {{- if lt (int $values.shutdown.drainSeconds) (int $values.limits.deadlineSeconds) -}}
-{{- fail "shutdown.drainSeconds is under limits.deadlineSeconds, so a roll-out would cut calls that are in time" -}}
+{{- fail "shutdown.drainSeconds must be at least limits.deadlineSeconds; otherwise a roll-out would cut off calls before their deadline" -}}
 {{- end -}}
 {{- if and (eq (include "billing-portal.traffic" .) "canary") (gt (int $values.mesh.canaryWeight) 50) (lt (int $values.canary.replicas) (int (include "billing-portal.stablePods" .))) -}}
-{{- fail "mesh.canaryWeight is over 50 with fewer canary.replicas than the first version has; most calls would meet few pods, with a small share of Stripe's rate" -}}
+{{- fail "mesh.canaryWeight above 50 requires at least as many canary.replicas as stable replicas; otherwise most calls would reach few pods, which have a small share of stripe.ratePerSecond" -}}
 {{- end -}}
 {{- if and $values.principal.jwksUrl (le (int $values.principal.jwksMaxAgeSeconds) (int $values.principal.jwksRefreshSeconds)) -}}
-{{- fail "principal.jwksMaxAgeSeconds must be over principal.jwksRefreshSeconds, or every token is refused between two looks" -}}
+{{- fail "principal.jwksMaxAgeSeconds must be greater than principal.jwksRefreshSeconds; otherwise the key set would expire before each refresh" -}}
 {{- end -}}
 {{- end -}}

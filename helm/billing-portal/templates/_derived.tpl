@@ -1,12 +1,12 @@
-{{/* What follows from the values. */}}
+{{/* Helpers that derive settings from the values. */}}
 
-{{/* on, off or canary; YAML reads the first two, unquoted, as booleans. */}}
+{{/* mesh.traffic as on, off or canary. YAML parses unquoted on and off as booleans. */}}
 {{- define "billing-portal.traffic" -}}
 {{- $traffic := toString .Values.mesh.traffic -}}
 {{- get (dict "true" "on" "false" "off") $traffic | default $traffic -}}
 {{- end -}}
 
-{{/* The versions side by side, as JSON: each track with what it appends to the names of its objects. */}}
+{{/* The tracks (stable, and canary if enabled) as JSON, each with the suffix of its object names. */}}
 {{- define "billing-portal.tracks" -}}
 {{- $tracks := list (dict "name" "stable" "suffix" "") -}}
 {{- if .Values.canary.enabled }}{{ $tracks = append $tracks (dict "name" "canary" "suffix" "-canary") }}{{ end -}}
@@ -17,8 +17,8 @@
 {{- ternary .Values.autoscaling.maxReplicas .Values.replicas .Values.autoscaling.enabled -}}
 {{- end -}}
 
-{{/* Pods that can take calls at the same moment: every track at its largest, and each in the middle of a roll-out. */}}
-{{- define "billing-portal.podsAtOnce" -}}
+{{/* The maximum number of pods that take calls at the same time: every track at its largest and during a roll-out. */}}
+{{- define "billing-portal.maxPods" -}}
 {{- $pods := add (include "billing-portal.stablePods" . | int) .Values.rollout.maxSurge -}}
 {{- if .Values.canary.enabled -}}
 {{- $pods = add $pods .Values.canary.replicas .Values.rollout.maxSurge -}}
@@ -26,12 +26,15 @@
 {{- $pods -}}
 {{- end -}}
 
-{{/* Whole opens a second of one pod. */}}
+{{/* Portal sessions per second of one pod, rounded down. */}}
 {{- define "billing-portal.stripeRate" -}}
-{{- div .Values.stripe.ratePerSecond (include "billing-portal.podsAtOnce" . | int) -}}
+{{- div .Values.stripe.ratePerSecond (include "billing-portal.maxPods" . | int) -}}
 {{- end -}}
 
-{{/* Hosts outside the mesh besides Stripe, the key set's among them, as JSON. One without a dot, or of the cluster's own, is inside. */}}
+{{/*
+Hosts outside the mesh besides Stripe, as JSON. Includes the host of principal.jwksUrl, unless its name has no dot or is a
+Service of the cluster.
+*/}}
 {{- define "billing-portal.externalHosts" -}}
 {{- $hosts := .Values.mesh.externalHosts -}}
 {{- $names := list -}}
@@ -42,11 +45,12 @@
 {{- end -}}
 {{- toJson $hosts -}}
 {{- end -}}
+
 {{- define "billing-portal.jwksPort" -}}
 {{- regexFind ":[0-9]+$" (urlParse .Values.principal.jwksUrl).host | trimPrefix ":" | default "443" -}}
 {{- end -}}
 
-{{/* What a sidecar takes to end after its service did. */}}
+{{/* Time that the sidecar gets to stop after the service has stopped. */}}
 {{- define "billing-portal.proxyDrainSeconds" -}}5{{- end -}}
 
 {{- define "billing-portal.gracePeriodSeconds" -}}
@@ -54,12 +58,15 @@
 {{- add $shutdown.preStopSeconds $shutdown.drainSeconds (include "billing-portal.proxyDrainSeconds" . | int) 5 -}}
 {{- end -}}
 
-{{/* Over the service's own deadline, so that it is the service that answers, with a reason, and no proxy that counts a failure. */}}
+{{/*
+Longer than the deadline of the service, so that the service responds with a reason before a proxy times out and counts a
+failure.
+*/}}
 {{- define "billing-portal.routeTimeout" -}}
 {{- add .Values.limits.deadlineSeconds 2 -}}s
 {{- end -}}
 
-{{/* A service account's identity in the mesh; takes a dict of root and caller. */}}
+{{/* The mesh identity of a service account. Takes a dict with root and caller. */}}
 {{- define "billing-portal.identity" -}}
 {{- $mesh := .root.Values.mesh -}}
 {{- if eq $mesh.provider "istio" -}}
@@ -69,7 +76,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The callers, as the service itself checks them. */}}
+{{/* The allowed callers, in the format of BILLING_PORTAL_ALLOWED_CALLERS. */}}
 {{- define "billing-portal.allowedCallers" -}}
 {{- $identities := list -}}
 {{- range .Values.callers -}}
@@ -89,7 +96,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The flag's ConfigMap and the key in it. */}}
+{{/* The ConfigMap of the flag, and the key in it. */}}
 {{- define "billing-portal.flagConfigMap" -}}
 {{- .Values.flag.existingConfigMap.name | default (printf "%s-flag" (include "billing-portal.fullname" .)) -}}
 {{- end -}}
@@ -97,15 +104,15 @@
 {{- .Values.flag.existingConfigMap.key | default "flags.json" -}}
 {{- end -}}
 
-{{/* A flagd definition: on for everyone, for some tenants, or for no one; or the operator's own, with this one flag. */}}
+{{/* The flagd definition: generated from flag.everyone and flag.tenants, or taken from flag.definition. */}}
 {{- define "billing-portal.flagDefinition" -}}
 {{- $flag := .Values.flag -}}
 {{- $definition := dict "state" "ENABLED" "variants" (dict "on" true "off" false) "defaultVariant" (ternary "on" "off" $flag.everyone) -}}
 {{- if $flag.definition -}}
 {{- $definition = get $flag.definition.flags $flag.key -}}
 {{- else if $flag.tenants -}}
-{{- $chosen := dict "in" (list (dict "var" "targetingKey") $flag.tenants) -}}
-{{- $_ := set $definition "targeting" (dict "if" (list $chosen "on" (ternary "on" "off" $flag.everyone))) -}}
+{{- $isListed := dict "in" (list (dict "var" "targetingKey") $flag.tenants) -}}
+{{- $_ := set $definition "targeting" (dict "if" (list $isListed "on" (ternary "on" "off" $flag.everyone))) -}}
 {{- end -}}
 {{- $definition = ternary (merge (dict "state" "DISABLED") $definition) $definition $flag.disabled -}}
 {{- toPrettyJson (merge (dict "flags" (dict $flag.key $definition)) (omit ($flag.definition | default dict) "flags")) -}}

@@ -1,6 +1,6 @@
-{{/* What makes the pod one of the mesh's. */}}
+{{/* Labels, annotations and identities of the mesh. */}}
 
-{{/* Who may ask for health and reflection: the pod of `helm test`, and mesh.smokeCaller. A list, as JSON. */}}
+{{/* The callers that may use health and reflection, as JSON: the pod of `helm test`, and mesh.smokeCaller. */}}
 {{- define "billing-portal.smokeCallers" -}}
 {{- $test := printf "%s-test" (include "billing-portal.fullname" .) -}}
 {{- $callers := list (dict "namespace" .Release.Namespace "serviceAccount" $test "podLabels" (dict "app.kubernetes.io/name" $test)) -}}
@@ -8,7 +8,7 @@
 {{- toJson $callers -}}
 {{- end -}}
 
-{{/* What makes Istio inject a pod; Linkerd takes an annotation. */}}
+{{/* Labels that make Istio inject a sidecar. Linkerd uses an annotation instead. */}}
 {{- define "billing-portal.injectionLabels" -}}
 {{- if eq .Values.mesh.provider "istio" -}}
 sidecar.istio.io/inject: "true"
@@ -18,8 +18,10 @@ istio.io/rev: {{ . }}
 {{- end }}
 {{- end -}}
 
-{{/* As a native sidecar, the proxy starts before its pod's program and ends after it: no call of a start or a drain is lost, and
-no proxy outlives a test. */}}
+{{/*
+A native sidecar starts before the main container and stops after it. Calls during startup and drain are therefore not lost,
+and the proxy does not outlive a test pod.
+*/}}
 {{- define "billing-portal.nativeSidecar" -}}
 {{- if eq .Values.mesh.provider "istio" -}}
 sidecar.istio.io/nativeSidecar: "true"
@@ -29,11 +31,11 @@ config.beta.linkerd.io/proxy-enable-native-sidecar: "true"
 {{- end }}
 {{- end -}}
 
-{{/* Of the service's pods; takes a dict of root and track. */}}
+{{/* Labels of the service's pods. Takes a dict with root and track. */}}
 {{- define "billing-portal.meshLabels" -}}
 {{- include "billing-portal.injectionLabels" .root }}
 {{- if eq .root.Values.mesh.provider "istio" }}
-# What Istio's own metrics call the pods, so that a canary can be compared there.
+# Istio's metrics use these names; they distinguish the canary from the stable version.
 service.istio.io/canonical-name: {{ include "billing-portal.fullname" .root }}
 service.istio.io/canonical-revision: {{ .track }}
 {{- end }}
@@ -42,9 +44,9 @@ service.istio.io/canonical-revision: {{ .track }}
 {{- define "billing-portal.meshAnnotations" -}}
 {{- include "billing-portal.nativeSidecar" . }}
 {{- if eq .Values.mesh.provider "istio" }}
-# The kubelet has no certificate; the sidecar's agent asks in its place, past the mesh's policies.
+# The kubelet has no mesh certificate. With this annotation the sidecar's agent runs the probes, which bypass mesh policies.
 sidecar.istio.io/rewriteAppHTTPProbers: "true"
-# SANITIZE_SET drops a forged x-forwarded-client-cert; by default a forged one reaches the service in front of the true one.
+# SANITIZE_SET replaces a forged x-forwarded-client-cert. By default, Istio keeps it in front of the genuine element.
 proxy.istio.io/config: |
   proxyHeaders:
     forwardedClientCert: SANITIZE_SET

@@ -4,7 +4,7 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* At most 40 characters, so that every suffix that the chart appends still makes a name of 63. */}}
+{{/* At most 40 characters, so that names with the chart's suffixes stay below the limit of 63. */}}
 {{- define "billing-portal.fullname" -}}
 {{- $name := include "billing-portal.name" . -}}
 {{- if .Values.fullnameOverride -}}
@@ -20,7 +20,7 @@
 {{- .Values.serviceAccount.name | default (include "billing-portal.fullname" .) -}}
 {{- end -}}
 
-{{/* Of every pod of the release, whichever version. */}}
+{{/* Labels common to all pods of the release, stable and canary. */}}
 {{- define "billing-portal.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "billing-portal.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -33,8 +33,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 
-{{/* Name, namespace and labels of an object; takes a list of the root and what is appended to the name. The values are
-checked here, for it is what every object has first. */}}
+{{/*
+Name, namespace and labels of an object. Takes a list of the root and the name's suffix. Also checks the values, because every
+object includes this template first.
+*/}}
 {{- define "billing-portal.metadata" -}}
 {{- $root := index . 0 -}}
 {{- include "billing-portal.check" $root -}}
@@ -44,18 +46,18 @@ labels:
   {{- include "billing-portal.labels" $root | nindent 2 }}
 {{- end -}}
 
-{{/* The image of a track; takes a dict of root and track. A canary differs in its tag or digest only. */}}
+{{/* The image of a track. Takes a dict with root and track. Both tracks use the same repository. */}}
 {{- define "billing-portal.image" -}}
 {{- $image := .root.Values.image -}}
-{{- $own := ternary .root.Values.canary.image $image (eq .track "canary") -}}
-{{- if $own.digest -}}
-{{- printf "%s@%s" $image.repository $own.digest -}}
+{{- $trackImage := ternary .root.Values.canary.image $image (eq .track "canary") -}}
+{{- if $trackImage.digest -}}
+{{- printf "%s@%s" $image.repository $trackImage.digest -}}
 {{- else -}}
-{{- printf "%s:%s" $image.repository ($own.tag | default .root.Chart.AppVersion) -}}
+{{- printf "%s:%s" $image.repository ($trackImage.tag | default .root.Chart.AppVersion) -}}
 {{- end -}}
 {{- end -}}
 
-{{/* The Service's full name, as every client in the mesh may spell it. */}}
+{{/* The fully qualified domain name of the Service. */}}
 {{- define "billing-portal.host" -}}
 {{- printf "%s.%s.svc.%s" (include "billing-portal.fullname" .) .Release.Namespace .Values.clusterDomain -}}
 {{- end -}}

@@ -1,4 +1,4 @@
-{{/* The pod of one track; takes a dict of root and track. */}}
+{{/* The pod template of a track. Takes a dict with root and track. */}}
 {{- define "billing-portal.pod" -}}
 {{- $values := .root.Values -}}
 {{- $files := include "billing-portal.files" .root | fromYaml -}}
@@ -6,7 +6,7 @@
 metadata:
   labels:
     {{- with $values.podLabels }}{{ toYaml . | nindent 4 }}{{ end }}
-    {{- /* No version of the chart, or each of its releases would restart the pods for nothing. */}}
+    {{- /* Without the chart's version, so that a new chart version alone does not restart the pods. */}}
     {{- include "billing-portal.trackLabels" . | nindent 4 }}
     {{- include "billing-portal.meshLabels" . | nindent 4 }}
   annotations:
@@ -14,21 +14,21 @@ metadata:
     kubectl.kubernetes.io/default-container: billing-portal
     {{- include "billing-portal.meshAnnotations" .root | nindent 4 }}
     {{- if $hasSql }}
-    # The statements are read once, at the start. So are authorities, which are not the chart's; everything else that is mounted is
-    # read again, and needs no restart.
+    # The service reads SELECT statements at startup only, so a change must restart the pods. It also reads trusted CAs at
+    # startup only, but the chart does not manage their ConfigMap. All other mounted files are reloaded.
     checksum/sql: {{ list $values.database.tenantsSql $values.database.ownersSql | toJson | sha256sum }}
     {{- end }}
 spec:
   serviceAccountName: {{ include "billing-portal.serviceAccountName" .root }}
   automountServiceAccountToken: false
-  # Kubernetes would inject BILLING_PORTAL_* variables for the Service, beside the settings of the same prefix.
+  # Service links would add BILLING_PORTAL_* variables for the Service, which have the prefix of the settings.
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ include "billing-portal.gracePeriodSeconds" .root }}
   securityContext:
     runAsNonRoot: true
     runAsUser: 65532
     runAsGroup: 65532
-    # So that the process may read the Secrets' files, which are nobody else's.
+    # Lets the process read the mounted Secrets, which only root and this group can read.
     fsGroup: 65532
     seccompProfile: {type: RuntimeDefault}
   {{- with $values.imagePullSecrets }}
@@ -45,18 +45,19 @@ spec:
       {{- include "billing-portal.container" . | nindent 6 }}
       ports:
         - {name: grpc, containerPort: 50051, protocol: TCP}
-      # The empty service name is readiness: keys and database were reached once, and no drain. It never turns for Stripe or
-      # the database. So a database that is down at the start costs a restart every five minutes, and one that fails later none.
+      # The empty service name reports readiness: keys and database were reached once, and the service is not draining. Later
+      # outages of Stripe or the database do not change it. If the database is down at startup, the pod restarts every five
+      # minutes.
       startupProbe: {grpc: {port: 50051, service: ""}, periodSeconds: 2, timeoutSeconds: 2, failureThreshold: 150}
       readinessProbe: {grpc: {port: 50051, service: ""}, periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 2}
       livenessProbe: {grpc: {port: 50051, service: ""}, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6}
       lifecycle:
-        # Calls still come until every client has forgotten the endpoint. Kubernetes sleeps, for the image has no program that does.
+        # Calls arrive until every client has removed the endpoint. The sleep action needs no program in the image.
         preStop: {sleep: {seconds: {{ $values.shutdown.preStopSeconds }}}}
   volumes:
     {{- range $name, $source := $files }}
     {{- with $source.secret }}
-    # 288 is 0440, for YAML's versions disagree on octal numbers.
+    # 288 is 0440. YAML 1.1 and 1.2 write octal numbers differently.
     - {name: {{ $name }}, secret: {secretName: {{ .name }}, defaultMode: 288, items: [{key: {{ .key }}, path: {{ .key }}}]}}
     {{- end }}
     {{- with $source.configMap }}
@@ -69,14 +70,14 @@ spec:
   {{- include "billing-portal.scheduling" . | nindent 2 }}
 {{- end -}}
 
-{{/* Of every container that the chart starts: no rights, and nothing to write to. */}}
+{{/* The security context of every container: no privileges, and a read-only root file system. */}}
 {{- define "billing-portal.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
 
-{{/* What the service and its check have in common: the same program, with the same settings. */}}
+{{/* The fields that the service and the check container share: the same image with the same settings and files. */}}
 {{- define "billing-portal.container" -}}
 {{- $values := .root.Values -}}
 image: {{ include "billing-portal.image" . | quote }}
@@ -95,7 +96,7 @@ volumeMounts:
   {{- end }}
 {{- end -}}
 
-{{/* Where pods may run, and how they spread. */}}
+{{/* Scheduling constraints of the pods. */}}
 {{- define "billing-portal.scheduling" -}}
 {{- $values := .root.Values -}}
 topologySpreadConstraints:
@@ -120,7 +121,7 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}
 
-{{/* Of the pods of one track. */}}
+{{/* Labels of the pods of one track. */}}
 {{- define "billing-portal.trackLabels" -}}
 {{ include "billing-portal.selectorLabels" .root }}
 track: {{ .track }}

@@ -1,4 +1,4 @@
-{{/* Every setting of the service, as its variable; README.md has the list. */}}
+{{/* The environment variables of the service. docs/settings.md lists all settings. */}}
 {{- define "billing-portal.environment" -}}
 {{- $values := .Values -}}
 {{- $settings := dict
@@ -53,7 +53,10 @@
 {{- end }}
 {{- end -}}
 
-{{/* Files of the pod: a name, what it comes from, and the kind of that. Folders, never subPath, which would not reload. */}}
+{{/*
+The mounted files: the volume's name, its kind, and its object and key. They are mounted as directories, because a subPath mount
+is not updated.
+*/}}
 {{- define "billing-portal.files" -}}
 {{- $values := .Values }}
 stripe: {secret: {{ toJson $values.stripe.secretKeySecret }}}
