@@ -1,9 +1,9 @@
-//! A settings page with a billing action, to copy from. Its sign-in is a toy; billing is as you would ship it.
-//! `examples/settings` is the same with all that a product's page has around it.
+//! A settings page with a billing action. The sign-in is a placeholder; the billing code is meant to be copied as is.
+//! `examples/settings` has the same billing code inside a complete settings page.
 //!
 //!     SERVICE=127.0.0.1:50051 PUBLIC_ORIGIN=https://app.example.com JWKS_FILE=jwks.json cargo run --example bff
 
-#![allow(clippy::print_stdout, reason = "it says where it listens")]
+#![allow(clippy::print_stdout, reason = "prints its address")]
 
 mod billing;
 
@@ -29,7 +29,7 @@ const PEOPLE: [Person; 3] = [
 
 struct App {
     billing: Billing,
-    /// By session id: the person, and the token of their forms.
+    /// The person and the CSRF token, by session id.
     sessions: Mutex<HashMap<String, (&'static Person, String)>>,
 }
 
@@ -40,7 +40,7 @@ async fn main() -> Result<()> {
     let service = setting("SERVICE", "127.0.0.1:50051");
     let billing = Billing::new(&service, format!("{origin}/settings?billing=returned"))?;
     let key_set = setting("JWKS_FILE", "jwks.json");
-    std::fs::write(&key_set, billing.key_set().to_string()).with_context(|| format!("{key_set} can't be written"))?;
+    std::fs::write(&key_set, billing.key_set().to_string()).with_context(|| format!("cannot write {key_set}"))?;
     let app = Arc::new(App { billing, sessions: Mutex::default() });
     let routes = Router::new()
         .route("/sign-in", get(sign_in))
@@ -49,12 +49,12 @@ async fn main() -> Result<()> {
         .with_state(app);
     let listener = TcpListener::bind(format!("127.0.0.1:{}", setting("PORT", "0"))).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, routes).await.context("serving ended")
+    axum::serve(listener, routes).await.context("the server stopped unexpectedly")
 }
 
 async fn sign_in(State(app): State<Arc<App>>, Query(query): Query<HashMap<String, String>>) -> Response {
     let Some(person) = PEOPLE.iter().find(|person| query.get("person").is_some_and(|id| id == person.id)) else {
-        return page(StatusCode::BAD_REQUEST, "Sign in", "<p>Nobody has that name.</p>");
+        return page(StatusCode::BAD_REQUEST, "Sign in", "<p>This user does not exist.</p>");
     };
     let id = uuid::Uuid::new_v4().to_string();
     app.sessions.lock().await.insert(id.clone(), (person, uuid::Uuid::new_v4().to_string()));
@@ -74,13 +74,13 @@ async fn settings(
             r#"<form method="post" action="/settings/billing">
               <input type="hidden" name="csrf_token" value="{csrf}">
               <input type="hidden" name="displayed_tenant_id" value="{}">
-              <button>Open billing</button>
+              <button>Open billing portal</button>
             </form>"#,
             person.tenant
         ),
     };
     let is_back = query.get("billing").is_some_and(|value| value == "returned");
-    let notice = if is_back { r#"<p role="status">You are back from billing.</p>"# } else { "" };
+    let notice = if is_back { r#"<p role="status">You are back from the billing portal.</p>"# } else { "" };
     page(StatusCode::OK, "Settings", &format!("{notice}<h2>Billing</h2>{section}"))
 }
 
@@ -93,8 +93,8 @@ struct OpenForm {
 async fn open(State(app): State<Arc<App>>, headers: HeaderMap, Form(form): Form<OpenForm>) -> Response {
     let Some((person, csrf)) = app.session(&headers).await else { return signed_out() };
     if aws_lc_rs::constant_time::verify_slices_are_equal(form.csrf_token.as_bytes(), csrf.as_bytes()).is_err() {
-        let text = "<p>This form is outdated. Please go back and reload the page.</p>";
-        return page(StatusCode::FORBIDDEN, "Not opened", text);
+        let text = "<p>This form is out of date. Please go back, reload the page and try again.</p>";
+        return page(StatusCode::FORBIDDEN, "Billing was not opened", text);
     }
     match app.billing.open(person, &form.displayed_tenant_id).await {
         Ok(location) => {
@@ -105,10 +105,12 @@ async fn open(State(app): State<Arc<App>>, headers: HeaderMap, Form(form): Form<
             headers.insert(header::REFERRER_POLICY, header::HeaderValue::from_static("no-referrer"));
             response
         }
-        Err(refused) => {
-            let reference = refused.request_id.map(|id| format!("<p>Reference for support: <code>{id}</code></p>"));
-            let (sentence, reference) = (refused.sentence, reference.unwrap_or_default());
-            let body = format!(r#"<p role="alert">{sentence}</p>{reference}<p><a href="/settings">Back</a></p>"#);
+        Err(refusal) => {
+            let reference = refusal.request_id.map(|id| format!("<p>Reference for support: <code>{id}</code></p>"));
+            let (sentence, reference) = (refusal.sentence, reference.unwrap_or_default());
+            let body = format!(
+                r#"<p role="alert">{sentence}</p>{reference}<p><a href="/settings">Go back to settings</a></p>"#
+            );
             page(StatusCode::OK, "Billing", &body)
         }
     }
@@ -127,7 +129,7 @@ fn signed_out() -> Response {
 }
 
 fn page(status: StatusCode, title: &str, body: &str) -> Response {
-    // The portal's origin stands in form-action, because browsers apply it to the redirect, too.
+    // form-action includes the portal's origin, because browsers also apply it to redirects.
     let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' https://billing.stripe.com";
     let headers = [(header::CONTENT_SECURITY_POLICY, policy), (header::CACHE_CONTROL, "no-store")];
     let html = format!(

@@ -1,60 +1,61 @@
-//! The command line of the example.
+//! The command line.
 
 use std::{net::SocketAddr, path::PathBuf};
 
 use axum::http::Uri;
 use clap::Parser;
 
-/// The reference settings page of billing-portal, ready to click.
+/// Runs the reference settings page for billing-portal, with everything it needs.
 ///
-/// One process on embedded defaults: a settings page, the real service behind real gRPC, an SQLite directory with a few
-/// tenants, and a simulator of Stripe. Everything listens on loopback and ends with Ctrl-C.
+/// One process runs the settings page, the gRPC service, an SQLite directory with sample tenants, and a Stripe
+/// simulator. It listens on loopback only. Press Ctrl-C to stop it.
 #[derive(Debug, Parser)]
-#[command(name = "settings", max_term_width = 100, after_help = "RUST_LOG chooses the log level (default: warn).")]
+#[command(name = "settings", max_term_width = 100, after_help = "RUST_LOG sets the log level (default: warn).")]
 pub(crate) struct Arguments {
-    /// Loopback address of the settings page, port 0 for any [default: 127.0.0.1:3000, or the next free port]
+    /// Loopback address of the settings page; port 0 picks a free port [default: 127.0.0.1:3000, or the next free port]
     #[arg(long, value_name = "ADDRESS", value_parser = loopback)]
     pub(crate) page_address: Option<SocketAddr>,
 
-    /// Loopback address of the gRPC service, port 0 for any [default: 127.0.0.1:50051, or the next free port]
+    /// Loopback address of the gRPC service; port 0 picks a free port [default: 127.0.0.1:50051, or the next free port]
     #[arg(long, value_name = "ADDRESS", value_parser = loopback, conflicts_with = "service")]
     pub(crate) service_address: Option<SocketAddr>,
 
-    /// Loopback address of the Stripe simulator, port 0 for any [default: 127.0.0.1:4242, or the next free port]
+    /// Loopback address of the Stripe simulator; port 0 picks a free port [default: 127.0.0.1:4242, or the next free
+    /// port]
     #[arg(long, value_name = "ADDRESS", value_parser = loopback, conflicts_with = "stripe_secret_key_file")]
     pub(crate) stripe_address: Option<SocketAddr>,
 
-    /// Use the service at this address, such as http://127.0.0.1:50051, instead of starting one; the settings that it
-    /// needs are printed
+    /// Use the service at this URL, such as http://127.0.0.1:50051, instead of starting one; the command that starts a
+    /// matching service is printed
     #[arg(long, value_name = "URL", value_parser = service)]
     pub(crate) service: Option<Uri>,
 
-    /// Keep the directory, the flag file, the public key and the audit log in this folder; all but the audit log are
-    /// written anew at each start [default: a temporary folder, removed at the end]
+    /// Keep the directory, the flag file, the public key and the audit log in this folder; each start overwrites all of
+    /// them except the audit log [default: a temporary folder, removed on exit]
     #[arg(long, value_name = "DIR")]
     pub(crate) state_dir: Option<PathBuf>,
 
-    /// Talk to Stripe itself in test mode, with the key in this file, instead of the simulator
+    /// Use Stripe in test mode, with the secret key in this file, instead of the simulator
     #[arg(long, value_name = "FILE", requires = "stripe_customer")]
     pub(crate) stripe_secret_key_file: Option<PathBuf>,
 
-    /// Stripe's test customer of the first tenant; its metadata must hold tenant_id=acme
+    /// Stripe customer (test mode) of the tenant acme; its metadata must contain tenant_id=acme
     #[arg(long, value_name = "cus_…", requires = "stripe_secret_key_file")]
     pub(crate) stripe_customer: Option<String>,
 }
 
-/// Nothing here has a password, so nothing here may be reached from another machine.
+/// Accepts loopback only, because the page signs anyone in without a password.
 fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text.parse().map_err(|_| "give an address and a port, such as 127.0.0.1:3000")?;
-    if address.ip().is_loopback() { Ok(address) } else { Err("must be a loopback address".to_owned()) }
+    let address: SocketAddr = text.parse().map_err(|_| "expected an IP address and a port, such as 127.0.0.1:3000")?;
+    if address.ip().is_loopback() { Ok(address) } else { Err("expected a loopback address".to_owned()) }
 }
 
-/// In plain text, as inside a mesh, whose sidecars encrypt.
+/// Accepts http only: inside a mesh, the sidecars encrypt.
 fn service(text: &str) -> Result<Uri, String> {
-    let uri: Uri = text.parse().map_err(|_| "is no URL")?;
+    let uri: Uri = text.parse().map_err(|_| "not a valid URL (example: http://127.0.0.1:50051)")?;
     if uri.scheme_str() == Some("http") && uri.path() == "/" {
         Ok(uri)
     } else {
-        Err("must be http, a host and a port, such as http://127.0.0.1:50051".to_owned())
+        Err("expected an http URL without a path, such as http://127.0.0.1:50051".to_owned())
     }
 }

@@ -1,4 +1,4 @@
-//! The folder that holds what the service reads and writes, as an operator's would.
+//! The folder with the files that the service reads and writes. In production, an operator provides them.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::people::{GLOBEX, PEOPLE};
 
-/// The flag's name in the flag file.
+/// The flag's key in the flag file.
 pub(crate) const FLAG_KEY: &str = "billing-portal";
 
 const SCHEMA: &str = "
@@ -23,20 +23,20 @@ CREATE TABLE billing_portal_tenants (tenant_id TEXT PRIMARY KEY, stripe_customer
 CREATE TABLE billing_portal_owners (tenant_id TEXT, user_id TEXT, PRIMARY KEY (tenant_id, user_id));
 ";
 
-/// The files, by what they are for.
+/// The paths of the files.
 pub(crate) struct Files {
     folder: PathBuf,
-    /// Removes the folder when it is dropped; none where `--state-dir` keeps it.
+    /// Removes the folder when dropped; `None` with `--state-dir`.
     _temporary: Option<TempDir>,
     stripe_key: PathBuf,
 }
 
 impl Files {
-    /// In the folder given, made where it does not exist, or in a temporary one.
-    pub(crate) fn create(kept: Option<&Path>) -> Result<Self> {
-        let (folder, temporary) = match kept {
+    /// Uses `state_dir`, which is created if it does not exist, or a temporary folder.
+    pub(crate) fn create(state_dir: Option<&Path>) -> Result<Self> {
+        let (folder, temporary) = match state_dir {
             Some(folder) => {
-                fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
+                fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
                 (fs::canonicalize(folder)?, None)
             }
             None => {
@@ -70,25 +70,25 @@ impl Files {
         &self.stripe_key
     }
 
-    /// A key of Stripe's stays where it is.
+    /// Uses a real Stripe key where it is, without copying it.
     pub(crate) fn use_stripe_key(&mut self, file: &Path) {
         file.clone_into(&mut self.stripe_key);
     }
 
-    /// Readable by its owner only, as any key.
+    /// Writes the simulator's key, readable by its owner only.
     pub(crate) fn write_stripe_key(&self, key: &str) -> Result<()> {
         let mut options = fs::OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&self.stripe_key)?;
         Ok(writeln!(file, "{key}")?)
     }
 
-    /// The public half only; the private key never leaves the process.
+    /// Writes the public keys; the private key never leaves the process.
     pub(crate) fn write_key_set(&self, keys: &serde_json::Value) -> Result<()> {
         Ok(fs::write(self.key_set(), format!("{keys:#}\n"))?)
     }
 
-    /// On for everybody but one tenant. Whom the targeting does not name gets the default variant, so that changing it to
-    /// `off`, or the state to `DISABLED`, switches the feature off.
+    /// Writes the flag file: on for every tenant except Globex. Tenants that the targeting does not match get the
+    /// default variant, so setting `defaultVariant` to `off` or `state` to `DISABLED` switches the feature off.
     pub(crate) fn write_flags(&self) -> Result<()> {
         let flags = serde_json::json!({
             "$schema": "https://flagd.dev/schema/v0/flags.json",
@@ -102,10 +102,10 @@ impl Files {
         Ok(fs::write(self.flags(), format!("{flags:#}\n"))?)
     }
 
-    /// The two relations that the service reads, from scratch.
+    /// Recreates the two relations that the service reads.
     pub(crate) async fn write_directory(&self, tenants: &[(&str, String)]) -> Result<()> {
         let options = SqliteConnectOptions::new().filename(self.directory()).create_if_missing(true);
-        let mut connection = SqliteConnection::connect_with(&options).await.context("the directory can't be made")?;
+        let mut connection = SqliteConnection::connect_with(&options).await.context("cannot create the directory")?;
         sqlx::raw_sql(SCHEMA).execute(&mut connection).await?;
         for (tenant, customer) in tenants {
             sqlx::query("INSERT INTO billing_portal_tenants VALUES (?1, ?2)")
@@ -114,7 +114,7 @@ impl Files {
                 .execute(&mut connection)
                 .await?;
         }
-        for owner in PEOPLE.iter().filter(|person| person.present_owner) {
+        for owner in PEOPLE.iter().filter(|person| person.is_owner_in_directory) {
             sqlx::query("INSERT INTO billing_portal_owners VALUES (?1, ?2)")
                 .bind(owner.tenant.id)
                 .bind(owner.id)

@@ -1,31 +1,31 @@
-//! The tenants of the demonstration, and the people that one can sign in as.
+//! The sample tenants and users.
 
-/// A customer of the product: one workspace on the page, one tenant to the service.
+/// A customer of the product. The page calls it a workspace, the service a tenant.
 #[derive(Debug)]
 pub(crate) struct Tenant {
-    /// What the principal token and the directory call it.
+    /// The tenant id in the principal token and in the directory.
     pub(crate) id: &'static str,
-    /// What people call it.
+    /// The workspace's display name.
     pub(crate) name: &'static str,
-    /// None = no row in the directory.
+    /// The Stripe customer; `None` means that the directory has no row for the tenant.
     pub(crate) customer: Option<&'static str>,
     pub(crate) region: &'static str,
-    pub(crate) since: &'static str,
+    pub(crate) created: &'static str,
 }
 
-/// Somebody to sign in as.
+/// A user to sign in as.
 #[derive(Debug)]
 pub(crate) struct Person {
-    /// The user id, and the value of the sign-in form.
+    /// The user id, and the value of the sign-in button.
     pub(crate) id: &'static str,
     pub(crate) name: &'static str,
     pub(crate) tenant: &'static Tenant,
-    /// The role that the product's own sign-in would put into the principal token.
+    /// The role in the principal token. In a product, it comes from the user's session.
     pub(crate) role: &'static str,
-    /// Whether the directory names them an owner now.
-    pub(crate) present_owner: bool,
-    /// What to expect of them.
-    pub(crate) story: &'static str,
+    /// Whether the directory lists the user as a current owner of the tenant.
+    pub(crate) is_owner_in_directory: bool,
+    /// What the user's settings page shows, and why.
+    pub(crate) description: &'static str,
 }
 
 impl Person {
@@ -33,7 +33,7 @@ impl Person {
         format!("{}@{}.example", self.id, self.tenant.id)
     }
 
-    /// With a capital, as a page says it.
+    /// The role as displayed on the page.
     pub(crate) fn role_name(&self) -> &'static str {
         match self.role {
             "owner" => "Owner",
@@ -43,87 +43,88 @@ impl Person {
     }
 }
 
+/// The only tenant that is mapped to a customer when the example uses real Stripe.
 pub(crate) static ACME: Tenant = Tenant {
     id: "acme",
     name: "Acme Robotics",
     customer: Some("cus_AcmeRobotics"),
     region: "Europe (Frankfurt)",
-    since: "14 March 2023",
+    created: "March 14, 2023",
 };
 
-/// The flag is off for this one.
+/// The feature flag is off for this tenant.
 pub(crate) static GLOBEX: Tenant = Tenant {
     id: "globex",
     name: "Globex Logistics",
     customer: Some("cus_GlobexLogistics"),
     region: "United States (Ohio)",
-    since: "2 September 2024",
+    created: "September 2, 2024",
 };
 
+/// The directory has no customer for this tenant.
 pub(crate) static INITECH: Tenant = Tenant {
     id: "initech",
     name: "Initech Software",
     customer: None,
     region: "Europe (Ireland)",
-    since: "30 June 2026",
+    created: "June 30, 2026",
 };
 
-/// The first tenant is the one that real Stripe knows, too.
 pub(crate) static TENANTS: [&Tenant; 3] = [&ACME, &GLOBEX, &INITECH];
 
-/// The first person owns the first tenant.
+/// The first person is an owner of [`ACME`].
 pub(crate) static PEOPLE: [Person; 6] = [
     Person {
         id: "olivia",
         name: "Olivia Hartmann",
         tenant: &ACME,
         role: "owner",
-        present_owner: true,
-        story: "Owner of Acme Robotics: can open the billing portal",
+        is_owner_in_directory: true,
+        description: "Owner of Acme Robotics: can open the billing portal",
     },
     Person {
         id: "adam",
         name: "Adam Okafor",
         tenant: &ACME,
         role: "admin",
-        present_owner: false,
-        story: "Admin of Acme Robotics: not an owner, so no billing",
+        is_owner_in_directory: false,
+        description: "Admin of Acme Robotics: cannot open billing, because only owners can",
     },
     Person {
         id: "mia",
         name: "Mia Lindqvist",
         tenant: &ACME,
         role: "member",
-        present_owner: false,
-        story: "Member of Acme Robotics: not an owner, so no billing",
+        is_owner_in_directory: false,
+        description: "Member of Acme Robotics: cannot open billing, because only owners can",
     },
     Person {
         id: "gustav",
         name: "Gustav Moreau",
         tenant: &GLOBEX,
         role: "owner",
-        present_owner: true,
-        story: "Owner of Globex Logistics: the feature flag is off there",
+        is_owner_in_directory: true,
+        description: "Owner of Globex Logistics: the feature flag is off for this workspace",
     },
     Person {
         id: "ines",
         name: "Ines Calloway",
         tenant: &INITECH,
         role: "owner",
-        present_owner: true,
-        story: "Owner of Initech Software: no billing account yet",
+        is_owner_in_directory: true,
+        description: "Owner of Initech Software: this workspace has no billing account yet",
     },
     Person {
         id: "felix",
         name: "Felix Brandt",
         tenant: &ACME,
         role: "owner",
-        present_owner: false,
-        story: "Former owner of Acme Robotics: an old sign-in still says owner, the directory does not",
+        is_owner_in_directory: false,
+        description: "Former owner of Acme Robotics: still signed in as an owner, but not an owner in the directory",
     },
 ];
 
-/// Whom a form or a session names.
+/// Returns the person with this id.
 pub(crate) fn find(id: &str) -> Option<&'static Person> {
     PEOPLE.iter().find(|person| person.id == id)
 }

@@ -1,4 +1,4 @@
-//! The three listeners, bound before anything else, because each of the others is told their ports.
+//! The three listeners. They are bound first, because the page, the service and Stripe need each other's ports.
 
 use std::{io, net::SocketAddr};
 
@@ -7,23 +7,26 @@ use tokio::net::TcpListener;
 
 use crate::terminal;
 
-/// How many ports after a default one are tried.
-const TRIES: u16 = 100;
+/// How many ports after the default one are tried.
+const MAX_FURTHER_PORTS: u16 = 100;
 
-/// A listener on the wanted address, or else on the first free port from the default one on.
-pub(crate) async fn bind(wanted: Option<SocketAddr>, default: SocketAddr) -> Result<TcpListener> {
-    if let Some(address) = wanted {
-        return TcpListener::bind(address).await.with_context(|| format!("{address} can't be listened on"));
+/// Listens on the requested address, or on the first free port starting at the default address.
+pub(crate) async fn bind(requested: Option<SocketAddr>, default: SocketAddr) -> Result<TcpListener> {
+    if let Some(address) = requested {
+        return TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"));
     }
     let mut candidate = default;
     loop {
         match TcpListener::bind(candidate).await {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse && candidate.port() - default.port() < TRIES => {
-                let taken = candidate;
+            Err(error)
+                if error.kind() == io::ErrorKind::AddrInUse
+                    && candidate.port() - default.port() < MAX_FURTHER_PORTS =>
+            {
+                let in_use = candidate;
                 candidate.set_port(candidate.port() + 1);
-                terminal::say(&format!("{taken} is taken, so {candidate} is tried."));
+                terminal::print_line(&format!("{in_use} is in use, trying {candidate}"));
             }
-            bound => return bound.with_context(|| format!("{candidate} can't be listened on")),
+            bound => return bound.with_context(|| format!("cannot listen on {candidate}")),
         }
     }
 }

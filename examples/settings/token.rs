@@ -1,4 +1,4 @@
-//! The principal token: how the page's backend tells the service, call by call, who is signed in.
+//! The principal token, which the page's backend sends with every call to identify the signed-in user.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,19 +10,20 @@ use serde::Serialize;
 
 use crate::people::Person;
 
-/// The `iss` that the service is told to expect.
+/// The `iss` claim, equal to the service's `--principal-issuer`.
 pub(crate) const ISSUER: &str = "https://sign-in.settings.example";
 
-/// The `aud` that the service is told to expect.
+/// The `aud` claim, equal to the service's `--principal-audience`.
 pub(crate) const AUDIENCE: &str = "billing-portal";
 
-/// As long as the service allows. The page mints one for each call; only the pasted grpcurl line needs the time.
+/// The maximum that the service allows. The page mints a token for each call; only the printed grpcurl command needs a
+/// long lifetime.
 const LIFETIME_SECONDS: u64 = 300;
 
-/// Names the key in the set and in every token.
+/// The `kid` of the key.
 const KEY_ID: &str = "settings-example";
 
-/// Signs principal tokens. The private key is made at the start and lives in this process only.
+/// Signs principal tokens. The private key is generated at startup and never leaves the process.
 pub(crate) struct Issuer {
     key: EncodingKey,
     public_key: Vec<u8>,
@@ -40,14 +41,14 @@ struct Claims<'a> {
 }
 
 impl Issuer {
-    /// With a new Ed25519 key.
+    /// Generates an Ed25519 key pair.
     pub(crate) fn new() -> Result<Self> {
-        let pair = Ed25519KeyPair::generate().context("no key can be made")?;
-        let private = pair.to_pkcs8().context("no key can be made")?;
+        let pair = Ed25519KeyPair::generate().context("cannot generate a key pair")?;
+        let private = pair.to_pkcs8().context("cannot encode the private key")?;
         Ok(Self { key: EncodingKey::from_ed_der(private.as_ref()), public_key: pair.public_key().as_ref().to_vec() })
     }
 
-    /// The public key as a JSON Web Key Set (RFC 7517, RFC 8037).
+    /// Returns the public key as a JSON Web Key Set (RFC 7517, RFC 8037).
     pub(crate) fn key_set(&self) -> serde_json::Value {
         serde_json::json!({"keys": [{
             "kty": "OKP",
@@ -59,9 +60,9 @@ impl Issuer {
         }]})
     }
 
-    /// A token for one call of this person.
+    /// Returns a token for one call on behalf of `person`.
     pub(crate) fn mint(&self, person: &Person) -> Result<String> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock stands before 1970")?.as_secs();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the system clock is before 1970")?.as_secs();
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some("principal+jwt".to_owned());
         header.kid = Some(KEY_ID.to_owned());
@@ -74,6 +75,6 @@ impl Issuer {
             iat: now,
             exp: now + LIFETIME_SECONDS,
         };
-        jsonwebtoken::encode(&header, &claims, &self.key).context("no token can be signed")
+        jsonwebtoken::encode(&header, &claims, &self.key).context("cannot sign the principal token")
     }
 }

@@ -1,5 +1,5 @@
-// The two calls to the service. Each has a deadline and is made once: the service retries where that is safe, and a person
-// can click again.
+// The two calls to the service. Each has a deadline and is made once: the service retries where that is safe, and the
+// person can click again.
 
 import { credentials, loadPackageDefinition, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
@@ -12,10 +12,11 @@ const PROTO = fileURLToPath(new URL("../../../proto/billing/portal/v1/billing_po
 const { billing } = loadPackageDefinition(loadSync(PROTO, { longs: Number, enums: String, defaults: true })) as unknown as ProtoGrpcType;
 const { BillingPortal, PortalAccess } = billing.portal.v1;
 
+// Shown instead of the button.
 const HIDDEN: Record<string, string> = {
   REASON_NOT_OWNER: "Only owners of this workspace can manage billing.",
   REASON_FEATURE_DISABLED: "Billing is not available for this workspace yet.",
-  REASON_NO_BILLING_ACCOUNT: "This workspace has no billing account yet. Please contact support to set one up.",
+  REASON_NO_BILLING_ACCOUNT: "Your workspace has no billing account yet. Please contact support to set one up.",
 };
 
 export class Billing {
@@ -32,7 +33,8 @@ export class Billing {
     this.access = new PortalAccess(service, credentials.createInsecure(), options);
   }
 
-  // Whether to show the action: only a clear yes does, and everything else is a sentence in its place.
+  // Resolves to undefined to show the button, otherwise to the sentence to show instead. The button is shown only if
+  // the service answers `visible`.
   async section(person: Person): Promise<string | undefined> {
     const metadata = await this.metadata(person);
     return new Promise((resolve) => {
@@ -45,7 +47,7 @@ export class Billing {
     });
   }
 
-  // Opens the portal. The URL lets anyone in who holds it: it goes into the redirect, and nowhere else.
+  // Creates a portal session. Its URL grants access to anyone who has it: use it only for the redirect.
   async open(person: Person, displayedTenant: string): Promise<{ url: string } | Refusal> {
     const metadata = await this.metadata(person);
     return new Promise((resolve) => {

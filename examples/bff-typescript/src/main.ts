@@ -1,4 +1,4 @@
-// A settings page with a billing action. Its sign-in is a toy; billing is as you would ship it.
+// A settings page with a billing action. The sign-in is a placeholder; the billing code is meant to be copied as is.
 //
 //   SERVICE=127.0.0.1:50051 PUBLIC_ORIGIN=https://app.example.com JWKS_FILE=jwks.json npm start
 
@@ -36,32 +36,34 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
   if (!session) return answer(response, 401, page("Settings", "<p>Please sign in.</p>"));
   if (request.method === "GET" && url.pathname === "/settings") return settings(session, url, response);
   if (request.method === "POST" && url.pathname === "/settings/billing") return open(session, request, response);
-  answer(response, 404, page("Not found", "<p>There is no such page.</p>"));
+  answer(response, 404, page("Not found", "<p>This page does not exist.</p>"));
 }
 
 function signIn(url: URL, response: ServerResponse): void {
   const person = PEOPLE[url.searchParams.get("person") ?? ""];
-  if (!person) return answer(response, 400, page("Sign in", "<p>Nobody has that name.</p>"));
+  if (!person) return answer(response, 400, page("Sign in", "<p>This user does not exist.</p>"));
   const id = randomUUID();
   sessions.set(id, { person, csrf: randomUUID() });
   response.writeHead(303, { Location: "/settings", "Set-Cookie": `session=${id}; HttpOnly; SameSite=Lax; Path=/` }).end();
 }
 
 async function settings(session: Session, url: URL, response: ServerResponse): Promise<void> {
-  const instead = await billing.section(session.person);
-  const notice = url.searchParams.get("billing") === "returned" ? `<p role="status">You are back from billing.</p>` : "";
-  const action = `<form method="post" action="/settings/billing">
+  const sentence = await billing.section(session.person);
+  const isBack = url.searchParams.get("billing") === "returned";
+  const notice = isBack ? `<p role="status">You are back from the billing portal.</p>` : "";
+  const form = `<form method="post" action="/settings/billing">
       <input type="hidden" name="csrf_token" value="${session.csrf}">
       <input type="hidden" name="displayed_tenant_id" value="${session.person.tenant}">
-      <button>Open billing</button>
+      <button>Open billing portal</button>
     </form>`;
-  answer(response, 200, page("Settings", `${notice}<h2>Billing</h2>${instead ? `<p>${instead}</p>` : action}`));
+  answer(response, 200, page("Settings", `${notice}<h2>Billing</h2>${sentence ? `<p>${sentence}</p>` : form}`));
 }
 
 async function open(session: Session, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const form = new URLSearchParams(await body(request));
-  if (!same(form.get("csrf_token") ?? "", session.csrf)) {
-    return answer(response, 403, page("Not opened", "<p>This form is outdated. Please go back and reload the page.</p>"));
+  if (!isEqual(form.get("csrf_token") ?? "", session.csrf)) {
+    const text = "<p>This form is out of date. Please go back, reload the page and try again.</p>";
+    return answer(response, 403, page("Billing was not opened", text));
   }
   const opened = await billing.open(session.person, form.get("displayed_tenant_id") ?? "");
   if ("url" in opened) {
@@ -69,25 +71,26 @@ async function open(session: Session, request: IncomingMessage, response: Server
     return;
   }
   const reference = opened.requestId ? `<p>Reference for support: <code>${opened.requestId}</code></p>` : "";
-  answer(response, 200, page("Billing", `<p role="alert">${opened.sentence}</p>${reference}<p><a href="/settings">Back</a></p>`));
+  const link = `<p><a href="/settings">Go back to settings</a></p>`;
+  answer(response, 200, page("Billing", `<p role="alert">${opened.sentence}</p>${reference}${link}`));
 }
 
 async function body(request: IncomingMessage): Promise<string> {
   let text = "";
   for await (const chunk of request) {
     text += chunk;
-    if (text.length > 4096) throw new Error("a form that is too large");
+    if (text.length > 4096) throw new Error("form is too large");
   }
   return text;
 }
 
-function same(one: string, other: string): boolean {
+function isEqual(one: string, other: string): boolean {
   const [a, b] = [Buffer.from(one), Buffer.from(other)];
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
 function answer(response: ServerResponse, status: number, html: string): void {
-  // The portal's origin stands in form-action, because browsers apply it to the redirect, too.
+  // form-action includes the portal's origin, because browsers also apply it to redirects.
   const policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' https://billing.stripe.com";
   const headers = { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store" };
   response.writeHead(status, { ...headers, "Content-Security-Policy": policy }).end(html);

@@ -1,4 +1,4 @@
-// The frame of every page.
+// The HTML around every page's content.
 
 export function page(title: string, body: string): string {
   return `<!doctype html>

@@ -1,9 +1,9 @@
-// What a person is told about a call that was refused.
+// The sentences that the page shows for a failed call.
 
 import { type ServiceError } from "@grpc/grpc-js";
 import protobuf from "protobufjs";
 
-// google.rpc.Status and google.rpc.ErrorInfo, as far as they are read here.
+// The parts of google.rpc.Status and google.rpc.ErrorInfo that are read here.
 const { root } = protobuf.parse(
   `
   syntax = "proto3";
@@ -18,21 +18,22 @@ const ErrorInfo = root.lookupType("ErrorInfo");
 
 export interface Refusal {
   sentence: string;
-  // What the person quotes to support; none where the service was not reached.
+  // The reference that the person quotes to support; missing if the status is not from the service.
   requestId?: string;
 }
 
 export const UNAVAILABLE = "Billing is unavailable right now.";
 const BUSY = "Billing is busy right now. Please try again in a moment.";
-const NOT_CONFIRMED = "We could not confirm this workspace's billing account. Please contact support.";
+const NOT_CONFIRMED = "We could not verify your workspace's billing account. Please contact support.";
 
-// The reasons that a person can do something about; all others are ours to mend, and read as an outage.
+// The reasons that have their own sentence. The person cannot do anything about the others, so the page reports an
+// outage.
 const SENTENCES: Record<string, string> = {
   NOT_OWNER: "Only owners of this workspace can manage billing.",
   FEATURE_DISABLED: "Billing has just been switched off for this workspace.",
-  NO_BILLING_ACCOUNT: "This workspace has no billing account yet. Please contact support to set one up.",
-  TENANT_MISMATCH: "This page shows another workspace than the one you are signed in to. Please reload it.",
-  RATE_LIMITED: "You have opened billing many times in a short while. Please wait a minute.",
+  NO_BILLING_ACCOUNT: "Your workspace has no billing account yet. Please contact support to set one up.",
+  TENANT_MISMATCH: "This page shows a different workspace than the one you are signed in to. Please reload it.",
+  RATE_LIMITED: "You have opened billing many times in a short time. Please wait a minute.",
   STRIPE_RATE_LIMITED: BUSY,
   STRIPE_CONFLICT: BUSY,
   OVERLOADED: BUSY,
@@ -41,7 +42,8 @@ const SENTENCES: Record<string, string> = {
   MAPPING_INTEGRITY: NOT_CONFIRMED,
 };
 
-// Reads a status by its ErrorInfo, never by its text. One without ours was not made by the service.
+// Logs a failed call and returns what to show. The ErrorInfo decides, never the status text. A status without the
+// service's ErrorInfo is not from the service.
 export function refusal(rpc: string, error: ServiceError): Refusal {
   const info = errorInfo(error);
   console.log(JSON.stringify({ rpc, code: error.code, reason: info?.reason, request_id: info?.metadata["request_id"] }));

@@ -1,4 +1,4 @@
-// The principal token: how this backend tells the service, call by call, who is signed in.
+// The principal token, which this backend sends with every call to identify the signed-in person.
 
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from "jose";
 
@@ -8,7 +8,8 @@ export interface Person {
   role: string;
 }
 
-// Your login has a key already; this one is made at the start. Publish a new key one refresh before it signs.
+// Your login service already has a key; this example generates one at startup. Publish a new key at least one refresh
+// interval before you sign with it.
 export class Issuer {
   private constructor(
     private readonly key: CryptoKey,
@@ -21,7 +22,7 @@ export class Issuer {
     return new Issuer(privateKey, { keys: [jwk] });
   }
 
-  // One token a call; it lives for a minute, and five are allowed.
+  // Returns a token for one call. It is valid for one minute; the service allows up to five.
   token(person: Person): Promise<string> {
     return new SignJWT({ tenant: person.tenant, role: person.role })
       .setProtectedHeader({ alg: "EdDSA", typ: "principal+jwt", kid: "bff-1" })

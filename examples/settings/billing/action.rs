@@ -1,4 +1,4 @@
-//! The action: a form in, a redirect to Stripe's portal out.
+//! The billing action: accepts the form and redirects to Stripe's billing portal.
 
 use std::sync::Arc;
 
@@ -10,14 +10,16 @@ use axum::{
 
 use crate::web::{
     App, Failure,
-    session::OwnForm,
+    session::VerifiedForm,
     settings::{self, Notice},
 };
 
-/// Redirects to the portal in the same tab, or shows the settings page again with the reason why not. 303, so that the
-/// browser goes there by GET. The headers are set here again, for the URL in this answer lets anyone in who holds it:
-/// no cache may keep it and no page may be told it.
-pub(crate) async fn open(State(app): State<Arc<App>>, form: OwnForm) -> Result<Response, Failure> {
+/// Redirects to the portal in the same tab, or shows the settings page with a sentence that explains the refusal.
+///
+/// The status is 303, so that the browser follows with GET. The URL in `Location` grants access to anyone who has it,
+/// so caches must not store it and `Referer` must not contain it. The headers that ensure this are also set here, not
+/// only in the layer around all routes.
+pub(crate) async fn open(State(app): State<Arc<App>>, form: VerifiedForm) -> Result<Response, Failure> {
     match app.billing.open(form.signed_in.person, form.field("displayed_tenant_id")).await {
         Ok(location) => {
             let headers = [
@@ -27,8 +29,8 @@ pub(crate) async fn open(State(app): State<Arc<App>>, form: OwnForm) -> Result<R
             ];
             Ok((StatusCode::SEE_OTHER, headers).into_response())
         }
-        Err(refused) => {
-            Ok(settings::render(&app, &form.signed_in, Some(Notice::Refused(refused))).await?.into_response())
+        Err(refusal) => {
+            Ok(settings::render(&app, &form.signed_in, Some(Notice::Refused(refusal))).await?.into_response())
         }
     }
 }

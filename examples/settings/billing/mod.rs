@@ -1,7 +1,7 @@
-//! Billing on the settings page, whole: two calls to the service, and what a person is told about their outcome.
+//! Billing on the settings page: the two calls to the service, and the sentences that the page shows for their outcome.
 //!
-//! Each call has a deadline and is made once. Nothing here retries, because the service already does where it is safe,
-//! and a person can click again.
+//! Each call has a deadline and is made once. There are no retries: the service retries calls to Stripe where that is
+//! safe, and the person can click again.
 
 pub(crate) mod action;
 mod sentences;
@@ -22,70 +22,72 @@ use tonic_types::StatusExt as _;
 
 use crate::{people::Person, token::Issuer};
 
-/// The `domain` of every refusal of the service. A status without it comes from something in between.
+/// The `domain` of the ErrorInfo in every refusal by the service.
 const DOMAIN: &str = "billing.portal.v1";
 
-/// The page waits for this answer, so it is short.
+/// Short, because the page is not rendered until the call returns.
 const ACCESS_DEADLINE: Duration = Duration::from_secs(2);
 
-/// Stripe is behind this one.
+/// Longer, because the service calls Stripe. It is a little more than the service's default deadline of 10 s, so that
+/// the service's own status arrives first.
 const OPEN_DEADLINE: Duration = Duration::from_secs(12);
 
-/// Where Stripe leads back to, as `new URL(x).href` prints it.
+/// Returns the URL that Stripe sends the person back to, in normalized form (`new URL(x).href`).
 pub(crate) fn return_url(page: &str) -> String {
     format!("{page}/settings?billing=returned")
 }
 
-/// The client of the service.
+/// A client for the service.
 pub(crate) struct Billing {
     channel: Channel,
     issuer: Arc<Issuer>,
     return_url: String,
 }
 
-/// What stands in the billing section.
+/// The content of the billing section.
 pub(crate) enum Section {
-    /// The button.
-    Open,
-    /// A sentence, and never the button.
-    Closed(&'static str),
+    /// The button that opens the portal.
+    Button,
+    /// A sentence instead of the button.
+    Sentence(&'static str),
 }
 
-/// Why the portal was not opened, for the person.
+/// The reason why the portal was not opened, as shown to the person.
 #[derive(Debug)]
-pub(crate) struct Refused {
+pub(crate) struct Refusal {
     pub(crate) sentence: &'static str,
-    /// What support finds in the audit log; none where the service was not reached.
+    /// The request id, which support can find in the audit log; `None` if the status is not from the service.
     pub(crate) reference: Option<String>,
 }
 
 impl Billing {
-    /// Connects with the first call, and again after a connection is lost; so the page works without the service.
+    /// Connects on the first call and reconnects after a lost connection, so the page also works without the service.
     pub(crate) fn new(service: &Uri, issuer: Arc<Issuer>, page: &str) -> Self {
         let endpoint = Endpoint::from(service.clone()).connect_timeout(ACCESS_DEADLINE);
         Self { channel: endpoint.connect_lazy(), issuer, return_url: return_url(page) }
     }
 
-    /// Asks whether to show the action. Only a clear yes shows it.
+    /// Returns what the billing section shows. The button is shown only if the service answers `visible`.
     pub(crate) async fn section(&self, person: &Person) -> Section {
         let message = GetPortalAccessRequest { displayed_tenant_id: person.tenant.id.to_owned() };
         let mut client = PortalAccessClient::new(self.channel.clone());
-        let answer = match self.request(person, message, ACCESS_DEADLINE) {
-            Ok(request) => within(ACCESS_DEADLINE, client.get_portal_access(request)).await,
+        let response = match self.request(person, message, ACCESS_DEADLINE) {
+            Ok(request) => with_deadline(ACCESS_DEADLINE, client.get_portal_access(request)).await,
             Err(status) => Err(status),
         };
-        match answer {
-            Ok(answer) if answer.get_ref().visible => Section::Open,
-            Ok(answer) => Section::Closed(sentences::hidden(answer.get_ref().reason())),
+        match response {
+            Ok(response) if response.get_ref().visible => Section::Button,
+            Ok(response) => Section::Sentence(sentences::for_hidden_button(response.get_ref().reason())),
             Err(status) => {
-                refused("GetPortalAccess", &status);
-                Section::Closed(sentences::UNAVAILABLE)
+                log_and_explain("GetPortalAccess", &status);
+                Section::Sentence(sentences::UNAVAILABLE)
             }
         }
     }
 
-    /// Opens the portal: the Location to redirect to. It lets anyone in who holds it, so it is in no log.
-    pub(crate) async fn open(&self, person: &Person, displayed_tenant: &str) -> Result<HeaderValue, Refused> {
+    /// Creates a portal session and returns its URL for the `Location` header. The URL grants access to anyone who has
+    /// it, so it must not be logged.
+    pub(crate) async fn open(&self, person: &Person, displayed_tenant: &str) -> Result<HeaderValue, Refusal> {
         let message = CreatePortalSessionRequest {
             return_url: self.return_url.clone(),
             displayed_tenant_id: displayed_tenant.to_owned(),
@@ -93,17 +95,17 @@ impl Billing {
         };
         let mut client = BillingPortalClient::new(self.channel.clone());
         let location = match self.request(person, message, OPEN_DEADLINE) {
-            Ok(request) => within(OPEN_DEADLINE, client.create_portal_session(request)).await.and_then(location),
+            Ok(request) => with_deadline(OPEN_DEADLINE, client.create_portal_session(request)).await.and_then(location),
             Err(status) => Err(status),
         };
-        location.map_err(|status| refused("CreatePortalSession", &status))
+        location.map_err(|status| log_and_explain("CreatePortalSession", &status))
     }
 
-    /// A call's request, with its deadline and a token of its own.
+    /// Returns a request with a deadline and a new token.
     fn request<T>(&self, person: &Person, message: T, deadline: Duration) -> Result<Request<T>, Status> {
         let token = self.issuer.mint(person).map_err(|error| Status::internal(format!("{error:#}")))?;
         let mut authorization = AsciiMetadataValue::try_from(format!("Bearer {token}"))
-            .map_err(|_| Status::internal("the token makes no header"))?;
+            .map_err(|_| Status::internal("the token is not a valid header value"))?;
         authorization.set_sensitive(true);
         let mut request = Request::new(message);
         request.metadata_mut().insert("authorization", authorization);
@@ -112,33 +114,37 @@ impl Billing {
     }
 }
 
-/// The deadline is kept on this side too: `grpc-timeout` binds a service that is reached, not one that is not.
-async fn within<T>(
+/// Enforces the deadline on the client side as well, because `grpc-timeout` has no effect on a service that is not
+/// reached.
+async fn with_deadline<T>(
     deadline: Duration,
     call: impl Future<Output = Result<Response<T>, Status>>,
 ) -> Result<Response<T>, Status> {
-    tokio::time::timeout(deadline, call).await.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")))
+    tokio::time::timeout(deadline, call)
+        .await
+        .unwrap_or_else(|_| Err(Status::deadline_exceeded("the service did not respond in time")))
 }
 
-fn location(answer: Response<CreatePortalSessionResponse>) -> Result<HeaderValue, Status> {
-    let mut location = HeaderValue::try_from(answer.into_inner().url)
-        .map_err(|_| Status::internal("the session's URL makes no header"))?;
+fn location(response: Response<CreatePortalSessionResponse>) -> Result<HeaderValue, Status> {
+    let mut location = HeaderValue::try_from(response.into_inner().url)
+        .map_err(|_| Status::internal("the session URL is not a valid header value"))?;
     location.set_sensitive(true);
     Ok(location)
 }
 
-/// Reads a status by its ErrorInfo, never by its text. One without ours was not made by the service: a mesh that routes
-/// it off, no connection, our own deadline.
-fn refused(rpc: &str, status: &Status) -> Refused {
+/// Logs a failed call and returns what to show. The ErrorInfo decides, never the status text. A status without the
+/// service's ErrorInfo has another origin: a mesh that has switched the route off, a failed connection, or the
+/// client-side deadline.
+fn log_and_explain(rpc: &str, status: &Status) -> Refusal {
     let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN);
     let (reason, reference) = match info {
         Some(mut info) => (Some(info.reason), info.metadata.remove("request_id")),
         None => (None, None),
     };
     match &reason {
-        Some(reason) => tracing::info!(rpc, reason, request_id = reference, "billing was refused"),
-        None => tracing::warn!(rpc, code = ?status.code(), cause = status.message(), "billing was not reached"),
+        Some(reason) => tracing::info!(rpc, reason, request_id = reference, "call refused"),
+        None => tracing::warn!(rpc, code = ?status.code(), cause = status.message(), "call failed"),
     }
-    let sentence = reason.as_deref().map_or(sentences::UNAVAILABLE, sentences::refused);
-    Refused { sentence, reference }
+    let sentence = reason.as_deref().map_or(sentences::UNAVAILABLE, sentences::for_refusal);
+    Refusal { sentence, reference }
 }

@@ -1,34 +1,37 @@
-//! What a person is told. The service's reasons are for programs; these are for people, who can't mend a server.
+//! The sentences that the page shows for the service's reasons. Each says what happened and, where there is one, the
+//! next step.
 
 use billing_portal::grpc::proto::Reason;
 
-/// Also for every status that the service did not make.
+/// Also shown for every status that is not from the service.
 pub(super) const UNAVAILABLE: &str = "Billing is unavailable right now.";
 
 const OUR_FAULT: &str = "Billing could not be opened because of a problem on our side. Please contact support.";
 const NOT_CONFIRMED: &str =
-    "We could not confirm this workspace's billing account, so nothing was opened. Please contact support.";
+    "We could not verify your workspace's billing account, so billing was not opened. Please contact support.";
+const ONLY_OWNERS: &str = "Only owners of this workspace can manage billing. Please ask an owner for help.";
+const NO_ACCOUNT: &str = "Your workspace has no billing account yet. Please contact support to set one up.";
 const BUSY: &str = "Billing is busy right now. Please try again in a moment.";
-const NOT_REACHED: &str = "Billing can't be reached right now. Please try again in a few minutes.";
+const OUTAGE: &str = "Billing can't be reached right now. Please try again in a few minutes.";
 
-/// Every reason that the contract names, once, by what a person can do about it.
+/// Every reason in the contract, grouped by what the person can do about it.
 const SENTENCES: [(&[&str], &str); 11] = [
     (
         &["TENANT_MISMATCH"],
-        "This page shows another workspace than the one you are signed in to. Reload your settings and try again.",
+        "This page shows a different workspace than the one you are signed in to. Reload your settings and try again.",
     ),
     (&["FEATURE_DISABLED"], "Billing has just been switched off for this workspace. Nothing was changed."),
-    (&["NOT_OWNER"], "Only owners of this workspace can manage billing."),
-    (&["NO_BILLING_ACCOUNT"], "This workspace has no billing account yet. Please contact support to set one up."),
-    (&["RATE_LIMITED"], "You have opened billing many times in a short while. Please wait a minute and try again."),
+    (&["NOT_OWNER"], ONLY_OWNERS),
+    (&["NO_BILLING_ACCOUNT"], NO_ACCOUNT),
+    (&["RATE_LIMITED"], "You have opened billing many times in a short time. Please wait a minute and try again."),
     (&["STRIPE_RATE_LIMITED", "STRIPE_CONFLICT", "OVERLOADED"], BUSY),
+    (&["STRIPE_UNAVAILABLE", "DATABASE_UNAVAILABLE", "KEYS_UNAVAILABLE", "AUDIT_UNAVAILABLE", "SHUTTING_DOWN"], OUTAGE),
     (
-        &["STRIPE_UNAVAILABLE", "DATABASE_UNAVAILABLE", "KEYS_UNAVAILABLE", "AUDIT_UNAVAILABLE", "SHUTTING_DOWN"],
-        NOT_REACHED,
+        &["DEADLINE_EXCEEDED"],
+        "Billing took too long to respond, so it was not opened. If this keeps happening, please contact support.",
     ),
-    (&["DEADLINE_EXCEEDED"], "Billing took too long to answer, so nothing was opened."),
     (&["TENANT_PROOF_MISSING", "BILLING_ACCOUNT_MISSING_AT_STRIPE", "MAPPING_INTEGRITY"], NOT_CONFIRMED),
-    // What this backend sends; the token is its own too, so a person who signs in again would gain nothing.
+    // Defects of this backend. It also signs the token, so signing in again does not help.
     (
         &[
             "TOKEN_MISSING",
@@ -46,22 +49,22 @@ const SENTENCES: [(&[&str], &str); 11] = [
         ],
         OUR_FAULT,
     ),
-    // What the service or its account at Stripe has wrong.
+    // Defects of the service or of its Stripe account.
     (&["PORTAL_NOT_CONFIGURED", "STRIPE_RESPONSE_REJECTED", "STRIPE_CREDENTIALS", "STRIPE_PROTOCOL", "BUG"], OUR_FAULT),
 ];
 
-/// The sentence for a refusal's reason. A reason of a newer service than this page knows is no reason to fail.
-pub(super) fn refused(reason: &str) -> &'static str {
+/// Returns the sentence for a refused call. A newer service may send a reason that this page does not know yet.
+pub(super) fn for_refusal(reason: &str) -> &'static str {
     SENTENCES.iter().find(|(reasons, _)| reasons.contains(&reason)).map_or(UNAVAILABLE, |(_, sentence)| sentence)
 }
 
-/// The sentence in place of the button.
-pub(super) fn hidden(reason: Reason) -> &'static str {
+/// Returns the sentence to show instead of the button.
+pub(super) fn for_hidden_button(reason: Reason) -> &'static str {
     match reason {
-        Reason::NotOwner => "Only owners of this workspace can manage billing.",
+        Reason::NotOwner => ONLY_OWNERS,
         Reason::FeatureDisabled => "Billing is not available for this workspace yet.",
-        Reason::NoBillingAccount => "This workspace has no billing account yet. Please contact support to set one up.",
-        // Neither belongs to a hidden button, so neither is explained.
+        Reason::NoBillingAccount => NO_ACCOUNT,
+        // The service does not hide the button for either of these.
         Reason::Allowed | Reason::Unspecified => UNAVAILABLE,
     }
 }
@@ -71,17 +74,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_of_the_service_has_one_sentence_of_its_own() {
+    fn every_reason_has_exactly_one_sentence() {
         let known: Vec<&str> = SENTENCES.iter().flat_map(|(reasons, _)| reasons.iter().copied()).collect();
         for reason in billing_portal::portal::Reason::ALL {
-            // Nobody is left to be told that they gave up.
+            // A cancelled call has no client left to show a sentence to.
             let expected = usize::from(reason.as_str() != "CANCELLED");
             assert_eq!(known.iter().filter(|known| **known == reason.as_str()).count(), expected, "{reason:?}");
         }
     }
 
     #[test]
-    fn an_unknown_reason_is_an_outage() {
-        assert_eq!(refused("A_REASON_OF_TOMORROW"), UNAVAILABLE);
+    fn unknown_reason_reads_as_unavailable() {
+        assert_eq!(for_refusal("REASON_OF_A_NEWER_SERVICE"), UNAVAILABLE);
     }
 }

@@ -1,4 +1,4 @@
-//! What holds for every request and every answer.
+//! Checks on every request, and security headers on every response.
 
 use std::sync::Arc;
 
@@ -13,31 +13,36 @@ use crate::web::{App, Failure};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses forms of other sites, the sign-in form included, which has no session and so no CSRF token. A name other than
-/// the page's own (localhost, or one that is made to lead here) is sent to the right one, for cookies and the portal's
-/// way back hold for that one only.
+/// Refuses form posts from other sites. This also protects the sign-in form, which has no session and therefore no CSRF
+/// token.
+///
+/// Redirects requests for any other host name, such as localhost or a DNS rebinding name, to the page's own origin,
+/// because the session cookie and the return URL work only there.
 pub(super) async fn refuse_other_sites(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     if headers.get(header::HOST).map(HeaderValue::as_bytes) != app.origin.strip_prefix("http://").map(str::as_bytes) {
         return Redirect::to(&format!("{}/settings", app.origin)).into_response();
     }
-    if request.method() == Method::POST && !is_own(headers, &app.origin) {
+    if request.method() == Method::POST && !is_same_origin(headers, &app.origin) {
         return Failure::Forged.into_response();
     }
     next.run(request).await
 }
 
-/// Browsers say where a form comes from by `Sec-Fetch-Site`, older ones by `Origin` (which is `null` under our
-/// `Referrer-Policy`, so it comes second). Who says neither is no browser, and has no cookie that another site could use.
-fn is_own(headers: &HeaderMap, origin: &str) -> bool {
+/// Returns whether the page itself sent the request.
+///
+/// Browsers send `Sec-Fetch-Site`; older ones send only `Origin`. `Sec-Fetch-Site` takes precedence, because `Origin`
+/// is `null` under the page's `Referrer-Policy`. A client that sends neither is not a browser, so another site cannot
+/// abuse its cookies.
+fn is_same_origin(headers: &HeaderMap, origin: &str) -> bool {
     match (headers.get(SEC_FETCH_SITE), headers.get(header::ORIGIN)) {
         (Some(site), _) => site == "same-origin",
-        (None, Some(from)) => from == origin,
+        (None, Some(sender)) => sender == origin,
         (None, None) => true,
     }
 }
 
-/// No scripts, no frames, nothing kept by caches, and no address of ours in anybody's `Referer`.
+/// Adds headers that forbid scripts, framing and caching, and that keep the page's URLs out of `Referer`.
 pub(super) async fn add_headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! The page: server-rendered, without a line of JavaScript.
+//! The page, rendered on the server, without JavaScript.
 
 mod guard;
 pub(crate) mod session;
@@ -21,9 +21,9 @@ use crate::{
     web::session::Sessions,
 };
 
-/// What every request may need.
+/// The state that the handlers share.
 pub(crate) struct App {
-    /// The page's own origin, as browsers print it.
+    /// The page's origin in normalized form, as browsers send it.
     pub(crate) origin: String,
     content_security_policy: HeaderValue,
     pub(crate) sessions: Sessions,
@@ -31,31 +31,31 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Browsers apply `form-action` to redirects as well, so the portal's origin has to stand there.
+    /// Allows the portal's origin in `form-action`, because browsers also apply that directive to redirects.
     pub(crate) fn new(origin: String, portal_origin: &str, billing: Billing) -> Result<Arc<Self>> {
         let policy = format!(
             "default-src 'none'; style-src 'self'; form-action 'self' {portal_origin}; frame-ancestors 'none'; base-uri 'none'"
         );
-        let content_security_policy = policy.try_into().context("the portal's origin makes no header")?;
+        let content_security_policy = policy.try_into().context("the portal's origin is not a valid header value")?;
         Ok(Arc::new(Self { origin, content_security_policy, sessions: Sessions::default(), billing }))
     }
 }
 
-/// Every path.
+/// Returns the routes of the page.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let to_settings = || async { Redirect::to("/settings") };
     Router::new()
         .route("/", get(to_settings))
         .route("/settings", get(settings::show))
-        // A reload of a refused page, typed by hand, is a GET.
+        // After a refusal, the address bar shows this path. Loading it again sends a GET.
         .route("/settings/billing", get(to_settings).post(billing::action::open))
         .route("/sign-in", get(session::choose).post(session::sign_in))
         .route("/sign-out", post(session::sign_out))
         .route("/style.css", get(stylesheet))
-        .fallback(|| async { message(StatusCode::NOT_FOUND, "Page not found", "There is nothing at this address.") })
-        // Before any handler, so that none can forget it.
+        .fallback(|| async { message(StatusCode::NOT_FOUND, "Page not found", "This page does not exist.") })
+        // A layer, so that no handler can omit the check.
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::refuse_other_sites))
-        // Outermost, so that refusals carry the headers too.
+        // Outermost, so that refusals also have the headers.
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::add_headers))
         .with_state(app)
 }
@@ -64,12 +64,12 @@ async fn stylesheet() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../style.css"))
 }
 
-/// A request that is answered with a small page of its own.
+/// A failed request, answered with a message page.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The form is not one of this session's.
+    /// The form does not belong to this session.
     Forged,
-    /// A defect; its cause goes to the log.
+    /// A defect; the cause is logged.
     Internal(anyhow::Error),
 }
 
@@ -85,11 +85,15 @@ impl IntoResponse for Failure {
             Self::Forged => message(
                 StatusCode::FORBIDDEN,
                 "This page is out of date",
-                "It belongs to an earlier sign-in, or to another site. Nothing was changed.",
+                "Your request came from an earlier sign-in or from another site, so nothing was changed. Please try again.",
             ),
             Self::Internal(error) => {
-                tracing::error!(cause = format!("{error:#}"), "a page can't be answered");
-                message(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong", "Nothing was changed.")
+                tracing::error!(cause = format!("{error:#}"), "request failed");
+                message(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "Something went wrong",
+                    "There was a problem on our side. Nothing was changed. Please try again in a few minutes.",
+                )
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Who is signed in: a random id in a cookie, the rest on this side. A product has its own sign-in in this place.
+//! Sign-in sessions: a random id in a cookie, everything else in memory. A product uses its own sign-in instead.
 
 use std::{
     collections::HashMap,
@@ -23,7 +23,7 @@ use crate::{
 
 const COOKIE: &str = "settings_session";
 
-/// The sessions of this process, by id; they end with it.
+/// The sessions by id. They are lost when the process exits.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions(Mutex<HashMap<String, Session>>);
 
@@ -35,7 +35,7 @@ struct Session {
 
 impl Sessions {
     fn map(&self) -> MutexGuard<'_, HashMap<String, Session>> {
-        // No insertion or removal can leave the map half done.
+        // A panic cannot leave the map inconsistent, because insertion and removal are single calls.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -46,10 +46,10 @@ impl Sessions {
     }
 }
 
-/// A person with a session. A request without one is sent to the sign-in page.
+/// A signed-in person. Requests without a session are redirected to the sign-in page.
 pub(crate) struct SignedIn {
     pub(crate) person: &'static Person,
-    /// What every form of this session carries.
+    /// The CSRF token, which every form of this session contains.
     pub(crate) csrf_token: String,
 }
 
@@ -63,20 +63,20 @@ impl FromRequestParts<Arc<App>> for SignedIn {
     }
 }
 
-/// A form that this session's own page sent. Handlers take their fields from it, so none can forget the CSRF token.
-pub(crate) struct OwnForm {
+/// A form whose CSRF token has been verified. It is the only way to read form fields, so no handler can omit the check.
+pub(crate) struct VerifiedForm {
     pub(crate) signed_in: SignedIn,
     fields: HashMap<String, String>,
 }
 
-impl OwnForm {
-    /// A field, empty where there is none.
+impl VerifiedForm {
+    /// Returns the value of a field, or an empty string if it is missing.
     pub(crate) fn field(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", String::as_str)
     }
 }
 
-impl FromRequest<Arc<App>> for OwnForm {
+impl FromRequest<Arc<App>> for VerifiedForm {
     type Rejection = Response;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Response> {
@@ -99,37 +99,37 @@ struct SignInPage {
     people: &'static [Person],
 }
 
-/// The people to choose from.
+/// Shows the people to sign in as.
 pub(super) async fn choose() -> Result<Html<String>, Failure> {
     Ok(Html(SignInPage { people: &PEOPLE }.render()?))
 }
 
-/// Whom the sign-in form names.
+/// The sign-in form.
 #[derive(Deserialize)]
-pub(super) struct Choice {
+pub(super) struct SignInForm {
     person: String,
 }
 
-/// Ends the old session and starts one under a new id, so that nobody can prepare an id for somebody else.
+/// Ends the old session and starts one under a new id, which prevents session fixation.
 pub(super) async fn sign_in(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
-    Form(choice): Form<Choice>,
+    Form(form): Form<SignInForm>,
 ) -> Result<Response, Failure> {
-    let Some(person) = people::find(&choice.person) else {
+    let Some(person) = people::find(&form.person) else {
         return Ok(Redirect::to("/sign-in").into_response());
     };
     app.sessions.end(&headers);
     let (id, csrf_token) = (random()?, random()?);
-    // Lax, for the way back from the portal is a navigation from another site. A product adds Secure and the prefix
-    // `__Host-`; over http on loopback not every browser would keep that cookie.
+    // SameSite=Lax, because the return from the portal is a navigation from another site. A product also sets Secure
+    // and the prefix `__Host-`, but over http on loopback not every browser accepts such a cookie.
     let cookie = format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Lax");
     app.sessions.map().insert(id, Session { person, csrf_token });
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/settings")).into_response())
 }
 
-/// Forgets the session on both sides.
-pub(super) async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap, _: OwnForm) -> Response {
+/// Ends the session and deletes the cookie.
+pub(super) async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap, _: VerifiedForm) -> Response {
     app.sessions.end(&headers);
     let cookie = format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
     ([(header::SET_COOKIE, cookie)], Redirect::to("/sign-in")).into_response()
@@ -140,14 +140,14 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
     pairs.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
 }
 
-/// 256 bits that nobody guesses.
+/// Returns 256 random bits as text.
 fn random() -> anyhow::Result<String> {
     let mut bytes = [0; 32];
     rand::fill(&mut bytes)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Ids and tokens are secrets.
+/// Omits the CSRF token, which is a secret.
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").field("person", &self.person.id).finish_non_exhaustive()

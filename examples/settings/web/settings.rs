@@ -10,23 +10,23 @@ use axum::{
 use serde::Deserialize;
 
 use crate::{
-    billing::{Refused, Section},
+    billing::{Refusal, Section},
     people::{PEOPLE, Person},
     web::{App, Failure, session::SignedIn},
 };
 
-/// What the address may say.
+/// The query parameters of the page.
 #[derive(Deserialize)]
-pub(super) struct Arrival {
+pub(super) struct SettingsQuery {
     billing: Option<String>,
 }
 
-/// What has just happened.
+/// The notice at the top of the page.
 pub(crate) enum Notice {
-    /// The person came back from the portal.
+    /// The person returned from the portal.
     Returned,
     /// The portal was not opened.
-    Refused(Refused),
+    Refused(Refusal),
 }
 
 #[derive(Template)]
@@ -39,17 +39,17 @@ struct SettingsPage<'a> {
     notice: Option<Notice>,
 }
 
-/// The page as one arrives at it.
+/// Shows the page, with a notice after a return from the portal.
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     signed_in: SignedIn,
-    Query(arrival): Query<Arrival>,
+    Query(query): Query<SettingsQuery>,
 ) -> Result<Html<String>, Failure> {
-    let returned = arrival.billing.as_deref() == Some("returned");
+    let returned = query.billing.as_deref() == Some("returned");
     render(&app, &signed_in, returned.then_some(Notice::Returned)).await
 }
 
-/// The page with what has just happened; the billing section is asked for anew each time.
+/// Renders the page. Every call queries the service for the billing section.
 pub(crate) async fn render(app: &App, signed_in: &SignedIn, notice: Option<Notice>) -> Result<Html<String>, Failure> {
     let SignedIn { person, csrf_token } = signed_in;
     let section = app.billing.section(person).await;
@@ -57,7 +57,7 @@ pub(crate) async fn render(app: &App, signed_in: &SignedIn, notice: Option<Notic
     Ok(Html(SettingsPage { person, members, csrf_token, section, notice }.render()?))
 }
 
-/// A former owner is no member any more, whatever an old session says.
+/// Returns whether `member` belongs to the person's workspace. A former owner does not, even with an old session.
 fn is_member(member: &Person, person: &Person) -> bool {
-    member.tenant.id == person.tenant.id && (member.present_owner || member.role != "owner")
+    member.tenant.id == person.tenant.id && (member.is_owner_in_directory || member.role != "owner")
 }

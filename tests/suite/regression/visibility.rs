@@ -11,7 +11,7 @@ const PEOPLE: [(&str, &str, Option<&str>); 6] = [
     ("adam", "acme", Some("Only owners of this workspace can manage billing.")),
     ("mia", "acme", Some("Only owners of this workspace can manage billing.")),
     ("gustav", "globex", Some("Billing is not available for this workspace yet.")),
-    ("ines", "initech", Some("This workspace has no billing account yet.")),
+    ("ines", "initech", Some("Your workspace has no billing account yet.")),
     ("felix", "acme", Some("Only owners of this workspace can manage billing.")),
 ];
 

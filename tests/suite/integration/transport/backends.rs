@@ -77,7 +77,7 @@ async fn opens_the_owners_portal_and_nobody_elses(command: Command) {
     let forged = olivia.post("/settings/billing", &[("csrf_token", "forged"), ("displayed_tenant_id", "acme")]).await;
     assert_eq!(forged.status(), 403);
     let other = olivia.open_billing("globex").await.text().await.unwrap();
-    assert!(other.contains("another workspace") && other.contains("Reference"), "{other}");
+    assert!(other.contains("different workspace") && other.contains("Reference"), "{other}");
 
     let csrf_token = olivia.csrf_token().await;
     std::fs::write(world.path("flags.json"), FLAG_OFF).unwrap();

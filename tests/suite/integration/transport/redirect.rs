@@ -55,7 +55,7 @@ async fn a_page_of_another_tenant_is_told_so_with_a_reference() {
     let answer = olivia.open_billing("globex").await;
     assert_eq!(answer.status(), 200);
     let html = answer.text().await.unwrap();
-    assert!(html.contains("This page shows another workspace than the one you are signed in to."), "{html}");
+    assert!(html.contains("This page shows a different workspace than the one you are signed in to."), "{html}");
     let audit = std::fs::read_to_string(example.value("Audit log")).unwrap();
     let line: serde_json::Value = serde_json::from_str(audit.lines().last().unwrap()).unwrap();
     assert_eq!(line["reason"], "TENANT_MISMATCH");

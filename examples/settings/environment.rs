@@ -1,4 +1,4 @@
-//! Everything around the page: the folder with its files, the directory, Stripe, and the real service.
+//! Everything that the page depends on: the folder with the service's files, the directory, Stripe, and the service.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -23,14 +23,14 @@ use crate::{
 const DEFAULT_SERVICE_ADDRESS: SocketAddr = SocketAddr::new(LOOPBACK, 50051);
 const DEFAULT_STRIPE_ADDRESS: SocketAddr = SocketAddr::new(LOOPBACK, 4242);
 
-/// No listener of the example is on any other interface.
+/// The interface of every default address.
 pub(crate) const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-/// Whom the service asks for portal sessions.
+/// The Stripe API that the service calls.
 pub(crate) enum Stripe {
-    /// Ends when it is dropped.
+    /// Stops when it is dropped.
     Simulated(Simulator),
-    /// Test mode of Stripe itself.
+    /// Stripe in test mode.
     Real { key_file: PathBuf, customer: String },
 }
 
@@ -42,7 +42,7 @@ impl Stripe {
         }
     }
 
-    /// The origin of the portal's pages, for the page's content security policy.
+    /// The origin of the billing portal, for the page's Content-Security-Policy.
     pub(crate) fn portal_origin(&self) -> &str {
         match self {
             Self::Simulated(simulator) => simulator.base_url(),
@@ -50,7 +50,7 @@ impl Stripe {
         }
     }
 
-    /// What `--stripe-session-hosts` takes: a loopback origin is given whole.
+    /// The value of `--stripe-session-hosts`, which takes a host name, or a whole origin on loopback.
     fn session_host(&self) -> &str {
         match self {
             Self::Simulated(simulator) => simulator.base_url(),
@@ -59,20 +59,20 @@ impl Stripe {
     }
 }
 
-/// What the page needs around it.
-pub(crate) struct World {
+/// The dependencies of the page.
+pub(crate) struct Environment {
     pub(crate) files: Files,
     pub(crate) stripe: Stripe,
-    /// Where the page's backend calls.
+    /// The URL of the service.
     pub(crate) service: Uri,
-    /// A service of ours that waits to be served, unless `--service` names one.
-    pub(crate) own_service: Option<(Server, TcpListener)>,
-    /// The settings of a service that somebody else starts.
-    pub(crate) arguments_for_a_service: Option<String>,
+    /// The service to run in this process; `None` with `--service`.
+    pub(crate) local_service: Option<(Server, TcpListener)>,
+    /// The arguments that an external service needs; only with `--service`.
+    pub(crate) external_service_arguments: Option<String>,
 }
 
-/// Writes the files, starts Stripe and prepares the service.
-pub(crate) async fn prepare(arguments: &Arguments, page: &str, issuer: &Issuer) -> Result<World> {
+/// Starts the Stripe simulator, writes the files, and prepares the service without serving it.
+pub(crate) async fn prepare(arguments: &Arguments, page: &str, issuer: &Issuer) -> Result<Environment> {
     let stripe = stripe(arguments).await?;
     let mut files = Files::create(arguments.state_dir.as_deref())?;
     files.write_flags()?;
@@ -85,14 +85,26 @@ pub(crate) async fn prepare(arguments: &Arguments, page: &str, issuer: &Issuer) 
     if let Some(service) = arguments.service.clone() {
         drop(telemetry::install(None, "info")?);
         let listen = service.authority().map_or_else(String::new, ToString::to_string);
-        let flags = service_arguments(&listen, page, &files, &stripe).join(" ");
-        return Ok(World { files, stripe, service, own_service: None, arguments_for_a_service: Some(flags) });
+        let arguments = service_arguments(&listen, page, &files, &stripe).join(" ");
+        return Ok(Environment {
+            files,
+            stripe,
+            service,
+            local_service: None,
+            external_service_arguments: Some(arguments),
+        });
     }
     let listener = ports::bind(arguments.service_address, DEFAULT_SERVICE_ADDRESS).await?;
     let address = listener.local_addr()?;
     let server = server(service_arguments(&address.to_string(), page, &files, &stripe)).await?;
-    let service = format!("http://{address}").parse().context("the service's address makes no URL")?;
-    Ok(World { files, stripe, service, own_service: Some((server, listener)), arguments_for_a_service: None })
+    let service = format!("http://{address}").parse().context("the service's address is not a valid URL")?;
+    Ok(Environment {
+        files,
+        stripe,
+        service,
+        local_service: Some((server, listener)),
+        external_service_arguments: None,
+    })
 }
 
 async fn stripe(arguments: &Arguments) -> Result<Stripe> {
@@ -100,7 +112,7 @@ async fn stripe(arguments: &Arguments) -> Result<Stripe> {
         return Ok(Stripe::Real { key_file: key_file.clone(), customer: customer.clone() });
     }
     let listener = ports::bind(arguments.stripe_address, DEFAULT_STRIPE_ADDRESS).await?;
-    let simulator = Simulator::start(listener).context("the Stripe simulator does not start")?;
+    let simulator = Simulator::start(listener).context("cannot start the Stripe simulator")?;
     for tenant in TENANTS {
         if let Some(customer) = tenant.customer {
             let email = format!("accounts@{}.example", tenant.id);
@@ -114,7 +126,7 @@ async fn stripe(arguments: &Arguments) -> Result<Stripe> {
     Ok(Stripe::Simulated(simulator))
 }
 
-/// Which tenant has which customer. Stripe itself knows only the one that the command line names.
+/// The directory's tenants with their customers. With real Stripe, only the customer from the command line exists.
 fn mapped_tenants(stripe: &Stripe) -> Vec<(&'static str, String)> {
     match stripe {
         Stripe::Simulated(_) => {
@@ -124,8 +136,8 @@ fn mapped_tenants(stripe: &Stripe) -> Vec<(&'static str, String)> {
     }
 }
 
-/// Every setting that ties the service to this world, so that no variable of the developer's shell decides one; limits
-/// and times keep their defaults.
+/// The service's arguments. All settings that depend on the environment are explicit, so that `BILLING_PORTAL_*`
+/// variables in the developer's shell have no effect on them. Limits and timeouts keep their defaults.
 fn service_arguments(listen: &str, page: &str, files: &Files, stripe: &Stripe) -> Vec<String> {
     [
         ("--listen", listen.to_owned()),
