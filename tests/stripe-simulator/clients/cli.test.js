@@ -1,5 +1,5 @@
 'use strict';
-// Stripe's own command line drives the simulator: every request as it makes it, without a login or any other network.
+// Tests of the simulator with Stripe's command line, without a login or access to any other host.
 
 const assert = require('node:assert/strict');
 const { execFile } = require('node:child_process');
@@ -20,13 +20,13 @@ const environment = {
   HOME: home,
   PATH: process.env.PATH,
   STRIPE_CLI_TELEMETRY_OPTOUT: '1',
-  // Whatever it would ask beyond the simulator fails: nothing listens there.
+  // Requests to any other host fail, because nothing listens on this port.
   HTTP_PROXY: 'http://127.0.0.1:1',
   HTTPS_PROXY: 'http://127.0.0.1:1',
   NO_PROXY: '127.0.0.1',
 };
 
-/** What the program prints, as JSON; it ends well on refusals, too. */
+/** Runs the program and returns its output as JSON. It also exits with 0 on errors of the API. */
 async function stripe(...words) {
   const options = ['--api-base', base.origin, '--api-key', key];
   const { stdout } = await promisify(execFile)(process.execPath, [program, ...words, ...options], { env: environment });
@@ -40,12 +40,12 @@ async function refused(code, ...words) {
   return error;
 }
 
-test('it is the pinned version', async () => {
+test('runs the pinned version', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [program, '--version'], { env: environment });
   assert.equal(stdout.split('\n')[0], `stripe version ${dependencies['@stripe/cli']}`);
 });
 
-test('customers are retrieved, deleted or missing', async () => {
+test('retrieves customers that exist, are deleted or are missing', async () => {
   const customer = await stripe('customers', 'retrieve', 'cus_A');
   assert.deepEqual(customer.metadata, { tenant_id: 'acme' });
   assert.equal((await stripe('customers', 'retrieve', 'cus_Deleted')).deleted, true);
@@ -54,17 +54,17 @@ test('customers are retrieved, deleted or missing', async () => {
   assert.equal(expanded.tax.automatic_tax, 'not_collecting');
 });
 
-test('sessions are made by path and by resource', async () => {
+test('creates sessions by path and by resource command', async () => {
   const data = ['-d', 'customer=cus_A', '-d', 'return_url=https://app.test/'];
   const posted = await stripe('post', '/v1/billing_portal/sessions', ...data);
   assert.equal(posted.object, 'billing_portal.session');
   assert.equal(posted.return_url, 'https://app.test/');
-  const made = await stripe('billing_portal', 'sessions', 'create', '--customer', 'cus_A', '--locale', 'de');
-  assert.equal(made.locale, 'de');
-  assert.notEqual(made.url, posted.url);
+  const created = await stripe('billing_portal', 'sessions', 'create', '--customer', 'cus_A', '--locale', 'de');
+  assert.equal(created.locale, 'de');
+  assert.notEqual(created.url, posted.url);
 });
 
-test('a flow goes through in the spelling of the command line', async () => {
+test('creates a session with a flow', async () => {
   const flow = ['-d', 'flow_data[type]=subscription_update_confirm'];
   const confirm = 'flow_data[subscription_update_confirm]';
   flow.push('-d', `${confirm}[subscription]=sub_A`, '-d', `${confirm}[items][0][id]=si_A`);
@@ -73,21 +73,21 @@ test('a flow goes through in the spelling of the command line', async () => {
   assert.deepEqual(session.flow.subscription_update_confirm.items, [{ id: 'si_A', price: 'price_A', quantity: 3 }]);
 });
 
-test('an idempotency key makes two requests one', async () => {
+test('an idempotency key replays the first response', async () => {
   const words = ['post', '/v1/billing_portal/sessions', '-d', 'customer=cus_A', '--idempotency', 'cli-1'];
   assert.deepEqual(await stripe(...words), await stripe(...words));
   const { error } = await stripe('post', '/v1/billing_portal/sessions', '-d', 'customer=cus_B', '--idempotency', 'cli-1');
   assert.equal(error.type, 'idempotency_error');
 });
 
-test('what is wrong is refused', async () => {
+test('invalid requests are refused', async () => {
   const error = await refused('parameter_unknown', 'post', '/v1/billing_portal/sessions', '-d', 'customer=cus_A', '-d', 'x=1');
   assert.equal(error.param, 'x');
   await refused('parameter_missing', 'post', '/v1/billing_portal/sessions');
   await refused(undefined, 'get', '/v1/invoices');
 });
 
-test('the account and its configurations are read', async () => {
+test('reads the account and its configurations', async () => {
   const account = await stripe('get', '/v1/account');
   assert.equal(account.object, 'account');
   assert.match(account.id, /^acct_/);

@@ -1,5 +1,5 @@
 'use strict';
-// The simulator takes what Stripe's library declares as parameters, and answers what it declares as objects.
+// Compares the parameters and the responses of the simulator with the declarations of Stripe's library.
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
@@ -15,16 +15,16 @@ const post = (sent) => request('POST', SESSIONS, sent);
 const session = parameters(declared('sessions', 'BillingPortal.SessionCreateParams'));
 const withIndices = (name) => name.replace('[]', '[0]');
 
-test('every declared parameter of a session has a row in the table, and the table no other', () => {
+test('the table has a row for each declared parameter of a session, and no others', () => {
   assert.deepEqual(Object.keys(table).sort(), session.map(({ name }) => name).sort());
   for (const [name, { sent, refused, reason }] of Object.entries(table)) {
-    const there = sent.some(([other]) => other === name || other === withIndices(name));
-    assert.ok(there, `${name} is not sent in its own row`);
+    const isSent = sent.some(([other]) => other === name || other === withIndices(name));
+    assert.ok(isSent, `${name} is not sent in its own row`);
     assert.equal(refused === undefined, reason === undefined, `${name} is refused without a reason`);
   }
 });
 
-test('every declared parameter is taken, or refused on purpose', async (t) => {
+test('every declared parameter is accepted, or refused as in the table', async (t) => {
   for (const [name, { sent, refused }] of Object.entries(table)) {
     const { status, json } = await post(sent);
     if (refused) {
@@ -34,38 +34,38 @@ test('every declared parameter is taken, or refused on purpose', async (t) => {
       assert.equal(status, 200, `${name}: ${JSON.stringify(json)}`);
     }
   }
-  const kept = Object.values(table).filter(({ refused }) => !refused).length;
-  t.diagnostic(`parameters compared: ${session.length}, of which refused on purpose: ${session.length - kept}`);
+  const accepted = Object.values(table).filter(({ refused }) => !refused).length;
+  t.diagnostic(`parameters compared: ${session.length}, of which refused as in the table: ${session.length - accepted}`);
 });
 
-test('every declared value of a parameter is taken, and no other', async (t) => {
+test('every declared value of a parameter is accepted, and no others', async (t) => {
   let compared = 0;
   for (const { name, values } of session.filter((one) => one.values.length > 0)) {
     for (const value of [...values, 'undeclared']) {
       const sent = table[name].sent.map(([other, before]) => [other, other === name ? value : before]);
       const { status, json } = await post(sent);
-      // Another value may need another parameter beside it, but it is never itself what is wrong.
-      const wrong = status === 400 && json.error.param === name;
-      assert.equal(wrong, value === 'undeclared', `${name}=${value}: ${JSON.stringify(json)}`);
+      // A declared value may require another parameter, but the error never names the parameter itself.
+      const isInvalid = status === 400 && json.error.param === name;
+      assert.equal(isInvalid, value === 'undeclared', `${name}=${value}: ${JSON.stringify(json)}`);
       compared += 1;
     }
   }
   t.diagnostic(`values compared: ${compared}`);
 });
 
-test('what is declared as required is required', async (t) => {
+test('declared required parameters are required', async (t) => {
   const required = session.filter((one) => one.required);
   for (const { name } of required) {
     const leaf = withIndices(name);
     const { status, json } = await post(table[name].sent.filter(([other]) => other !== leaf));
     assert.equal(status, 400, `without ${name}: ${JSON.stringify(json)}`);
-    // What is missing is named, or what it would be in.
+    // The error names the missing parameter or its parent.
     assert.ok(leaf.startsWith(json.error.param), `without ${name}: ${JSON.stringify(json)}`);
   }
   t.diagnostic(`required parameters compared: ${required.length}`);
 });
 
-test('the other endpoints take their declared parameters, and no other', async (t) => {
+test('the other endpoints accept their declared parameters, and no others', async (t) => {
   const samples = { active: 'true', ending_before: 'bpc_A', is_default: 'true', limit: '1', starting_after: 'bpc_A' };
   let compared = 0;
   for (const [path, file, name, expandable] of [
@@ -86,13 +86,13 @@ test('the other endpoints take their declared parameters, and no other', async (
   t.diagnostic(`parameters of the other endpoints compared: ${compared}`);
 });
 
-test('every answer has what is declared, of its type, and nothing else', async (t) => {
-  const count = { answers: 0, members: 0 };
-  const compare = async (type, asked, compareWith = differences) => {
-    const { status, json } = await asked;
+test('every response has exactly the declared members, with the declared types', async (t) => {
+  const count = { responses: 0, members: 0 };
+  const compare = async (type, response, compareWith = differences) => {
+    const { status, json } = await response;
     assert.equal(status, 200, JSON.stringify(json));
     assert.deepEqual(compareWith(json, type, json.object, count), []);
-    count.answers += 1;
+    count.responses += 1;
   };
   const sessions = declared('sessions', 'Session');
   for (const { sent } of Object.values(table).filter(({ refused }) => !refused)) {
@@ -110,18 +110,18 @@ test('every answer has what is declared, of its type, and nothing else', async (
   await compare(customer, request('GET', '/v1/customers/cus_A', expand));
   await compare(declared('customers', 'DeletedCustomer'), request('GET', '/v1/customers/cus_Deleted'));
   await compare(declared('accounts', 'Account'), request('GET', '/v1/account'));
-  t.diagnostic(`answers compared: ${count.answers}, their members: ${count.members}`);
+  t.diagnostic(`responses compared: ${count.responses}, members: ${count.members}`);
 });
 
-test('the comparison finds what is wrong', () => {
+test('the comparison reports differences', () => {
   const type = declared('customers', 'DeletedCustomer');
   const good = { id: 'cus_A', object: 'customer', deleted: true };
   const found = (value) => differences(value, type, 'it', { members: 0 });
   assert.deepEqual(found(good), []);
-  assert.deepEqual(found({ ...good, id: 7 }), ['it.id: 7 is no string']);
-  assert.deepEqual(found({ ...good, deleted: false }), ['it.deleted: false is no true']);
-  assert.deepEqual(found({ ...good, name: 'Ann' }), ['it.name is answered and not declared']);
-  assert.deepEqual(found({ id: 'cus_A', object: 'customer' }), ['it.deleted is declared and not answered']);
+  assert.deepEqual(found({ ...good, id: 7 }), ['it.id: 7 is not of type string']);
+  assert.deepEqual(found({ ...good, deleted: false }), ['it.deleted: false is not of type true']);
+  assert.deepEqual(found({ ...good, name: 'Ann' }), ['it.name is returned but not declared']);
+  assert.deepEqual(found({ id: 'cus_A', object: 'customer' }), ['it.deleted is declared but not returned']);
   const features = declared('configurations', 'Configuration.Features.CustomerUpdate');
   const updates = (value) => differences({ allowed_updates: value, enabled: true }, features, 'it', { members: 0 });
   assert.deepEqual([updates(['email']).length, updates(['password']).length, updates(null).length], [0, 1, 1]);

@@ -1,5 +1,5 @@
 'use strict';
-// What Stripe's library declares, read with the TypeScript compiler from the pinned version's own files.
+// The declarations of Stripe's library, read from the pinned version with the TypeScript compiler.
 
 const path = require('node:path');
 
@@ -20,14 +20,14 @@ const program = ts.createProgram(
 );
 const checker = program.getTypeChecker();
 
-/** The type of a declaration, such as `Session` or `BillingPortal.SessionCreateParams`. */
+/** Returns the type of a declaration, such as `Session` or `BillingPortal.SessionCreateParams`. */
 function declared(file, name) {
   const source = program.getSourceFile(path.join(resources, FILES[file]));
   let symbols = checker.getExportsOfModule(checker.getSymbolAtLocation(source));
   let symbol;
   for (const part of name.split('.')) {
     symbol = symbols.find((other) => other.name === part);
-    if (!symbol) throw new Error(`${FILES[file]} declares no ${name}`);
+    if (!symbol) throw new Error(`${FILES[file]} does not declare ${name}`);
     symbols = checker.getExportsOfModule(symbol);
   }
   return checker.getDeclaredTypeOfSymbol(symbol);
@@ -36,7 +36,7 @@ function declared(file, name) {
 const has = (type, flag) => (type.flags & flag) !== 0;
 const isNothing = (type) => has(type, ts.TypeFlags.Undefined | ts.TypeFlags.Void);
 const members = (type) => (type.isUnion() ? type.types : [type]).filter((one) => !isNothing(one));
-/** What open enums are declared with beside their known values; only those are taken for documented. */
+/** Whether a type is the open string of an extensible enum. Only the known values count as documented. */
 const isOtherString = (type) => type.isIntersection();
 const isOptional = (symbol) => (symbol.flags & ts.SymbolFlags.Optional) !== 0;
 const properties = (type) => checker.getPropertiesOfType(type).map((symbol) => ({
@@ -46,7 +46,7 @@ const properties = (type) => checker.getPropertiesOfType(type).map((symbol) => (
 }));
 const element = (type) => (checker.isArrayType(type) ? checker.getTypeArguments(type)[0] : undefined);
 
-/** Every parameter that is no object, by its full name; `[]` stands for any index. */
+/** Returns every parameter that is not an object, by full name; `[]` represents any index. */
 function parameters(type, prefix = '', within = true) {
   return properties(type).flatMap(({ name, optional, type: declaredType }) => {
     const full = prefix ? `${prefix}[${name}]` : name;
@@ -63,7 +63,7 @@ function leaves(name, type, required) {
   return [{ name, required, values }];
 }
 
-/** How a value differs from its declaration, as lines; counts the members that it compares. */
+/** Returns the differences between a value and its declaration, one per line, and counts the compared members. */
 function differences(value, type, where, count) {
   const kinds = members(type);
   if (kinds.some((kind) => conforms(value, kind))) {
@@ -72,10 +72,10 @@ function differences(value, type, where, count) {
     if (element(kind)) return value.flatMap((one, at) => differences(one, element(kind), `${where}[${at}]`, count));
     return objectDifferences(value, kind, where, count);
   }
-  return [`${where}: ${JSON.stringify(value)} is no ${checker.typeToString(type)}`];
+  return [`${where}: ${JSON.stringify(value)} is not of type ${checker.typeToString(type)}`];
 }
 
-/** Whether a value is of a kind, whatever is in it. */
+/** Whether a value has the given type, without checking its members. */
 function conforms(value, kind) {
   if (isOtherString(kind)) return false;
   if (kind.isStringLiteral()) return value === kind.value;
@@ -86,7 +86,7 @@ function conforms(value, kind) {
   if (has(kind, ts.TypeFlags.Boolean)) return typeof value === 'boolean';
   if (element(kind)) return Array.isArray(value);
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
-  // Of several objects that a member may be, the one whose kind the value names.
+  // If a member can be one of several objects, the `object` member of the value selects the type.
   const object = kind.getProperty('object');
   return !object || members(checker.getTypeOfSymbol(object)).some((name) => conforms(value.object, name));
 }
@@ -97,17 +97,17 @@ function objectDifferences(value, type, where, count) {
   const known = new Map(declaredMembers.map((member) => [member.name, member]));
   const lines = declaredMembers
     .filter(({ name, optional }) => !optional && !(name in value))
-    .map(({ name }) => `${where}.${name} is declared and not answered`);
+    .map(({ name }) => `${where}.${name} is declared but not returned`);
   for (const [name, inner] of Object.entries(value)) {
     const member = known.get(name)?.type ?? index;
     count.members += 1;
     if (member) lines.push(...differences(inner, member, `${where}.${name}`, count));
-    else lines.push(`${where}.${name} is answered and not declared`);
+    else lines.push(`${where}.${name} is returned but not declared`);
   }
   return lines;
 }
 
-/** The list that a type of Stripe's is answered in. */
+/** Returns the differences between a list of objects and its declaration. */
 function listDifferences(value, type, where, count) {
   const list = declared('library', 'ApiList');
   const { data, ...rest } = value;

@@ -1,5 +1,5 @@
 'use strict';
-// Stripe's own library drives the simulator, over https: answers become its objects, refusals its typed errors.
+// Tests of the simulator with Stripe's library over https: responses become objects, and errors become typed errors.
 
 const assert = require('node:assert/strict');
 const { Agent } = require('node:https');
@@ -12,18 +12,18 @@ const { base, key } = require('./simulator.js');
 const VERSION = '2026-09-30.endive';
 
 function client(secretKey, options = {}) {
-  // The CA is trusted by NODE_EXTRA_CA_CERTS, so that nothing here is more trusting than in production.
-  const where = { host: base.hostname, port: base.port, protocol: base.protocol.slice(0, -1) };
-  return new Stripe(secretKey, { ...where, httpAgent: new Agent(), maxNetworkRetries: 0, telemetry: false, ...options });
+  // NODE_EXTRA_CA_CERTS adds the CA, so that certificates are verified as in production.
+  const server = { host: base.hostname, port: base.port, protocol: base.protocol.slice(0, -1) };
+  return new Stripe(secretKey, { ...server, httpAgent: new Agent(), maxNetworkRetries: 0, telemetry: false, ...options });
 }
 
 const stripe = client(key);
 const live = client(process.env.STRIPE_LIVE_KEY);
 const { errors } = Stripe;
 
-/** The error of a call, of one class exactly, with what Stripe says beside its text. */
+/** Asserts that a call fails with exactly this class of error and the expected members. Returns the error. */
 async function refused(call, type, expected) {
-  const error = await call.then(() => assert.fail('it was not refused'), (error) => error);
+  const error = await call.then(() => assert.fail('the call was not refused'), (error) => error);
   assert.equal(error.constructor, type, error.stack);
   for (const [member, value] of Object.entries(expected)) {
     assert.equal(error[member], value, `${member} of ${error.message}`);
@@ -33,12 +33,12 @@ async function refused(call, type, expected) {
 
 const open = (parameters, options) => stripe.billingPortal.sessions.create({ customer: 'cus_A', ...parameters }, options);
 
-test('it speaks https, and the version that the service is pinned to', () => {
+test('uses https and the API version of the service', () => {
   assert.equal(base.protocol, 'https:');
   assert.equal(stripe.getApiField('version'), VERSION);
 });
 
-test('a customer is retrieved, live or test, deleted, of the other mode or missing', async () => {
+test('retrieves customers of both modes, deleted and missing ones', async () => {
   const customer = await stripe.customers.retrieve('cus_A');
   assert.deepEqual([customer.id, customer.livemode, customer.metadata.tenant_id], ['cus_A', false, 'acme']);
   assert.equal(customer.lastResponse.apiVersion, VERSION);
@@ -51,7 +51,7 @@ test('a customer is retrieved, live or test, deleted, of the other mode or missi
   assert.match(other.message, /a similar object exists in live mode/);
 });
 
-test('a session is made with each flow', async () => {
+test('creates a session with each flow', async () => {
   const subscription = { subscription: 'sub_A' };
   const flows = [
     undefined,
@@ -73,32 +73,32 @@ test('a session is made with each flow', async () => {
     urls.add(session.url);
   }
   assert.equal(urls.size, flows.length);
-  const whole = await open({ expand: ['configuration'] });
-  assert.equal(whole.configuration.object, 'billing_portal.configuration');
+  const expanded = await open({ expand: ['configuration'] });
+  assert.equal(expanded.configuration.object, 'billing_portal.configuration');
 });
 
-test('the same key is the same session, and refused for another', async () => {
+test('an idempotency key replays the session, and is refused for other parameters', async () => {
   const once = { idempotencyKey: 'sdk-1' };
   const first = await open({}, once);
   assert.equal(first.lastResponse.headers['idempotent-replayed'], undefined);
   const again = await open({}, once);
   assert.deepEqual([again.id, again.lastResponse.headers['idempotent-replayed']], [first.id, 'true']);
   await refused(open({ locale: 'de' }, once), errors.StripeIdempotencyError, { statusCode: 400 });
-  // Of the two statuses that this type of error has, the library has a class for one.
+  // The library has a class for only one of the two statuses of idempotency errors.
   const inUse = { statusCode: 409, code: 'idempotency_key_in_use', rawType: 'idempotency_error' };
   await refused(open({ customer: 'cus_FaultStatus409' }), errors.StripeAPIError, inUse);
 });
 
-test('it tries again by itself where Stripe lets it, and finds the work done', async () => {
-  const patient = client(key, { maxNetworkRetries: 2 });
-  const create = (customer) => patient.billingPortal.sessions.create({ customer });
+test('retries as allowed by Stripe, and gets the replayed session', async () => {
+  const retrying = client(key, { maxNetworkRetries: 2 });
+  const create = (customer) => retrying.billingPortal.sessions.create({ customer });
   assert.equal((await create('cus_Unavailable')).customer, 'cus_Unavailable');
   const lost = await create('cus_Lost');
   assert.equal(lost.lastResponse.headers['idempotent-replayed'], 'true');
   await refused(create('cus_Hopeless'), errors.StripeAPIError, { statusCode: 503 });
 });
 
-test('a parameter that is wrong is an invalid request, with its code and its name', async () => {
+test('an invalid parameter is an invalid request error with its code and name', async () => {
   for (const [parameters, code, param] of [
     [{ customer: 'cus_X' }, 'resource_missing', 'customer'],
     [{ customer: '' }, 'parameter_invalid_empty', 'customer'],
@@ -118,7 +118,7 @@ test('a parameter that is wrong is an invalid request, with its code and its nam
   }
 });
 
-test('a key that is wrong, or may not, is an error of its own', async () => {
+test('invalid and restricted keys have their own error classes', async () => {
   await refused(client('sk_test_wrong').accounts.retrieveCurrent(), errors.StripeAuthenticationError, { statusCode: 401 });
   const restricted = client('rk_test_customersonly');
   assert.equal((await restricted.customers.retrieve('cus_A')).id, 'cus_A');
@@ -144,11 +144,11 @@ test('faults become the errors that the library has for them', async () => {
   ]) {
     await refused(open({ customer: `cus_Fault${fault}` }), type, expected);
   }
-  const impatient = client(key, { timeout: 100 });
-  await refused(impatient.customers.retrieve('cus_FaultHang'), errors.StripeConnectionError, {});
+  const withTimeout = client(key, { timeout: 100 });
+  await refused(withTimeout.customers.retrieve('cus_FaultHang'), errors.StripeConnectionError, {});
 });
 
-test('the account and its configurations are read, a page at a time', async () => {
+test('reads the account and its configurations page by page', async () => {
   const account = await stripe.accounts.retrieveCurrent();
   assert.deepEqual([account.id, account.object], ['acct_1Clients', 'account']);
   assert.equal(account.settings.dashboard.display_name, 'Simulated account');

@@ -1,12 +1,12 @@
 'use strict';
-// The simulator that outside/clients.rs has started, as the tests of this folder see it. What it holds stands there.
+// Access to the simulator that tests/outside/clients.rs starts. That file also defines the account.
 
 const base = new URL(process.env.STRIPE_API_BASE);
 const key = process.env.STRIPE_TEST_KEY;
 
 const FORM = 'application/x-www-form-urlencoded';
 
-/** One request as it is, with nothing but what is asked for; the status, and the answer's JSON. */
+/** Sends one request without a client library, and returns the status and the JSON of the response. */
 async function request(method, path, parameters = []) {
   const encoded = new URLSearchParams(parameters).toString();
   const inQuery = method === 'GET' && encoded !== '';

@@ -1,12 +1,12 @@
-//! `GET /v1/account`, one's own account: <https://docs.stripe.com/api/accounts/retrieve>.
+//! `GET /v1/account`, the account of the key: <https://docs.stripe.com/api/accounts/retrieve>.
 
 use serde_json::{Value, json};
 
 use crate::{error::Error, expand, form::Form, parameters, state::State};
 
-/// The members that Stripe tells an account of itself. It has no mode of its own: the same account answers keys of both.
+/// Returns the members that an account can read of itself. The account has no mode: keys of both modes get the same object.
 pub(crate) fn retrieve(state: &State, query: &str) -> Result<Value, Error> {
-    expand::wanted(&Form::parse(query, parameters::ACCOUNT)?, "", expand::ACCOUNT)?;
+    expand::requested(&Form::parse(query, parameters::ACCOUNT)?, "", expand::ACCOUNT)?;
     Ok(json!({
         "id": state.account_id,
         "object": "account",

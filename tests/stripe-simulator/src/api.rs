@@ -1,4 +1,4 @@
-//! What every request of the API passes: key, version, idempotency, its endpoint, and the place of faults.
+//! The processing that all API requests share: key, version, idempotency, endpoint and faults.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use crate::{
     customers,
     endpoint::Route,
     error::{Error, Log},
-    faults::{self, Asked, Effect, Refusal},
+    faults::{self, Effect, Refusal, RequestInfo},
     form::Form,
-    idempotency::{self, Claim, InProgress},
+    idempotency::{self, InProgress, Lookup},
     model::Mode,
     parameters, sessions,
     state::{State, now, random},
     wire::{Answer, RecordedRequest},
 };
 
-/// Answers one request, and says how the answer leaves; the authorization stands beside the request, so that the record
-/// never holds a key.
+/// Returns the response to a request and its delivery. The authorization is separate from the request, so that recorded
+/// requests never contain a key.
 pub(crate) async fn answer(
     shared: Arc<Shared>,
     call: RecordedRequest,
@@ -29,24 +29,24 @@ pub(crate) async fn answer(
     let request_id = format!("req_{}", random());
     let (answer, delivery, in_progress) = {
         let mut state = shared.state();
-        if state.records {
+        if state.recording {
             state.requests.push(call.clone());
         }
-        befall(&mut state, &shared, &call, authorization.as_deref(), &request_id)
+        process(&mut state, &shared, &call, authorization.as_deref(), &request_id)
     };
     let mut answer = with_headers(answer, &call, request_id);
     if let Some(tamper) = shared.tamper() {
         answer = tamper(call, answer).await;
     }
-    // The key is in progress until the answer leaves.
+    // The idempotency key is in progress until the response is sent.
     drop(in_progress);
     (answer, delivery)
 }
 
 fn with_headers(mut answer: Answer, call: &RecordedRequest, request_id: String) -> Answer {
     let mut add = |name: &str, value| {
-        // A fault may have said something else.
-        if !answer.headers.iter().any(|(there, _)| there == name) {
+        // A fault may have set the header.
+        if !answer.headers.iter().any(|(other, _)| other == name) {
             answer.headers.push((name.to_owned(), value));
         }
     };
@@ -61,8 +61,8 @@ fn with_headers(mut answer: Answer, call: &RecordedRequest, request_id: String) 
     answer
 }
 
-/// The answer with the fault that befalls the request, if one does.
-fn befall(
+/// Processes a request, and applies the fault that is chosen for it, if any.
+fn process(
     state: &mut State,
     shared: &Arc<Shared>,
     call: &RecordedRequest,
@@ -70,21 +70,21 @@ fn befall(
     request_id: &str,
 ) -> (Answer, Delivery, Option<InProgress>) {
     let mode = auth::authenticate(state, authorization).ok().map(|key| key.mode);
-    let asked = Asked::of(state, call, mode);
+    let request = RequestInfo::of(state, call, mode);
     let log = Log { mode, request_id, at: now() };
-    let injection = match faults::choose(state, &asked) {
+    let injection = match faults::choose(state, &request) {
         Ok(injection) => injection,
-        Err(unknown) => return (Error::invalid(500, unknown).answer(log), Delivery::Whole, None),
+        Err(invalid) => return (Error::invalid(500, invalid).answer(log), Delivery::Whole, None),
     };
     let effect = injection.map(|injection| injection.fault.effect());
-    let refusal = if let Some(Effect::Refuse(refuse)) = effect { refuse(&asked) } else { None };
-    let (mut answer, in_progress) = begin(state, shared, call, authorization, refusal, log);
+    let refusal = if let Some(Effect::Refuse(refuse)) = effect { refuse(&request) } else { None };
+    let (mut answer, in_progress) = execute(state, shared, call, authorization, refusal, log);
     let mut delivery = Delivery::Whole;
     match effect {
-        Some(Effect::Change(change)) => answer = change(state, &asked, answer),
+        Some(Effect::Change(change)) => answer = change(state, &request, answer),
         Some(Effect::Deliver(how)) => delivery = how,
         Some(Effect::Outage(outage)) => {
-            shared.listening.fail_for_a_while(outage, injection.and_then(|injection| injection.first));
+            shared.listener.fail_for_a_while(outage, injection.and_then(|injection| injection.first));
             delivery = Delivery::Reset;
         }
         Some(Effect::Refuse(_)) | None => {}
@@ -95,8 +95,8 @@ fn befall(
     (answer, delivery, in_progress)
 }
 
-/// The answer, and the idempotency key that it is kept under.
-fn begin(
+/// Returns the response without faults other than the refusal, and its idempotency key.
+fn execute(
     state: &mut State,
     shared: &Arc<Shared>,
     call: &RecordedRequest,
@@ -104,7 +104,7 @@ fn begin(
     refusal: Option<Refusal>,
     mut log: Log<'_>,
 ) -> (Answer, Option<InProgress>) {
-    let mode = match admit(state, call, authorization, &mut log) {
+    let mode = match authorize(state, call, authorization, &mut log) {
         Ok(mode) => mode,
         Err(error) => return (error.answer(log), None),
     };
@@ -117,14 +117,14 @@ fn begin(
     if call.method != "POST" {
         return (finish(failure.map_or_else(|| retrieve(state, mode, call), Err), log), None);
     }
-    let key = match idempotency::claim(state, mode, call) {
-        Ok(Claim::Replay(answer)) => return (answer, None),
-        Ok(Claim::First(key)) => Some(key),
-        Ok(Claim::Unkeyed) => None,
+    let key = match idempotency::look_up(state, mode, call) {
+        Ok(Lookup::Replay(answer)) => return (answer, None),
+        Ok(Lookup::First(key)) => Some(key),
+        Ok(Lookup::Unkeyed) => None,
         Err(error) => return (error.answer(log), None),
     };
     let outcome = failure.map_or_else(|| create(state, mode, call), Err);
-    // What failed before the endpoint began is not kept: the same key may be used for the request put right.
+    // Errors before the endpoint started are not kept, so that a corrected request can use the same key.
     let kept = key.filter(|_| outcome.as_ref().map_or_else(|error| error.executed, |_| true));
     let answer = finish(outcome, log);
     let in_progress = kept.map(|key| {
@@ -135,7 +135,12 @@ fn begin(
     (answer, in_progress)
 }
 
-fn admit(state: &State, call: &RecordedRequest, authorization: Option<&str>, log: &mut Log<'_>) -> Result<Mode, Error> {
+fn authorize(
+    state: &State,
+    call: &RecordedRequest,
+    authorization: Option<&str>,
+    log: &mut Log<'_>,
+) -> Result<Mode, Error> {
     let (path, _) = call.target();
     if !path.starts_with("/v1/") {
         return Err(Error::unrecognized(&call.method, path));

@@ -9,18 +9,19 @@ use crate::{
     wire::RecordedRequest,
 };
 
-/// The account's own version, for requests that name none.
+/// The default version of the account, for requests without a version.
 const ACCOUNT_VERSION: &str = "2026-09-30.endive";
 
 const MISSING: &str = "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.";
 
-/// The account's key that a request brings: a bearer token, or the user of basic authorization with an empty password.
+/// Returns the key that authenticates a request: a bearer token, or the user name of basic authentication with an empty
+/// password.
 pub(crate) fn authenticate<'a>(state: &'a State, authorization: Option<&str>) -> Result<&'a Key, Error> {
     let missing = || Error::invalid(401, MISSING);
     let (scheme, credentials) = authorization.and_then(|value| value.split_once(' ')).ok_or_else(missing)?;
     let key = match scheme.to_ascii_lowercase().as_str() {
         "bearer" => credentials.to_owned(),
-        "basic" => user(credentials).unwrap_or_default(),
+        "basic" => user_name(credentials).unwrap_or_default(),
         _ => String::new(),
     };
     if key.is_empty() {
@@ -29,12 +30,12 @@ pub(crate) fn authenticate<'a>(state: &'a State, authorization: Option<&str>) ->
     state.key(&key).ok_or_else(|| Error::invalid(401, format!("Invalid API Key provided: {}", masked(&key))))
 }
 
-fn user(credentials: &str) -> Option<String> {
+fn user_name(credentials: &str) -> Option<String> {
     let pair = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
     pair.strip_suffix(':').map(str::to_owned)
 }
 
-/// The version that the answer has: the request's, `2026-09-30.endive` or a date alone, or the account's.
+/// Returns the API version of a response: the version of the request (`2026-09-30.endive`, or only a date), or the default.
 pub(crate) fn version(call: &RecordedRequest) -> Result<String, Error> {
     let Some(version) = call.joined("stripe-version") else { return Ok(ACCOUNT_VERSION.to_owned()) };
     let (date, name) = version.split_once('.').map_or((version.as_str(), None), |(date, name)| (date, Some(name)));

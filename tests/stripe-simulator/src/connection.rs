@@ -1,4 +1,4 @@
-//! A connection that can be reset in the middle of what is written, and how an answer leaves over it.
+//! Connections that can be reset in the middle of a response, and the ways to deliver a response.
 
 use std::{
     convert::Infallible,
@@ -21,36 +21,40 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
-/// Between two bytes of a body that drips.
-const DRIP: Duration = Duration::from_millis(100);
+/// Interval between two bytes of a slow body.
+const DRIP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Less than the head of any answer, in HTTP/1.1 and, behind a frame or two of the connection's own, in HTTP/2.
+/// Number of bytes before a reset in the head. Less than any response head in HTTP/1.1, and in HTTP/2, where one or two
+/// connection frames precede it.
 const PART_OF_HEAD: usize = 20;
 
-/// How an answer leaves.
+/// How a response is delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// Whole, at once.
+    /// Completely and without delay.
     #[default]
     Whole,
+    /// With an endless body, one byte at a time.
     Drip,
+    /// Never.
     Hang,
+    /// Not at all: the connection is reset.
     Reset,
     ResetInHead,
     ResetInBody,
 }
 
-/// What a request's handler can do to the connection that the request came on.
+/// A handle to a connection, which lets request handlers reset it.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
-    /// How many more bytes get through before a reset.
+    /// Number of bytes still written before a reset, or one of the constants below.
     budget: Arc<AtomicUsize>,
-    /// Whether its certificate was a bad one on purpose.
+    /// Whether the connection has a deliberately invalid certificate.
     pub(crate) flawed: bool,
 }
 
 const NO_RESET: usize = usize::MAX;
-/// Everything that is written gets through, and the first flush after that resets.
+/// The connection is reset after the next flush.
 const AFTER_FLUSH: usize = usize::MAX - 1;
 
 impl Connection {
@@ -62,12 +66,12 @@ impl Connection {
         self.budget.store(bytes, Ordering::SeqCst);
     }
 
-    /// Whoever drops the transport after this resets it.
+    /// Resets the connection when the transport is next written, flushed or dropped.
     pub(crate) fn reset_now(&self) {
         self.reset_after(0);
     }
 
-    /// The body of an answer that is delivered so; returns when its head may leave.
+    /// Returns the body to send with the given delivery. Resolves when the head can be sent.
     pub(crate) async fn deliver(&self, delivery: Delivery, body: Vec<u8>) -> Body {
         match delivery {
             Delivery::Whole => {}
@@ -80,19 +84,19 @@ impl Connection {
         Body::from(body)
     }
 
-    /// The first half, then one byte with which the reset is armed, so that there is something to flush, then nothing.
+    /// Returns a body of the first half and one more byte. The reset is armed with that byte, because a flush needs data.
     fn cut(&self, mut body: Vec<u8>) -> Body {
         let rest = body.split_off(body.len() / 2);
-        let last = Bytes::from(rest).slice(..1);
+        let last_byte = Bytes::from(rest).slice(..1);
         let connection = self.clone();
         Body::from_stream(stream::unfold(0, move |step| {
-            let (first, last, connection) = (body.clone(), last.clone(), connection.clone());
+            let (first_half, last_byte, connection) = (body.clone(), last_byte.clone(), connection.clone());
             async move {
                 match step {
-                    0 => Some((Ok::<_, Infallible>(Bytes::from(first)), 1)),
+                    0 => Some((Ok::<_, Infallible>(Bytes::from(first_half)), 1)),
                     1 => {
                         connection.reset_after(AFTER_FLUSH);
-                        Some((Ok(last), 2))
+                        Some((Ok(last_byte), 2))
                     }
                     _ => pending().await,
                 }
@@ -101,15 +105,15 @@ impl Connection {
     }
 }
 
-/// White space, which could be the beginning of any JSON; the first byte comes at once.
+/// Returns an endless body of spaces, which could precede any JSON. The first byte has no delay.
 fn drip() -> Body {
     Body::from_stream(stream::unfold(Duration::ZERO, |pause| async move {
         tokio::time::sleep(pause).await;
-        Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), DRIP))
+        Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), DRIP_INTERVAL))
     }))
 }
 
-/// What a connection is made of: TCP, with or without TLS.
+/// The stream of a connection: TCP, with or without TLS.
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Unpin {
     fn tcp(&self) -> &TcpStream;
 }
@@ -126,7 +130,7 @@ impl Transport for TlsStream<TcpStream> {
     }
 }
 
-/// A transport that obeys its [`Connection`].
+/// A transport that can be reset through its [`Connection`].
 pub(crate) struct Resettable<T: Transport> {
     inner: T,
     connection: Connection,
@@ -143,7 +147,7 @@ impl<T: Transport> Resettable<T> {
 }
 
 impl<T: Transport> Drop for Resettable<T> {
-    /// Without lingering, the socket's end is a reset, and not an orderly close.
+    /// With a linger time of zero, closing the socket sends a reset.
     fn drop(&mut self) {
         if self.is_armed() {
             drop(self.inner.tcp().set_zero_linger());
@@ -151,7 +155,7 @@ impl<T: Transport> Drop for Resettable<T> {
     }
 }
 
-/// For whoever serves the connection: it ends here.
+/// The error that makes the server drop the connection.
 fn reset() -> io::Error {
     io::ErrorKind::ConnectionReset.into()
 }
@@ -186,7 +190,7 @@ impl<T: Transport> AsyncWrite for Resettable<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // An orderly end would come before the reset.
+        // A regular shutdown would send FIN before the reset.
         if self.is_armed() {
             return Poll::Ready(Err(reset()));
         }

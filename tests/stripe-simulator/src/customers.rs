@@ -13,7 +13,7 @@ use crate::{
 
 pub(crate) fn retrieve(state: &State, mode: Mode, id: &str, query: &str) -> Result<Value, Error> {
     let form = Form::parse(query, parameters::CUSTOMER)?;
-    let wanted = expand::wanted(&form, "", expand::CUSTOMER)?;
+    let expanded = expand::requested(&form, "", expand::CUSTOMER)?;
     let Some(customer) = state.customers.get(&(mode, id.to_owned())) else {
         return Err(Error::missing(404, "customer", id, "id", elsewhere(&state.customers, mode, id)));
     };
@@ -21,16 +21,16 @@ pub(crate) fn retrieve(state: &State, mode: Mode, id: &str, query: &str) -> Resu
         return Ok(json!({"id": id, "object": "customer", "deleted": true}));
     }
     let mut object = object(customer);
-    for (member, value) in included(id) {
-        if let Some(object) = object.as_object_mut().filter(|_| wanted.contains(&member)) {
+    for (member, value) in expandable(id) {
+        if let Some(object) = object.as_object_mut().filter(|_| expanded.contains(&member)) {
             object.insert(member.to_owned(), value);
         }
     }
     Ok(object)
 }
 
-/// The members that are told only when they are asked for.
-fn included(id: &str) -> [(&'static str, Value); 5] {
+/// Returns the members that are returned only on request.
+fn expandable(id: &str) -> [(&'static str, Value); 5] {
     let list = |name: &str| json!({"object": "list", "data": [], "has_more": false, "url": format!("/v1/customers/{id}/{name}")});
     let tax = json!({"automatic_tax": "not_collecting", "ip_address": null, "location": null, "provider": "stripe"});
     [

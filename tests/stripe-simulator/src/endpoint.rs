@@ -1,4 +1,4 @@
-//! The endpoints, and which one a request is for.
+//! Endpoints, and the endpoint of a request.
 
 use crate::permission::Permission;
 
@@ -7,7 +7,7 @@ use crate::permission::Permission;
 pub enum Endpoint {
     /// `GET /v1/account`.
     Account,
-    /// `GET /v1/billing_portal/configurations`, the list and one of it.
+    /// `GET /v1/billing_portal/configurations` and `GET /v1/billing_portal/configurations/{id}`.
     Configurations,
     /// `GET /v1/customers/{id}`.
     Customers,
@@ -19,7 +19,7 @@ impl Endpoint {
     /// Every endpoint.
     pub const ALL: [Self; 4] = [Self::Account, Self::Configurations, Self::Customers, Self::Sessions];
 
-    /// Its stable name, the last word of its path.
+    /// The stable name, which is the last word of the path without an ID.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ impl Endpoint {
     }
 }
 
-/// A request's endpoint, with the id that its path names.
+/// The endpoint of a request, with the ID in its path.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Route<'a> {
     Account,
@@ -44,7 +44,7 @@ pub(crate) enum Route<'a> {
 const CONFIGURATIONS: &str = "/v1/billing_portal/configurations";
 
 impl<'a> Route<'a> {
-    /// The route of a method and a path without its query, if there is one.
+    /// Finds the route of a method and a path without a query.
     pub(crate) fn of(method: &str, path: &'a str) -> Option<Self> {
         let id = |prefix: &str| {
             let id = path.strip_prefix(prefix)?.strip_prefix('/')?;
@@ -68,7 +68,7 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// What a restricted key must be allowed.
+    /// Returns the permission that a restricted key needs.
     pub(crate) const fn permission(self) -> Permission {
         match self.endpoint() {
             Endpoint::Account => Permission::AccountRead,

@@ -1,12 +1,10 @@
-//! Stripe's refusals, with Stripe's texts.
-//!
-//! Shape: <https://docs.stripe.com/api/errors>.
+//! Errors in the format and wording of Stripe: <https://docs.stripe.com/api/errors>.
 
 use serde_json::{Map, Value, json};
 
 use crate::{model::Mode, wire::Answer};
 
-/// A refusal on its way to be an answer.
+/// An error of Stripe.
 #[derive(Debug)]
 pub(crate) struct Error {
     pub(crate) status: u16,
@@ -14,41 +12,41 @@ pub(crate) struct Error {
     message: String,
     code: Option<&'static str>,
     param: Option<String>,
-    /// Whether the endpoint had begun to work: only then the answer is kept under the idempotency key.
+    /// Whether the endpoint had started to execute the request. Only then is the response kept for the idempotency key.
     pub(crate) executed: bool,
 }
 
 impl Error {
-    /// A request that is wrong in itself.
+    /// An invalid request.
     pub(crate) fn invalid(status: u16, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { status, kind: "invalid_request_error", message, code: None, param: None, executed: false }
     }
 
-    /// Stripe's own failure.
+    /// A failure of Stripe.
     pub(crate) fn api(status: u16) -> Self {
         let message = "Sorry! There was an error while talking to one of our backends. Support has been notified.";
         Self { kind: "api_error", ..Self::invalid(status, message) }
     }
 
-    /// A card that is refused.
+    /// A declined card.
     pub(crate) fn card(message: &str) -> Self {
         Self { kind: "card_error", ..Self::invalid(402, message) }
     }
 
-    /// A mistake with the idempotency key.
+    /// An error in the use of an idempotency key.
     pub(crate) fn idempotency(status: u16, message: impl Into<String>) -> Self {
         Self { kind: "idempotency_error", ..Self::invalid(status, message) }
     }
 
-    /// A key whose first request has not come to its end.
+    /// An idempotency key whose first request is in progress.
     pub(crate) fn key_in_use(key: &str) -> Self {
         Self::idempotency(409, format!(
             "There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): {key}. Please try again later."
         )).code("idempotency_key_in_use")
     }
 
-    /// A path that is none, or not for this method.
+    /// An unknown path, or a path that does not support the method.
     pub(crate) fn unrecognized(method: &str, path: &str) -> Self {
         let hint = if path.ends_with('/') {
             " If you are trying to list objects, remove the trailing slash. If you are trying to retrieve an object, make sure you passed a valid (non-empty) identifier in your code."
@@ -91,7 +89,7 @@ impl Error {
         Self::invalid(400, message).code("parameter_invalid_empty").param(name)
     }
 
-    /// An object where a text belongs, a text where an array belongs, and the like.
+    /// A parameter of the wrong type, such as a string instead of an array.
     pub(crate) fn not_a(kind: &str, param: &str) -> Self {
         Self::invalid(400, format!("Invalid {kind}")).param(param)
     }
@@ -100,7 +98,7 @@ impl Error {
         Self::invalid(400, format!("Invalid {param}: must be one of {}", allowed.join(", "))).param(param)
     }
 
-    /// An object that is not there, or only in the other mode.
+    /// An object that does not exist, or exists only in the other mode.
     pub(crate) fn missing(status: u16, kind: &str, id: &str, param: &str, elsewhere: Option<Mode>) -> Self {
         let mut message = format!("No such {kind}: '{id}'");
         if let Some(mode) = elsewhere {
@@ -148,10 +146,10 @@ impl Error {
     }
 }
 
-/// Where an account finds a request in its log.
+/// The entry of a request in the dashboard log of the account.
 #[derive(Clone, Copy)]
 pub(crate) struct Log<'a> {
-    /// None before the key is known: then there is no account to show it to.
+    /// `None` before authentication, because then there is no account.
     pub(crate) mode: Option<Mode>,
     pub(crate) request_id: &'a str,
     pub(crate) at: u64,

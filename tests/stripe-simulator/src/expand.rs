@@ -1,9 +1,9 @@
-//! What may be expanded: <https://docs.stripe.com/api/expanding_objects>.
+//! Expandable members: <https://docs.stripe.com/api/expanding_objects>.
 
 use crate::{error::Error, form::Form};
 
-/// Of a customer. Stripe can expand `subscriptions` too; the simulated account knows of a subscription only what flows
-/// need, so that one is refused rather than told wrong.
+/// Expandable members of a customer. Stripe can also expand `subscriptions`. The simulator refuses it, because its
+/// subscriptions hold only what flows need.
 pub(crate) const CUSTOMER: &[&str] = &[
     "cash_balance",
     "default_source",
@@ -15,25 +15,27 @@ pub(crate) const CUSTOMER: &[&str] = &[
     "test_clock",
 ];
 
-/// Of the account.
+/// Expandable members of the account.
 pub(crate) const ACCOUNT: &[&str] = &["settings.branding.icon", "settings.branding.logo"];
 
-/// Of a portal configuration.
+/// Expandable members of a portal configuration.
 pub(crate) const CONFIGURATION: &[&str] = &["application", PRODUCTS];
 
-/// What a configuration tells only when it is asked.
+/// The member of a configuration that is returned only on request.
 pub(crate) const PRODUCTS: &str = "features.subscription_update.products";
 
-/// The parameters `expand[]`, each of which must be expandable: the object's own members, or, with a prefix such as `data.`,
-/// those of the objects within it.
-pub(crate) fn wanted<'a>(form: &'a Form, prefix: &str, expandable: &[&str]) -> Result<Vec<&'a str>, Error> {
-    let mut wanted = Vec::new();
-    for at in 0..form.len("expand") {
-        let path = form.required(&format!("expand[{at}]"))?;
+/// Returns the values of `expand[]` without the prefix. A prefix such as `data.` selects members of nested objects.
+///
+/// # Errors
+/// Fails if a value is not one of the expandable members.
+pub(crate) fn requested<'a>(form: &'a Form, prefix: &str, expandable: &[&str]) -> Result<Vec<&'a str>, Error> {
+    let mut requested = Vec::new();
+    for index in 0..form.len("expand") {
+        let path = form.required(&format!("expand[{index}]"))?;
         match path.strip_prefix(prefix).filter(|path| expandable.contains(path)) {
-            Some(path) => wanted.push(path),
+            Some(path) => requested.push(path),
             None => return Err(Error::invalid(400, format!("This property cannot be expanded ({path})."))),
         }
     }
-    Ok(wanted)
+    Ok(requested)
 }

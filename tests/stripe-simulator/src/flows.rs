@@ -20,19 +20,19 @@ const KINDS: [&str; 5] = [
 
 const ITEMS: &str = "flow_data[subscription_update_confirm][items]";
 
-/// A flow whose parameters are well formed.
+/// A flow with well-formed parameters.
 #[derive(Debug)]
 pub(crate) struct FlowData {
     pub(crate) kind: &'static str,
     pub(crate) subscription: Option<String>,
     pub(crate) item: Option<Item>,
     after_completion: Value,
-    /// What is to be taken off the price: parameter, kind of object, id.
-    reductions: Vec<(String, &'static str, String)>,
+    /// Coupons and promotion codes: parameter, kind of object, ID.
+    coupons: Vec<(String, &'static str, String)>,
 }
 
-/// Reads `flow_data`; none when nothing of it is there.
-pub(crate) fn shape(form: &Form, mode: Mode) -> Result<Option<FlowData>, Error> {
+/// Parses `flow_data`. Returns `None` if it is absent.
+pub(crate) fn parse(form: &Form, mode: Mode) -> Result<Option<FlowData>, Error> {
     if !form.has("flow_data") {
         return Ok(None);
     }
@@ -42,16 +42,16 @@ pub(crate) fn shape(form: &Form, mode: Mode) -> Result<Option<FlowData>, Error> 
         .then(|| form.required(&format!("flow_data[{kind}][subscription]")).map(str::to_owned))
         .transpose()?;
     let item = (kind == "subscription_update_confirm").then(|| item(form)).transpose()?;
-    let mut reductions = discounts(form)?;
-    reductions.extend(retention(form)?);
-    Ok(Some(FlowData { kind, subscription, item, after_completion: after_completion(form, mode)?, reductions }))
+    let mut coupons = discounts(form)?;
+    coupons.extend(retention(form)?);
+    Ok(Some(FlowData { kind, subscription, item, after_completion: after_completion(form, mode)?, coupons }))
 }
 
-/// The `type` of an object, of which only the member of the same name may be there beside it.
+/// Parses the `type` of an object, in which only the member with the name of the type is allowed.
 fn choice(form: &Form, name: &str, kinds: &[&'static str]) -> Result<&'static str, Error> {
     let param = format!("{name}[type]");
-    let asked = form.required(&param)?;
-    let kind = kinds.iter().find(|kind| **kind == asked).ok_or_else(|| Error::one_of(&param, kinds))?;
+    let requested = form.required(&param)?;
+    let kind = kinds.iter().find(|kind| **kind == requested).ok_or_else(|| Error::one_of(&param, kinds))?;
     for other in kinds.iter().filter(|other| *other != kind) {
         let member = format!("{name}[{other}]");
         if form.has(&member) {
@@ -104,15 +104,15 @@ fn retention(form: &Form) -> Result<Option<(String, &'static str, String)>, Erro
 fn discounts(form: &Form) -> Result<Vec<(String, &'static str, String)>, Error> {
     const NAME: &str = "flow_data[subscription_update_confirm][discounts]";
     let mut discounts = Vec::new();
-    for at in 0..form.len(NAME) {
-        let member = |name: &str| format!("{NAME}[{at}][{name}]");
+    for index in 0..form.len(NAME) {
+        let member = |name: &str| format!("{NAME}[{index}][{name}]");
         let (coupon, code) = (member("coupon"), member("promotion_code"));
         discounts.push(match (form.optional(&coupon)?, form.optional(&code)?) {
             (Some(id), None) => (coupon, "coupon", id.to_owned()),
             (None, Some(id)) => (code, "promotion code", id.to_owned()),
             (Some(_), Some(_)) | (None, None) => {
                 let message = "You may only specify one of these parameters: coupon, promotion_code.";
-                return Err(Error::invalid(400, message).param(&format!("{NAME}[{at}]")));
+                return Err(Error::invalid(400, message).param(&format!("{NAME}[{index}]")));
             }
         });
     }
@@ -120,7 +120,7 @@ fn discounts(form: &Form) -> Result<Vec<(String, &'static str, String)>, Error> 
 }
 
 impl FlowData {
-    /// What only the account can tell: whose the subscription is, and what the configuration lets it change to.
+    /// Checks the flow against the account: the owner of the subscription, and the changes that the configuration allows.
     pub(crate) fn check(
         &self,
         state: &State,
@@ -139,7 +139,7 @@ impl FlowData {
             self.check_change(subscription, configuration)?;
         }
         // The simulated account has no coupons.
-        match self.reductions.first() {
+        match self.coupons.first() {
             Some((param, kind, id)) => Err(Error::missing(400, kind, id, param, None)),
             None => Ok(()),
         }
@@ -182,7 +182,7 @@ impl FlowData {
         }
     }
 
-    /// The member `flow` of the session.
+    /// Returns the `flow` member of the session.
     pub(crate) fn object(&self) -> Value {
         let mut flow = json!({
             "after_completion": self.after_completion,
@@ -212,7 +212,7 @@ impl FlowData {
 impl Item {
     fn object(&self) -> Value {
         let mut object = json!({"id": self.id, "price": self.price});
-        // The one member of a flow that Stripe leaves out where it says nothing.
+        // The only member of a flow that Stripe omits instead of setting it to null.
         if let (Some(object), Some(quantity)) = (object.as_object_mut(), self.quantity) {
             object.insert("quantity".to_owned(), quantity.into());
         }

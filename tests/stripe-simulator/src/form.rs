@@ -1,36 +1,36 @@
-//! Parameters as Stripe takes them: form-encoded, nested by brackets, each known, each once.
+//! Parameters as Stripe accepts them: form-encoded and nested with brackets, without unknown or duplicate parameters.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Error;
 
-/// Stripe's limit for a text, in characters.
-const MAX_TEXT: usize = 5000;
+/// Stripe's limit for a string, in characters.
+const MAX_LENGTH: usize = 5000;
 
-/// Parameters by their full name, with every array index written out: `flow_data[items][0][id]`.
+/// Parameters by full name, with explicit array indices: `flow_data[items][0][id]`.
 #[derive(Debug, Default)]
 pub(crate) struct Form {
     parameters: BTreeMap<String, String>,
     arrays: BTreeMap<String, Array>,
 }
 
-/// How the elements of an array are told apart; one array can't be written in both ways.
+/// The notation of an array. One array cannot mix both notations.
 #[derive(Debug)]
 enum Array {
-    /// By their index: `items[0][id]`.
+    /// With an index: `items[0][id]`.
     Numbered,
-    /// By their order: `items[][id]`; the number so far.
+    /// Without an index: `items[][id]`. Holds the number of elements so far.
     Pushed(usize),
 }
 
 impl Form {
-    /// Takes an encoded query or body. `known` holds the names of leaves, with `[]` for any index.
+    /// Parses an encoded query or body. `known` holds the full names of parameters, with `[]` for any index.
     pub(crate) fn parse(encoded: &str, known: &[&str]) -> Result<Self, Error> {
         check_escapes(encoded)?;
         let mut form = Self::default();
         for (name, value) in form_urlencoded::parse(encoded.as_bytes()) {
             check_brackets(&name)?;
-            check_text(&name, &value)?;
+            check_value(&name, &value)?;
             check_known(&name, known)?;
             let name = form.with_index(&name)?;
             if form.parameters.contains_key(&name) {
@@ -47,7 +47,7 @@ impl Form {
         self.parameters.get(name).map(String::as_str)
     }
 
-    /// A parameter that says something, if it is there.
+    /// Returns an optional parameter, which must not be empty.
     pub(crate) fn optional(&self, name: &str) -> Result<Option<&str>, Error> {
         match self.get(name) {
             Some("") => Err(Error::parameter_empty(name)),
@@ -55,7 +55,7 @@ impl Form {
         }
     }
 
-    /// A parameter that must be there and say something.
+    /// Returns a required parameter, which must not be empty.
     pub(crate) fn required(&self, name: &str) -> Result<&str, Error> {
         self.optional(name)?.ok_or_else(|| Error::parameter_missing(name))
     }
@@ -65,18 +65,19 @@ impl Form {
         self.optional(name)?.map(parse).transpose()
     }
 
-    /// Whether any parameter lies under a name.
+    /// Returns whether a parameter with this name, or nested in it, is present.
     pub(crate) fn has(&self, name: &str) -> bool {
         let nested = format!("{name}[");
         self.parameters.keys().any(|key| key == name || key.starts_with(&nested))
     }
 
-    /// The number of elements of an array.
+    /// Returns the number of elements of an array.
     pub(crate) fn len(&self, name: &str) -> usize {
         (0..).take_while(|index| self.has(&format!("{name}[{index}]"))).count()
     }
 
-    /// `[]` adds to the array's last element until that has the member already: as Rack, which Stripe's libraries write for.
+    /// Resolves `[]` like Rack, which Stripe's libraries target: a member belongs to the last element, unless that element
+    /// already has the member.
     fn with_index(&mut self, name: &str) -> Result<String, Error> {
         let Some((base, index, rest)) = array_part(name) else { return Ok(name.to_owned()) };
         let new = if index.is_empty() { Array::Pushed(0) } else { Array::Numbered };
@@ -95,7 +96,7 @@ impl Form {
         }
     }
 
-    /// Indices go from 0 without a gap; another spelling of a number, `00`, is none.
+    /// Checks that indices start at 0, have no gaps and are in canonical form (not `00`).
     fn check_indices(&self) -> Result<(), Error> {
         for base in self.arrays.keys() {
             let within = |name: &String| {
@@ -118,7 +119,7 @@ pub(crate) fn integer(text: &str, param: &str) -> Result<u64, Error> {
     })
 }
 
-/// Each `%` has its two digits.
+/// Checks that each `%` is followed by two hexadecimal digits.
 fn check_escapes(encoded: &str) -> Result<(), Error> {
     let is_escape = |part: &str| part.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
     if encoded.split('%').skip(1).all(is_escape) {
@@ -127,37 +128,37 @@ fn check_escapes(encoded: &str) -> Result<(), Error> {
     Err(Error::invalid(400, "Invalid request: invalid %-encoding"))
 }
 
-/// Text is UTF-8, of which the decoder leaves U+FFFD where it is not, and of Stripe's length.
-fn check_text(name: &str, value: &str) -> Result<(), Error> {
-    let sound = |text: &str| !text.contains(['\u{fffd}', '\0']);
-    if !sound(name) || !sound(value) {
+/// Checks the encoding and the length. The decoder replaces invalid UTF-8 with U+FFFD.
+fn check_value(name: &str, value: &str) -> Result<(), Error> {
+    let is_valid = |text: &str| !text.contains(['\u{fffd}', '\0']);
+    if !is_valid(name) || !is_valid(value) {
         return Err(Error::invalid(400, "Invalid request: parameters must be valid UTF-8"));
     }
-    if value.chars().count() > MAX_TEXT {
-        let message = format!("Invalid string: {name} must be at most {MAX_TEXT} characters");
+    if value.chars().count() > MAX_LENGTH {
+        let message = format!("Invalid string: {name} must be at most {MAX_LENGTH} characters");
         return Err(Error::invalid(400, message).param(name));
     }
     Ok(())
 }
 
-/// Brackets come in pairs, after the name.
+/// Checks that brackets are balanced, not nested, and at the end of the name.
 fn check_brackets(name: &str) -> Result<(), Error> {
     let (head, mut rest) = name.split_at(name.find('[').unwrap_or(name.len()));
-    let mut sound = !head.is_empty() && !head.contains(']');
-    while sound && !rest.is_empty() {
+    let mut valid = !head.is_empty() && !head.contains(']');
+    while valid && !rest.is_empty() {
         match rest.strip_prefix('[').and_then(|inside| inside.split_once(']')) {
             Some((inside, after)) if !inside.contains('[') => rest = after,
-            _ => sound = false,
+            _ => valid = false,
         }
     }
-    if sound {
+    if valid {
         Ok(())
     } else {
         Err(Error::invalid(400, format!("Invalid request: malformed parameter {name}")).param(name))
     }
 }
 
-/// The array's name, the index as written, and what follows.
+/// Splits a parameter into the name of its array, the index as written, and the rest.
 fn array_part(name: &str) -> Option<(&str, &str, &str)> {
     name.match_indices('[').find_map(|(at, _)| {
         let (base, brackets) = name.split_at(at);
@@ -171,19 +172,19 @@ fn check_known(name: &str, known: &[&str]) -> Result<(), Error> {
     if known.contains(&shape.as_str()) {
         return Ok(());
     }
-    let begins = |prefix: &str, next: &str| {
+    let has_known = |prefix: &str, next: &str| {
         known.iter().any(|known| known.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(next)))
     };
-    if begins(&shape, "[]") {
+    if has_known(&shape, "[]") {
         return Err(Error::not_a("array", name));
     }
-    if begins(&shape, "[") {
+    if has_known(&shape, "[") {
         return Err(Error::not_a("object", name));
     }
     if known.iter().any(|known| shape.strip_prefix(known).is_some_and(|rest| rest.starts_with('['))) {
         return Err(Error::not_a("string", name));
     }
-    if let Some((parent, _)) = shape.rsplit_once('[').filter(|(parent, _)| begins(parent, "[]")) {
+    if let Some((parent, _)) = shape.rsplit_once('[').filter(|(parent, _)| has_known(parent, "[]")) {
         return Err(Error::not_a("array", parent));
     }
     Err(Error::parameter_unknown(name))
@@ -196,19 +197,19 @@ mod tests {
     const KNOWN: &[&str] = &["a", "b[c]", "b[d][][e]", "b[d][][f]", "g[]"];
 
     #[test]
-    fn nested_parameters_and_both_forms_of_arrays_are_taken() {
+    fn accepts_nested_parameters_and_both_array_notations() {
         let form = Form::parse("a=1&b%5Bc%5D=2&b[d][0][e]=3&b[d][1][e]=4&g[]=5&g[]=6", KNOWN).unwrap();
         assert_eq!(form.get("b[d][1][e]"), Some("4"));
         assert_eq!((form.len("b[d]"), form.len("g"), form.has("b"), form.get("b[c]")), (2, 2, true, Some("2")));
         let form = Form::parse("b[d][][e]=1&b[d][][f]=2&b[d][][e]=3&b[d][][f]=4", KNOWN).unwrap();
         assert_eq!((form.get("b[d][0][f]"), form.get("b[d][1][e]"), form.len("b[d]")), (Some("2"), Some("3"), 2));
-        // As Rack reads it: a member that the last element lacks goes there, not to the first.
+        // Like Rack: a new member belongs to the last element, not to the first.
         let form = Form::parse("b[d][][e]=1&b[d][][e]=2&b[d][][f]=3", KNOWN).unwrap();
         assert_eq!((form.get("b[d][0][f]"), form.get("b[d][1][f]")), (None, Some("3")));
     }
 
     #[test]
-    fn what_is_unknown_doubled_or_malformed_is_refused() {
+    fn refuses_unknown_duplicate_and_malformed_parameters() {
         for bad in [
             "x=1",
             "b[x]=1",

@@ -10,14 +10,14 @@ use crate::{
     wire::{Answer, RecordedRequest},
 };
 
-/// Keys of one mode mean nothing in the other.
+/// A key and its mode: the modes do not share keys.
 pub(crate) type Key = (Mode, String);
 
-/// What the first request with a key left behind.
+/// The first request with a key, and its response.
 pub(crate) struct Saved {
     path: String,
     parameters: String,
-    /// None while the first request is in progress.
+    /// `None` while the first request is in progress.
     answer: Option<Kept>,
 }
 
@@ -27,28 +27,31 @@ struct Kept {
     body: Vec<u8>,
 }
 
-/// What a key makes of a request.
-pub(crate) enum Claim {
-    /// Nothing: there is none.
+/// The result of looking up the idempotency key of a request.
+pub(crate) enum Lookup {
+    /// The request has no key.
     Unkeyed,
-    /// The first request with it.
+    /// The request is the first one with the key.
     First(Key),
-    /// The answer of the first request, once more.
+    /// The response to the first request is replayed.
     Replay(Answer),
 }
 
-/// Stripe's limit.
+/// Stripe's limit for keys, in characters.
 const MAX_LENGTH: usize = 255;
 
-/// Looks a request's key up. A key that was used for another request, or whose request is in progress, is refused.
-pub(crate) fn claim(state: &State, mode: Mode, call: &RecordedRequest) -> Result<Claim, Error> {
-    let Some(key) = call.joined("idempotency-key") else { return Ok(Claim::Unkeyed) };
+/// Looks up the key of a request.
+///
+/// # Errors
+/// Fails if the key was used for another request, or if its request is in progress.
+pub(crate) fn look_up(state: &State, mode: Mode, call: &RecordedRequest) -> Result<Lookup, Error> {
+    let Some(key) = call.joined("idempotency-key") else { return Ok(Lookup::Unkeyed) };
     if call.header("idempotency-key").is_none() || key.is_empty() || key.chars().count() > MAX_LENGTH {
         let message = format!("Idempotency keys must be between 1 and {MAX_LENGTH} characters long, and sent once.");
         return Err(Error::idempotency(400, message));
     }
     let key = (mode, key);
-    let Some(saved) = state.saved.get(&key) else { return Ok(Claim::First(key)) };
+    let Some(saved) = state.saved.get(&key) else { return Ok(Lookup::First(key)) };
     let (key, (path, _)) = (key.1, call.target());
     if saved.path != path {
         return Err(Error::idempotency(
@@ -74,10 +77,10 @@ pub(crate) fn claim(state: &State, mode: Mode, call: &RecordedRequest) -> Result
         ("idempotent-replayed".to_owned(), "true".to_owned()),
         ("original-request".to_owned(), kept.request_id.clone()),
     ];
-    Ok(Claim::Replay(Answer { status: kept.status, headers, body: kept.body.clone() }))
+    Ok(Lookup::Replay(Answer { status: kept.status, headers, body: kept.body.clone() }))
 }
 
-/// One text for the same parameters, whatever the order of their names.
+/// Returns the parameters in normalized form, independent of the order of their names.
 fn parameters(call: &RecordedRequest) -> String {
     let (_, query) = call.target();
     let mut pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
@@ -86,7 +89,7 @@ fn parameters(call: &RecordedRequest) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
-/// A key whose request is in progress; it is so until this is dropped, whatever becomes of the answer on its way out.
+/// A key whose request is in progress. Dropping it ends that state, even if the response cannot be sent.
 pub(crate) struct InProgress {
     shared: Arc<Shared>,
     key: Key,
@@ -94,14 +97,15 @@ pub(crate) struct InProgress {
 }
 
 impl InProgress {
-    /// Marks the key, in the lock under which it was looked up, so that of two requests at once only one comes first.
+    /// Marks the key as in progress. Call it under the same lock as [`look_up`], so that only one of two concurrent requests
+    /// is the first.
     pub(crate) fn begin(state: &mut State, shared: &Arc<Shared>, key: Key, call: &RecordedRequest) -> Self {
         let saved = Saved { path: call.target().0.to_owned(), parameters: parameters(call), answer: None };
         state.saved.insert(key.clone(), saved);
         Self { shared: Arc::clone(shared), key, answer: None }
     }
 
-    /// What replays will say: the honest answer, since a fault on the way out is none of Stripe's doing.
+    /// Saves the response for replays. It must be the original one, because faults change only the response that is sent.
     pub(crate) fn keep(&mut self, request_id: &str, answer: &Answer) {
         let kept = Kept { request_id: request_id.to_owned(), status: answer.status, body: answer.body.clone() };
         self.answer = Some(kept);

@@ -1,23 +1,23 @@
-//! The account's keys: <https://docs.stripe.com/keys>.
+//! API keys of the account: <https://docs.stripe.com/keys>.
 
 use crate::{error::Error, model::Mode, permission::Permission};
 
-/// A secret key, or a restricted one.
+/// A secret or restricted key.
 #[derive(Clone)]
 pub(crate) struct Key {
     pub(crate) text: String,
     pub(crate) mode: Mode,
-    /// None = everything.
+    /// `None` means all permissions.
     permissions: Option<Vec<Permission>>,
 }
 
 impl Key {
-    /// A key that may do everything, of the mode that its prefix names, if it names one.
+    /// Returns an unrestricted key of the mode in its prefix, or `None` if the prefix is not valid.
     pub(crate) fn secret(text: &str) -> Option<Self> {
         Some(Self { text: text.to_owned(), mode: mode_of(text)?, permissions: None })
     }
 
-    /// A key that may do what it is permitted; only `rk_…` can be one.
+    /// Returns a key limited to the given permissions, or `None` if it does not start with `rk_` and a mode.
     pub(crate) fn restricted(text: &str, permissions: &[Permission]) -> Option<Self> {
         let key = Self::secret(text).filter(|_| text.starts_with("rk_"))?;
         Some(Self { permissions: Some(permissions.to_owned()), ..key })
@@ -38,7 +38,7 @@ impl Key {
     }
 }
 
-/// The mode that a key's prefix names, for secret and restricted keys.
+/// Returns the mode in the prefix of a secret or restricted key.
 fn mode_of(key: &str) -> Option<Mode> {
     let rest = key.strip_prefix("sk_").or_else(|| key.strip_prefix("rk_"))?;
     [Mode::Test, Mode::Live].into_iter().find(|mode| {
@@ -46,11 +46,11 @@ fn mode_of(key: &str) -> Option<Mode> {
     })
 }
 
-/// The prefix and, of a key long enough to stay secret, the last four characters, as Stripe shows it.
+/// Masks a key as Stripe does: the prefix remains, and so do the last four characters if the key is long enough.
 pub(crate) fn masked(key: &str) -> String {
     let shown = if mode_of(key).is_some() { "sk_test_".len() } else { 0 };
     let count = key.chars().count();
     let tail = if count >= shown + 16 { 4 } else { 0 };
-    let mask = |(at, letter)| if at < shown || at + tail >= count { letter } else { '*' };
+    let mask = |(index, letter)| if index < shown || index + tail >= count { letter } else { '*' };
     key.chars().enumerate().map(mask).collect()
 }

@@ -1,12 +1,18 @@
-//! A simulator of Stripe, as strict as Stripe, for tests, the example and benches: the customers, portal sessions and portal
-//! configurations of one account in test and live mode, and the hosted page that a session's URL opens.
+//! A simulator of Stripe for tests, examples and benches, as strict as Stripe. It serves the customers, portal sessions and
+//! portal configurations of one account in test and live mode, and the hosted page that a session's URL opens.
 //!
-//! Shapes: <https://docs.stripe.com/api> at version 2026-09-30.endive. Read in this order: `model` (what an account holds),
-//! `server` (connections), `api` (what every request passes, with `auth`, `key`, `permission` and `idempotency`), `form`,
-//! `parameters` and `expand` (what may be sent), `endpoint` with `account`, `configurations` (in a `list`), `customers`,
-//! `sessions` and `flows`, `error` (Stripe's refusals), `portal` (the page). What goes wrong on purpose stands beside that:
-//! `faults` (which there are, and whom they befall), `connection` (answers that do not arrive whole), `outage` (connections
-//! that do not come to be), `tls` (certificates, good and bad).
+//! The API follows <https://docs.stripe.com/api> at version 2026-09-30.endive. Suggested reading order:
+//!
+//! - `model`: the objects of an account
+//! - `server`: connections
+//! - `api`: the processing that all requests share, with `auth`, `key`, `permission` and `idempotency`
+//! - `form`, `parameters` and `expand`: the accepted parameters
+//! - `endpoint`, with `account`, `configurations` (paginated by `list`), `customers`, `sessions` and `flows`
+//! - `error`: Stripe's error responses
+//! - `portal`: the hosted page
+//!
+//! Deliberate failures: `faults` (the faults and the requests they apply to), `connection` (incomplete responses), `outage`
+//! (failing connections) and `tls` (valid and invalid certificates).
 
 mod account;
 mod api;
@@ -53,20 +59,20 @@ use faults::{Active, Effect};
 pub use faults::{Fault, Injection};
 use key::Key;
 pub use model::{Configuration, Customer, Feature, Mode, Subscription};
-use outage::Listening;
+use outage::Listener;
 pub use permission::Permission;
 pub use settings::Settings;
 use state::State;
 use tls::Tls;
 pub use wire::{Answer, RecordedRequest};
 
-/// The place of faults: each answer of the API passes here before it leaves, and may be changed, delayed or withheld.
+/// A hook that receives each API response before it is sent, and can change, delay or withhold it.
 ///
-/// What it does befalls the answer only; the account has done its work already. While it holds an answer back, the
-/// request is in progress, and so is its idempotency key.
+/// It affects the response only: the account has already processed the request. While the hook delays a response, the
+/// request and its idempotency key are in progress.
 pub type Tamper = Arc<dyn Fn(RecordedRequest, Answer) -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync>;
 
-/// A running simulator; it stops, and cuts every connection, when it is dropped.
+/// A running simulator. Dropping it stops the server and closes every connection.
 pub struct Simulator {
     shared: Arc<Shared>,
     base_url: String,
@@ -75,9 +81,9 @@ pub struct Simulator {
     serving: JoinHandle<()>,
 }
 
-/// What the simulator's handle and its request handlers share.
+/// State shared by the simulator's handle and its request handlers.
 pub(crate) struct Shared {
-    listening: Listening,
+    listener: Listener,
     tls: Option<Tls>,
     state: Mutex<State>,
     tamper: Mutex<Option<Tamper>>,
@@ -94,70 +100,70 @@ impl Shared {
 }
 
 impl Simulator {
-    /// Serves HTTP/1.1 and HTTP/2 on a listener of the caller's, on the current runtime. The portal pages lie on the same
-    /// origin. Each mode begins with one active default portal configuration, which allows no price.
+    /// Serves HTTP/1.1 and HTTP/2 on the given listener and the current runtime. The portal pages are on the same origin.
+    /// Each mode starts with one active default portal configuration, which allows no prices.
     ///
     /// # Errors
-    /// When the listener has no address.
+    /// Fails if the listener has no address.
     pub fn start(listener: TcpListener) -> io::Result<Self> {
         Self::start_with(listener, Settings::default())
     }
 
-    /// As [`Simulator::start`], with other settings.
+    /// Does the same as [`Simulator::start`], with the given settings.
     ///
     /// # Errors
-    /// When the listener has no address, or a key of the settings has no mode.
+    /// Fails if the listener has no address, or if the settings contain an invalid key.
     pub fn start_with(listener: TcpListener, settings: Settings) -> io::Result<Self> {
-        let listening = Listening::new(listener)?;
+        let listener = Listener::new(listener)?;
         let tls = settings.tls.then(Tls::new).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let base_url = format!("{scheme}://{}", listening.address());
+        let base_url = format!("{scheme}://{}", listener.address());
         let portal_origin = settings.portal_origin.clone().unwrap_or_else(|| base_url.clone());
         let keys = settings.account_keys()?;
         let state = State::new(portal_origin.clone(), &settings.account_id(), keys.clone());
-        let shared = Arc::new(Shared { listening, tls, state: Mutex::new(state), tamper: Mutex::new(None) });
+        let shared = Arc::new(Shared { listener, tls, state: Mutex::new(state), tamper: Mutex::new(None) });
         let router = portal::routes().fallback(server::handle).with_state(Arc::clone(&shared));
         let serving = tokio::spawn(server::serve(Arc::clone(&shared), router));
         Ok(Self { shared, base_url, portal_origin, keys, serving })
     }
 
-    /// The API's base, `http://127.0.0.1:PORT`, without a slash at the end.
+    /// The base URL of the API, such as `http://127.0.0.1:PORT`, without a trailing slash.
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// The account's key of a mode, random per simulator unless the settings name one.
+    /// The account's key for a mode, random per simulator unless the settings contain one.
     #[must_use]
     pub fn secret_key(&self, mode: Mode) -> &str {
         self.keys.iter().find(|key| key.mode == mode).map_or("", |key| &key.text)
     }
 
-    /// The certificate of the CA that signs the simulator's, as PEM, if it serves https.
+    /// The certificate of the CA that signed the simulator's certificate, as PEM; `None` without https.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&str> {
         self.shared.tls.as_ref().map(|tls| tls.ca_pem.as_str())
     }
 
-    /// Has a fault befall whoever asks, beside those injected before; the first that fits a request is the one. A fault of
-    /// whole connections cuts those that there are, and has begun when this returns.
+    /// Adds a fault for all requests. If several injected faults match a request, the first one applies; a fault of the
+    /// customer takes precedence. A connection fault closes open connections, and is in effect when this method returns.
     pub fn inject(&self, fault: impl Into<Injection>) {
         let injection = fault.into();
         match injection.fault.effect() {
-            Effect::Outage(outage) => self.shared.listening.fail(outage, injection.first),
+            Effect::Outage(outage) => self.shared.listener.fail(outage, injection.first),
             Effect::Refuse(_) | Effect::Change(_) | Effect::Deliver(_) => {
                 self.shared.state().faults.push(Active::new(injection));
             }
         }
     }
 
-    /// Takes back every fault that was injected; those that customers bring stay.
+    /// Removes every injected fault. Faults of customers remain.
     pub fn clear_faults(&self) {
         self.shared.state().faults.clear();
-        self.shared.listening.recover();
+        self.shared.listener.recover();
     }
 
-    /// Adds a customer, or replaces the one with its id and mode.
+    /// Adds a customer, or replaces the one with the same ID and mode.
     pub fn add_customer(&self, customer: Customer) {
         let key = (customer.mode, customer.id.clone());
         let mut state = self.shared.state();
@@ -165,52 +171,52 @@ impl Simulator {
         state.customers.insert(key, customer);
     }
 
-    /// Deletes a customer: it is still found, as deleted.
+    /// Marks a customer as deleted. Stripe still returns it, with `deleted: true`.
     pub fn delete_customer(&self, mode: Mode, id: &str) {
         if let Some(customer) = self.shared.state().customers.get_mut(&(mode, id.to_owned())) {
             customer.deleted = true;
         }
     }
 
-    /// Adds a subscription, or replaces the one with its id and mode.
+    /// Adds a subscription, or replaces the one with the same ID and mode.
     pub fn add_subscription(&self, subscription: Subscription) {
         self.shared.state().subscriptions.insert((subscription.mode, subscription.id.clone()), subscription);
     }
 
-    /// Adds a portal configuration; a new default takes the place of the old one.
+    /// Adds a portal configuration, or replaces the one with the same ID and mode. A new default replaces the previous one.
     pub fn add_configuration(&self, configuration: Configuration) {
         self.shared.state().add_configuration(configuration);
     }
 
-    /// Leaves a mode without any portal configuration, as a new account is.
+    /// Removes all portal configurations of a mode, as in a new account.
     pub fn remove_configurations(&self, mode: Mode) {
         self.shared.state().remove_configurations(mode);
     }
 
-    /// Every API request so far, in order.
+    /// The recorded API requests, in order of arrival.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.shared.state().requests.clone()
     }
 
-    /// Forgets the requests so far.
+    /// Clears the recorded requests.
     pub fn forget_requests(&self) {
         self.shared.state().requests.clear();
     }
 
-    /// Whether requests are recorded; a load test switches it off.
+    /// Turns the recording of requests on or off. Load tests turn it off.
     pub fn record_requests(&self, on: bool) {
-        self.shared.state().records = on;
+        self.shared.state().recording = on;
     }
 
-    /// The customer whose portal a session's URL opens.
+    /// The ID of the customer whose portal a session URL opens.
     #[must_use]
     pub fn customer_of(&self, session_url: &str) -> Option<String> {
         let secret = session_url.strip_prefix(&self.portal_origin)?.strip_prefix("/p/session/")?;
         self.shared.state().sessions.get(secret).map(|session| session.customer.clone())
     }
 
-    /// Passes every answer through a fault; none = honest again.
+    /// Sets the hook that every response passes through; `None` removes it.
     pub fn tamper(&self, with: Option<Tamper>) {
         *self.shared.tamper.lock().unwrap_or_else(PoisonError::into_inner) = with;
     }
@@ -219,8 +225,8 @@ impl Simulator {
 impl Drop for Simulator {
     fn drop(&mut self) {
         self.serving.abort();
-        // A request that is in progress for ever keeps the rest.
-        self.shared.listening.close();
+        // A request that never ends keeps `shared` alive, so the port must be released explicitly.
+        self.shared.listener.close();
     }
 }
 

@@ -1,4 +1,4 @@
-//! Lists, a page at a time: <https://docs.stripe.com/api/pagination>.
+//! Pagination of lists: <https://docs.stripe.com/api/pagination>.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::{error::Error, form::Form};
 const DEFAULT_LIMIT: usize = 10;
 const MAX_LIMIT: usize = 100;
 
-/// Which part of a list is asked for.
+/// The requested part of a list.
 pub(crate) struct Page<'a> {
     limit: usize,
     cursor: Option<Cursor<'a>>,
@@ -32,8 +32,8 @@ impl<'a> Page<'a> {
         Ok(Self { limit: form.optional("limit")?.map_or(Ok(DEFAULT_LIMIT), limit)?, cursor })
     }
 
-    /// The page of a list that is already in its order, each object with its id.
-    pub(crate) fn of_list(&self, url: &str, kind: &str, objects: Vec<(&str, Value)>) -> Result<Value, Error> {
+    /// Returns the page of a sorted list of objects with their IDs.
+    pub(crate) fn select(&self, url: &str, kind: &str, objects: Vec<(&str, Value)>) -> Result<Value, Error> {
         let position = |id: &str, param: &str| {
             let found = objects.iter().position(|(other, _)| *other == id);
             found.ok_or_else(|| Error::missing(400, kind, id, param, None))
@@ -49,7 +49,7 @@ impl<'a> Page<'a> {
                 (last.saturating_sub(self.limit), last)
             }
         };
-        // More in the direction that is read.
+        // `has_more` refers to the direction of the request.
         let has_more = if matches!(self.cursor, Some(Cursor::Before(_))) { first > 0 } else { last < objects.len() };
         let data: Vec<Value> = objects.into_iter().take(last).skip(first).map(|(_, object)| object).collect();
         Ok(json!({"object": "list", "data": data, "has_more": has_more, "url": url}))

@@ -1,4 +1,4 @@
-//! Faults of whole connections, and the listener that they befall.
+//! Connection faults, and a listener that supports them.
 
 use std::{
     io,
@@ -17,13 +17,13 @@ use tokio::{
 
 use crate::tls::Flaw;
 
-/// How long an outage lasts that a customer's request brings about: nothing else would end it.
-const OF_A_REQUEST: Duration = Duration::from_secs(1);
+/// Duration of an outage that a request for a faulty customer starts. Nothing else would end it.
+const REQUEST_OUTAGE: Duration = Duration::from_secs(1);
 
-/// How many connections wait to be accepted.
+/// Limit of connections waiting to be accepted.
 const BACKLOG: u32 = 1024;
 
-/// Why no connection comes to be.
+/// The way in which new connections fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outage {
     Refused,
@@ -34,28 +34,28 @@ pub(crate) enum Outage {
 struct Current {
     outage: Outage,
     until: Option<Instant>,
-    /// How many more handshakes have the bad certificate.
+    /// Number of further handshakes that get the invalid certificate; `None` means all.
     handshakes: Option<u32>,
 }
 
-/// A listener that can refuse connections without giving its port away.
-pub(crate) struct Listening {
+/// A listener that can refuse connections without releasing its port.
+pub(crate) struct Listener {
     address: SocketAddr,
     runtime: Handle,
     socket: Mutex<Socket>,
-    /// Each start and end of an outage, for those who wait for one.
+    /// The current outage. Receivers are notified of each start and end.
     current: watch::Sender<Option<Current>>,
 }
 
 enum Socket {
     Open(TcpListener),
-    /// Bound and not listening: the kernel refuses connections, and nobody else gets the port.
+    /// Bound but not listening: the kernel refuses connections, and no other process can bind the port.
     Refusing(TcpSocket),
-    /// For the moment between the two, and in the end.
-    Neither,
+    /// No socket: during a change, after a failed change, and after `close`.
+    Closed,
 }
 
-impl Listening {
+impl Listener {
     pub(crate) fn new(listener: TcpListener) -> io::Result<Self> {
         let (address, current) = (listener.local_addr()?, watch::Sender::new(None));
         Ok(Self { address, runtime: Handle::current(), socket: Mutex::new(Socket::Open(listener)), current })
@@ -65,63 +65,63 @@ impl Listening {
         self.address
     }
 
-    /// Starts an outage; when this returns, it is on.
+    /// Starts an outage, which is in effect when this method returns.
     pub(crate) fn fail(&self, outage: Outage, handshakes: Option<u32>) {
         self.begin(Current { outage, until: None, handshakes });
     }
 
-    /// Starts an outage on behalf of a request; it ends by itself.
+    /// Starts an outage that ends automatically after [`REQUEST_OUTAGE`].
     pub(crate) fn fail_for_a_while(&self, outage: Outage, handshakes: Option<u32>) {
-        self.begin(Current { outage, until: Some(Instant::now() + OF_A_REQUEST), handshakes });
+        self.begin(Current { outage, until: Some(Instant::now() + REQUEST_OUTAGE), handshakes });
     }
 
     fn begin(&self, current: Current) {
         match current.outage {
-            Outage::Refused => self.change_socket(refusing),
-            Outage::Certificate(_) => self.change_socket(open),
+            Outage::Refused => self.change_socket(refuse),
+            Outage::Certificate(_) => self.change_socket(listen),
         }
-        // After the change: whoever waits looks at the socket anew.
+        // After the change, because `accept` polls the socket again when it is notified.
         self.current.send_replace(Some(current));
     }
 
-    /// Ends the outage, if there is one.
+    /// Ends the current outage, if any.
     pub(crate) fn recover(&self) {
-        self.change_socket(open);
+        self.change_socket(listen);
         self.current.send_replace(None);
     }
 
-    /// Gives the port away.
+    /// Releases the port.
     pub(crate) fn close(&self) {
-        *self.socket() = Socket::Neither;
+        *self.socket() = Socket::Closed;
     }
 
     fn change_socket(&self, change: fn(Socket, SocketAddr) -> io::Result<Socket>) {
         let _runtime = self.runtime.enter();
         let mut socket = self.socket();
-        let before = std::mem::replace(&mut *socket, Socket::Neither);
-        // Somebody else took the port in between: then it refuses nothing of ours, and serves nothing either.
-        *socket = change(before, self.address).unwrap_or(Socket::Neither);
+        let before = std::mem::replace(&mut *socket, Socket::Closed);
+        // The change fails if another process takes the port in between. Then there is nothing left to serve.
+        *socket = change(before, self.address).unwrap_or(Socket::Closed);
     }
 
     fn socket(&self) -> MutexGuard<'_, Socket> {
         self.socket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a connection, through outages.
+    /// Waits for a connection, across outages.
     pub(crate) async fn accept(&self) -> io::Result<TcpStream> {
         let mut changes = self.current.subscribe();
         loop {
-            let over = changes.borrow_and_update().and_then(|current| current.until);
-            let over = async {
-                match over {
+            let until = changes.borrow_and_update().and_then(|current| current.until);
+            let expired = async {
+                match until {
                     Some(until) => tokio::time::sleep_until(until).await,
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
                 accepted = std::future::poll_fn(|cx| self.poll_accept(cx)) => return accepted,
-                () = over => self.recover(),
-                // The sender is ours, so it is there.
+                () = expired => self.recover(),
+                // Cannot fail: `self` owns the sender.
                 _ = changes.changed() => {}
             }
         }
@@ -133,11 +133,11 @@ impl Listening {
                 let (stream, _) = ready!(listener.poll_accept(cx))?;
                 Poll::Ready(Ok(stream))
             }
-            Socket::Refusing(_) | Socket::Neither => Poll::Pending,
+            Socket::Refusing(_) | Socket::Closed => Poll::Pending,
         }
     }
 
-    /// What is wrong with the next connection's certificate; counts it.
+    /// Returns the flaw of the certificate for the next connection, and counts the handshake.
     pub(crate) fn flaw_of_handshake(&self) -> Option<Flaw> {
         let mut flaw = None;
         self.current.send_if_modified(|current| {
@@ -150,37 +150,37 @@ impl Listening {
         flaw
     }
 
-    /// Whether an outage is on that ends connections which had come to be before it.
+    /// Returns whether an outage is in effect that also breaks connections opened before it.
     pub(crate) fn is_failing(&self) -> bool {
         self.current.borrow().is_some_and(|current| current.handshakes != Some(0))
     }
 
-    /// Returns when another outage begins than the one that is on, if one is.
+    /// Resolves when the next outage starts. The current one does not count.
     pub(crate) fn failing(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut changes = self.current.subscribe();
         async move { while changes.changed().await.is_ok() && changes.borrow_and_update().is_none() {} }
     }
 }
 
-fn refusing(before: Socket, address: SocketAddr) -> io::Result<Socket> {
+fn refuse(before: Socket, address: SocketAddr) -> io::Result<Socket> {
     if matches!(before, Socket::Refusing(_)) {
         return Ok(before);
     }
     drop(before);
-    bound(address).map(Socket::Refusing)
+    bind(address).map(Socket::Refusing)
 }
 
-fn open(before: Socket, address: SocketAddr) -> io::Result<Socket> {
+fn listen(before: Socket, address: SocketAddr) -> io::Result<Socket> {
     match before {
         Socket::Open(_) => Ok(before),
         Socket::Refusing(socket) => socket.listen(BACKLOG).map(Socket::Open),
-        Socket::Neither => bound(address)?.listen(BACKLOG).map(Socket::Open),
+        Socket::Closed => bind(address)?.listen(BACKLOG).map(Socket::Open),
     }
 }
 
-fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Connections of the listener before, which linger, do not keep it from the port.
+    // Without this, lingering connections of the previous listener make the bind fail.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)

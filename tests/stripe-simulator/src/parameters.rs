@@ -1,21 +1,21 @@
-//! Every parameter that version 2026-09-30.endive knows, by the name of its leaves; `[]` stands for any index.
+//! All parameters of API version 2026-09-30.endive, by full name; `[]` represents any index.
 //!
-//! Source: <https://docs.stripe.com/api>, checked against the declarations of the official library by `clients/`.
+//! Source: <https://docs.stripe.com/api>. The tests in `clients/` compare them with the declarations of Stripe's library.
 
-/// Of `GET /v1/customers/{id}`.
+/// Parameters of `GET /v1/customers/{id}`.
 pub(crate) const CUSTOMER: &[&str] = &["expand[]"];
 
-/// Of `GET /v1/account`.
+/// Parameters of `GET /v1/account`.
 pub(crate) const ACCOUNT: &[&str] = &["expand[]"];
 
-/// Of `GET /v1/billing_portal/configurations/{id}`.
+/// Parameters of `GET /v1/billing_portal/configurations/{id}`.
 pub(crate) const CONFIGURATION: &[&str] = &["expand[]"];
 
-/// Of `GET /v1/billing_portal/configurations`.
+/// Parameters of `GET /v1/billing_portal/configurations`.
 pub(crate) const CONFIGURATIONS: &[&str] =
     &["active", "ending_before", "expand[]", "is_default", "limit", "starting_after"];
 
-/// Of `POST /v1/billing_portal/sessions`.
+/// Parameters of `POST /v1/billing_portal/sessions`.
 pub(crate) const SESSION: &[&str] = &[
     "configuration",
     "customer",
@@ -40,7 +40,7 @@ pub(crate) const SESSION: &[&str] = &[
     "return_url",
 ];
 
-/// What `locale` takes.
+/// Values of `locale`.
 pub(crate) const LOCALES: [&str; 47] = [
     "auto", "bg", "cs", "da", "de", "el", "en", "en-AU", "en-CA", "en-GB", "en-IE", "en-IN", "en-NZ", "en-SG", "es",
     "es-419", "et", "fi", "fil", "fr", "fr-CA", "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl",

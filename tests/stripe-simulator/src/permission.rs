@@ -1,16 +1,16 @@
-//! What a restricted key may do: <https://docs.stripe.com/keys/restricted-api-keys>.
+//! Permissions of restricted keys: <https://docs.stripe.com/keys/restricted-api-keys>.
 
-/// A permission of a restricted key, as far as the simulated endpoints need one.
+/// A permission of a restricted key, limited to those of the simulated endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Permission {
-    /// Reading one's own account, `accounts_kyc_basic_read`.
+    /// Reading the account of the key, `accounts_kyc_basic_read`.
     AccountRead,
     /// Reading customers, `customer_read`.
     CustomersRead,
     /// Reading portal configurations, `customer_portal_read`.
     PortalConfigurationsRead,
-    /// Making portal sessions, `customer_portal_write`. It implies the reading: sessions and configurations are one resource
-    /// to Stripe, and whoever may write a resource may read it.
+    /// Creating portal sessions, `customer_portal_write`. It includes reading portal configurations: for Stripe, sessions and
+    /// configurations are one resource, and write access includes read access.
     PortalSessionsWrite,
 }
 
@@ -19,7 +19,7 @@ impl Permission {
     pub const ALL: [Self; 4] =
         [Self::AccountRead, Self::CustomersRead, Self::PortalConfigurationsRead, Self::PortalSessionsWrite];
 
-    /// Stripe's name, without the prefix `rak_` that its texts put before it.
+    /// Stripe's name, without the prefix `rak_` that appears in error messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -30,13 +30,13 @@ impl Permission {
         }
     }
 
-    /// The permission of a name.
+    /// Finds a permission by name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|permission| permission.name() == name)
     }
 
-    /// Whether holding this one lets a request through that needs another.
+    /// Returns whether this permission allows a request that requires `needed`.
     pub(crate) fn covers(self, needed: Self) -> bool {
         self == needed || (self == Self::PortalSessionsWrite && needed == Self::PortalConfigurationsRead)
     }

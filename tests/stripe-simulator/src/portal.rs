@@ -1,4 +1,4 @@
-//! The hosted page that a session's URL opens. It names the customer, so that a person, or a test, sees whose it is.
+//! The hosted page that a session URL opens. It shows the customer, so that people and tests can see whose portal it is.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::{
     state::State,
 };
 
-/// Nothing but the page's own style: a portal runs no script and stands in no frame.
+/// Allows only inline styles: the page has no scripts and must not be framed.
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
 
@@ -29,15 +29,15 @@ struct Page {
     customer: String,
     mode: &'static str,
     task: &'static str,
-    /// What the flow is about: labels and what stands there.
+    /// Details of the flow as pairs of label and text.
     facts: Vec<(&'static str, String)>,
     return_url: Option<String>,
     return_host: String,
 }
 
 #[derive(Template)]
-#[template(path = "gone.html")]
-struct Gone;
+#[template(path = "not_found.html")]
+struct NotFound;
 
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/p/session/{secret}", get(show))
@@ -50,7 +50,7 @@ async fn show(Extract(shared): Extract<Arc<Shared>>, Path(secret): Path<String>)
     };
     let (status, html) = match page {
         Some(page) => (StatusCode::OK, page.render()),
-        None => (StatusCode::NOT_FOUND, Gone.render()),
+        None => (StatusCode::NOT_FOUND, NotFound.render()),
     };
     let headers = [
         (header::CACHE_CONTROL, "no-store"),
@@ -77,14 +77,14 @@ fn page(state: &State, session: &Session) -> Page {
     }
 }
 
-/// What the person came to do, in words.
+/// Returns the heading of the page.
 fn task(flow: Option<&str>) -> &'static str {
     match flow {
         Some("payment_method_update") => "Update your payment method",
         Some("customer_update") => "Update your billing details",
         Some("subscription_cancel") => "Cancel your subscription",
         Some("subscription_update") => "Change your subscription",
-        Some("subscription_update_confirm") => "Confirm the change of your subscription",
+        Some("subscription_update_confirm") => "Confirm your subscription change",
         _ => "Manage your billing",
     }
 }
@@ -98,13 +98,13 @@ fn facts(state: &State, mode: Mode, flow: &FlowData) -> Vec<(&'static str, Strin
     facts
 }
 
-/// A price and how many of it; a change leaves out what stays.
+/// Describes a price and a quantity. A change omits what remains unchanged.
 fn terms(item: &Item) -> String {
     match (&item.price, item.quantity) {
         (Some(price), Some(quantity)) => format!("{price} × {quantity}"),
         (Some(price), None) => price.clone(),
         (None, Some(quantity)) => format!("quantity {quantity}"),
-        (None, None) => "as it is".to_owned(),
+        (None, None) => "unchanged".to_owned(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! What an account does not remember for ever: Stripe forgets sessions within the hour and idempotency keys after a day,
-//! and a load would fill the memory in minutes.
+//! Bounded storage for sessions and idempotency keys. Stripe also discards them, after an hour and after a day. Without a
+//! bound, a load test would fill the memory within minutes.
 
 use std::{
     borrow::Borrow,
@@ -7,14 +7,14 @@ use std::{
     hash::Hash,
 };
 
-/// More than any client comes back to.
-const KEPT: usize = 100_000;
+/// Number of entries, which is more than any client uses again.
+const CAPACITY: usize = 100_000;
 
-/// A map that holds what was inserted last.
+/// A map that keeps the most recently inserted entries.
 #[derive(Debug)]
 pub(crate) struct Recent<K, V> {
     values: HashMap<K, V>,
-    /// The oldest first; each key once.
+    /// Keys by age, oldest first, without duplicates.
     order: VecDeque<K>,
 }
 
@@ -29,7 +29,7 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
         if self.values.insert(key.clone(), value).is_none() {
             self.order.push_back(key);
         }
-        while self.order.len() > KEPT {
+        while self.order.len() > CAPACITY {
             if let Some(oldest) = self.order.pop_front() {
                 self.values.remove(&oldest);
             }
@@ -56,16 +56,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_is_forgotten_first_and_what_is_replaced_keeps_its_age() {
+    fn evicts_oldest_entry_and_keeps_age_of_replaced_entry() {
         let mut recent = Recent::default();
-        for key in 0..KEPT {
+        for key in 0..CAPACITY {
             recent.insert(key, key);
         }
         recent.insert(0, 7);
-        assert_eq!((recent.get(&0), recent.order.len()), (Some(&7), KEPT));
-        recent.insert(KEPT, KEPT);
-        assert_eq!((recent.get(&0), recent.get(&1), recent.get(&KEPT)), (None, Some(&1), Some(&KEPT)));
+        assert_eq!((recent.get(&0), recent.order.len()), (Some(&7), CAPACITY));
+        recent.insert(CAPACITY, CAPACITY);
+        assert_eq!((recent.get(&0), recent.get(&1), recent.get(&CAPACITY)), (None, Some(&1), Some(&CAPACITY)));
         assert!(recent.get_mut(&0).is_none() && recent.get_mut(&1).is_some());
-        assert_eq!((recent.values.len(), recent.order.len()), (KEPT, KEPT));
+        assert_eq!((recent.values.len(), recent.order.len()), (CAPACITY, CAPACITY));
     }
 }

@@ -1,4 +1,4 @@
-//! Connections, and requests as they come in.
+//! Connections and incoming requests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,32 +23,32 @@ use crate::{
     wire::RecordedRequest,
 };
 
-/// Far over any request that Stripe's libraries make.
+/// Much larger than any request of Stripe's libraries.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// Serves HTTP/1.1 and HTTP/2 with prior knowledge or, over TLS, by agreement. Its connections end with it, so that a
-/// dropped simulator is gone for clients with a pool, too.
+/// Serves HTTP/1.1 and HTTP/2, the latter with prior knowledge or, over TLS, by ALPN. Dropping the future closes its
+/// connections, so that a dropped simulator is also unreachable for clients with a connection pool.
 pub(crate) async fn serve(shared: Arc<Shared>, router: Router) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok(stream) = shared.listening.accept().await else {
-            // Out of file descriptors, most likely: without a pause this would spin until some are free.
+        let Ok(stream) = shared.listener.accept().await else {
+            // Probably out of file descriptors: the pause prevents a busy loop until some are free.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
         let (shared, router) = (Arc::clone(&shared), router.clone());
         connections.spawn(async move {
-            // Subscribed to before the handshake, so that no outage goes unseen.
-            let failing = shared.listening.failing();
-            let flaw = shared.listening.flaw_of_handshake();
+            // Subscribe before the handshake, so that no outage is missed.
+            let failing = shared.listener.failing();
+            let flaw = shared.listener.flaw_of_handshake();
             let connection = Connection::new(flaw.is_some());
-            let cut = async {
+            let aborted = async {
                 failing.await;
-                // Here, for the other branch is dropped before its own would run.
+                // Here, because `select!` drops the other branch before it runs the handler of this one.
                 connection.reset_now();
             };
             tokio::select! {
-                () = cut => {}
+                () = aborted => {}
                 () = connect(&shared, stream, router, flaw, connection.clone()) => {}
             }
         });
@@ -57,13 +57,13 @@ pub(crate) async fn serve(shared: Arc<Shared>, router: Router) {
 }
 
 async fn connect(shared: &Shared, stream: TcpStream, router: Router, flaw: Option<Flaw>, connection: Connection) {
-    // Where it fails, answers are only slower.
+    // Best effort: without it, responses are only slower.
     drop(stream.set_nodelay(true));
     match &shared.tls {
         None if flaw.is_some() => {}
         None => serve_connection(stream, connection, router).await,
         Some(tls) => {
-            // A client that turns the certificate down is no concern of ours.
+            // A client that rejects the certificate is not an error of the simulator.
             if let Ok(stream) = TlsAcceptor::from(tls.config(flaw)).accept(stream).await {
                 serve_connection(stream, connection, router).await;
             }
@@ -74,11 +74,11 @@ async fn connect(shared: &Shared, stream: TcpStream, router: Router, flaw: Optio
 async fn serve_connection(stream: impl Transport + Send + 'static, connection: Connection, router: Router) {
     let service = TowerToHyperService::new(router.layer(Extension(connection.clone())));
     let builder = Builder::new(TokioExecutor::new());
-    // Nor is one that breaks its connection.
+    // A client that closes its connection is not an error of the simulator.
     drop(builder.serve_connection(TokioIo::new(Resettable::new(stream, connection)), service).await);
 }
 
-/// Answers one request of the API, in a task of its own, so that a client that hangs up does not undo what Stripe has begun.
+/// Handles one API request in a separate task, so that a client that disconnects does not cancel the processing.
 pub(crate) async fn handle(
     Extract(shared): Extract<Arc<Shared>>,
     Extension(connection): Extension<Connection>,
@@ -95,12 +95,11 @@ pub(crate) async fn handle(
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     let authorization = one_value(&head.headers, "authorization");
-    let listening = Arc::clone(&shared);
-    let Ok((answer, mut delivery)) = tokio::spawn(api::answer(shared, call, authorization)).await else {
-        // A tamper of the test's own panicked.
+    let Ok((answer, mut delivery)) = tokio::spawn(api::answer(Arc::clone(&shared), call, authorization)).await else {
+        // The test's `Tamper` hook panicked.
         return plain(StatusCode::INTERNAL_SERVER_ERROR);
     };
-    if listening.listening.is_failing() && !connection.flawed {
+    if shared.listener.is_failing() && !connection.flawed {
         delivery = Delivery::Reset;
     }
     let mut builder = Response::builder().status(answer.status);
@@ -108,7 +107,7 @@ pub(crate) async fn handle(
         builder = builder.header(name, value);
     }
     let body = connection.deliver(delivery, answer.body).await;
-    // Only a tamper makes what HTTP can't carry.
+    // Only a `Tamper` hook can produce an invalid header or status.
     builder.body(body).unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
@@ -118,7 +117,7 @@ fn one_value(headers: &HeaderMap, name: &str) -> Option<String> {
     value.to_str().ok().map(str::to_owned)
 }
 
-/// The headers, with the scheme of the authorization in its place: a key is nobody's to see.
+/// Returns the headers to record. The authorization is reduced to its scheme, so that keys are not recorded.
 fn recorded(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let scheme = |value: String| value.split_once(' ').map_or_else(String::new, |(scheme, _)| scheme.to_owned());

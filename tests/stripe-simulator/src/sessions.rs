@@ -14,22 +14,22 @@ use crate::{
     state::{State, elsewhere, now, random},
 };
 
-/// A request that is well formed.
-struct Asked<'a> {
+/// The parameters of a well-formed request.
+struct CreateSession<'a> {
     customer: &'a str,
     return_url: Option<&'a str>,
     configuration: Option<&'a str>,
     locale: Option<&'a str>,
     flow: Option<FlowData>,
-    /// Members of the configuration, which is then told whole.
+    /// Expanded members of the configuration; `None` if the configuration itself is not expanded.
     expanded: Option<Vec<&'a str>>,
 }
 
-fn shape(form: &Form, mode: Mode) -> Result<Asked<'_>, Error> {
+fn parse(form: &Form, mode: Mode) -> Result<CreateSession<'_>, Error> {
     let customer = form.required("customer")?;
     let return_url = form.get("return_url").map(|text| http_url(text, "return_url", mode)).transpose()?;
     let configuration = form.optional("configuration")?;
-    // Blank is as good as auto, says the reference.
+    // According to the API reference, an empty locale means `auto`.
     let locale = form.get("locale").filter(|locale| !locale.is_empty());
     if locale.is_some_and(|locale| !LOCALES.contains(&locale)) {
         return Err(Error::one_of("locale", &LOCALES));
@@ -39,21 +39,21 @@ fn shape(form: &Form, mode: Mode) -> Result<Asked<'_>, Error> {
             return Err(Error::invalid(400, "This account is not set up for Connect.").param(param));
         }
     }
-    let flow = flows::shape(form, mode)?;
-    Ok(Asked { customer, return_url, configuration, locale, flow, expanded: expanded(form)? })
+    let flow = flows::parse(form, mode)?;
+    Ok(CreateSession { customer, return_url, configuration, locale, flow, expanded: expanded(form)? })
 }
 
-/// What of the configuration is to be told, if it is to be told whole.
+/// Returns the requested members of the configuration, or `None` if only its ID is requested.
 fn expanded(form: &Form) -> Result<Option<Vec<&str>>, Error> {
     let nested: Vec<String> = expand::CONFIGURATION.iter().map(|member| format!("configuration.{member}")).collect();
     let expandable: Vec<&str> = nested.iter().map(String::as_str).chain(["configuration"]).collect();
-    let wanted = expand::wanted(form, "", &expandable)?;
-    let members = wanted.iter().filter_map(|path| path.strip_prefix("configuration.")).collect();
-    Ok((!wanted.is_empty()).then_some(members))
+    let requested = expand::requested(form, "", &expandable)?;
+    let members = requested.iter().filter_map(|path| path.strip_prefix("configuration.")).collect();
+    Ok((!requested.is_empty()).then_some(members))
 }
 
 pub(crate) fn create(state: &mut State, mode: Mode, form: &Form) -> Result<Value, Error> {
-    let Asked { customer, return_url, configuration, locale, flow, expanded } = shape(form, mode)?;
+    let CreateSession { customer, return_url, configuration, locale, flow, expanded } = parse(form, mode)?;
     let found = state.customers.get(&(mode, customer.to_owned()));
     if found.is_none_or(|found| found.deleted) {
         let elsewhere = elsewhere(&state.customers, mode, customer).filter(|_| found.is_none());
@@ -64,7 +64,7 @@ pub(crate) fn create(state: &mut State, mode: Mode, form: &Form) -> Result<Value
         flow.check(state, mode, customer, configuration)?;
     }
     let configuration = match expanded {
-        Some(wanted) => configurations::object(state, configuration, &wanted),
+        Some(expanded) => configurations::object(state, configuration, &expanded),
         None => configuration.id.as_str().into(),
     };
     let secret = format!("{}_{}{}", mode.as_str(), random(), random());
@@ -88,7 +88,9 @@ pub(crate) fn create(state: &mut State, mode: Mode, form: &Form) -> Result<Value
     Ok(object)
 }
 
-/// An absolute http or https URL; live mode demands https. The parser alone would mend `https:app` and drop line breaks.
+/// Checks that a parameter is an absolute http or https URL; live mode requires https.
+///
+/// The URL parser alone is too lenient: it accepts `https:app` and removes line breaks.
 pub(crate) fn http_url<'a>(text: &'a str, param: &str, mode: Mode) -> Result<&'a str, Error> {
     if text.is_empty() {
         return Err(Error::parameter_empty(param));
@@ -96,8 +98,9 @@ pub(crate) fn http_url<'a>(text: &'a str, param: &str, mode: Mode) -> Result<&'a
     let (scheme, rest) = text.split_once("://").unwrap_or_default();
     let scheme = scheme.to_ascii_lowercase();
     let refused = |message: &str| Err(Error::invalid(400, message).code("url_invalid").param(param));
-    let plain = !rest.starts_with(['/', '\\']) && !text.chars().any(|one| one.is_whitespace() || one.is_control());
-    if !plain || !matches!(scheme.as_str(), "http" | "https") || Url::parse(text).is_err() {
+    let is_strict =
+        !rest.starts_with(['/', '\\']) && !text.chars().any(|letter| letter.is_whitespace() || letter.is_control());
+    if !is_strict || !matches!(scheme.as_str(), "http" | "https") || Url::parse(text).is_err() {
         return refused("Not a valid URL");
     }
     if mode == Mode::Live && scheme != "https" {
@@ -106,8 +109,8 @@ pub(crate) fn http_url<'a>(text: &'a str, param: &str, mode: Mode) -> Result<&'a
     Ok(text)
 }
 
-fn find_configuration<'a>(state: &'a State, mode: Mode, asked: Option<&str>) -> Result<&'a Configuration, Error> {
-    let Some(id) = asked else {
+fn find_configuration<'a>(state: &'a State, mode: Mode, id: Option<&str>) -> Result<&'a Configuration, Error> {
+    let Some(id) = id else {
         return state.default_configuration(mode).ok_or_else(|| Error::no_configuration(mode));
     };
     match state.configurations.get(&(mode, id.to_owned())) {

@@ -1,10 +1,10 @@
-//! What may be chosen before a simulator starts.
+//! The settings of a simulator.
 
 use std::{fmt, io};
 
 use crate::{key::Key, model::Mode, permission::Permission, state::random};
 
-/// The choices of a simulator; the default is right for most tests.
+/// The settings of a simulator. The default suits most tests.
 #[derive(Clone, Default)]
 pub struct Settings {
     pub(crate) portal_origin: Option<String>,
@@ -15,15 +15,16 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Puts the portal pages' URLs on an origin of their own, without a slash at the end, as `https://billing.stripe.com` is
-    /// beside `https://api.stripe.com`. The pages are served on the simulator's listener all the same: lead that origin there.
+    /// Sets a separate origin for the URLs of portal pages, without a trailing slash, as Stripe uses
+    /// `https://billing.stripe.com` in addition to `https://api.stripe.com`. The simulator's listener still serves the pages:
+    /// route that origin to it.
     #[must_use]
     pub fn portal_origin(mut self, origin: &str) -> Self {
         self.portal_origin = Some(origin.to_owned());
         self
     }
 
-    /// Makes a secret or restricted key the account's key of the mode that its prefix names: `sk_test_`, `sk_live_`,
+    /// Sets the account's key for the mode in the prefix of the key, which is `sk_test_`, `sk_live_`,
     /// `rk_test_` or `rk_live_`. See <https://docs.stripe.com/keys>.
     #[must_use]
     pub fn secret_key(mut self, key: &str) -> Self {
@@ -31,23 +32,23 @@ impl Settings {
         self
     }
 
-    /// Serves https instead of http, with a certificate for this machine's own names and addresses that a CA signs which
-    /// is made for this simulator: see [`Simulator::ca_pem`](crate::Simulator::ca_pem).
+    /// Serves https instead of http. The certificate is valid for `localhost` and the loopback addresses. It is signed by a
+    /// CA that is generated for this simulator: see [`Simulator::ca_pem`](crate::Simulator::ca_pem).
     #[must_use]
     pub const fn tls(mut self) -> Self {
         self.tls = true;
         self
     }
 
-    /// Adds a restricted key, `rk_test_` or `rk_live_`, that may do what it is permitted and nothing else, beside the
-    /// account's other keys.
+    /// Adds a restricted key, `rk_test_` or `rk_live_`, with only the given permissions. The other keys of the account remain
+    /// valid.
     #[must_use]
     pub fn restricted_key(mut self, key: &str, permissions: &[Permission]) -> Self {
         self.restricted.push((key.to_owned(), permissions.to_owned()));
         self
     }
 
-    /// Chooses the account's id, `acct_…`.
+    /// Sets the account ID, `acct_…`.
     #[must_use]
     pub fn account(mut self, id: &str) -> Self {
         self.account = Some(id.to_owned());
@@ -58,25 +59,26 @@ impl Settings {
         self.account.clone().unwrap_or_else(|| "acct_1Simulated".to_owned())
     }
 
-    /// One key for each mode, random where none was chosen, and the restricted ones after them.
+    /// Returns one key for each mode, random unless it was set, followed by the restricted keys.
     pub(crate) fn account_keys(&self) -> io::Result<Vec<Key>> {
-        let no_mode =
-            || io::Error::new(io::ErrorKind::InvalidInput, "a Stripe key names no mode, or is not restricted");
+        let invalid = |expected| {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("invalid Stripe key: expected the prefix {expected}"))
+        };
         let random = |mode: Mode| Key::secret(&format!("sk_{}_{}", mode.as_str(), random()));
         let mut keys: Vec<Key> = [Mode::Test, Mode::Live].into_iter().filter_map(random).collect();
         for text in &self.keys {
-            let key = Key::secret(text).ok_or_else(no_mode)?;
+            let key = Key::secret(text).ok_or_else(|| invalid("sk_test_, sk_live_, rk_test_ or rk_live_"))?;
             keys.iter_mut().filter(|other| other.mode == key.mode).for_each(|other| other.clone_from(&key));
         }
         for (text, permissions) in &self.restricted {
-            keys.push(Key::restricted(text, permissions).ok_or_else(no_mode)?);
+            keys.push(Key::restricted(text, permissions).ok_or_else(|| invalid("rk_test_ or rk_live_"))?);
         }
         Ok(keys)
     }
 }
 
 impl fmt::Debug for Settings {
-    /// Without the keys: one of them may be a real one by mistake.
+    /// Omits the keys, because one of them could be a real key by mistake.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings").field("portal_origin", &self.portal_origin).finish_non_exhaustive()
     }

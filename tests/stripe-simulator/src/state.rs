@@ -1,4 +1,4 @@
-//! The account's state, behind one lock.
+//! The state of the account, behind one lock.
 
 use std::{
     collections::HashMap,
@@ -14,33 +14,34 @@ use crate::{
     wire::RecordedRequest,
 };
 
-/// Objects of one kind; an id of one mode means nothing in the other.
+/// Objects of one kind by mode and ID: the modes do not share IDs.
 pub(crate) type Objects<T> = HashMap<(Mode, String), T>;
 
-/// Everything.
+/// The state of the account and of the simulation.
 pub(crate) struct State {
     pub(crate) portal_origin: String,
     /// `acct_…`.
     pub(crate) account_id: String,
-    /// What the dashboard shows.
+    /// The display name in the dashboard.
     pub(crate) account_name: String,
     keys: Vec<Key>,
     pub(crate) customers: Objects<Customer>,
-    /// How often the faults of customers came into question.
+    /// Faults of customers, with the number of matching requests so far.
     pub(crate) customer_faults: Objects<Active>,
-    /// Whoever asks.
+    /// Injected faults, which apply to every customer.
     pub(crate) faults: Vec<Active>,
     pub(crate) subscriptions: Objects<Subscription>,
     pub(crate) configurations: Objects<Configuration>,
-    /// The id of each mode's default configuration.
+    /// The ID of each mode's default configuration.
     defaults: HashMap<Mode, String>,
-    /// How many there ever were, for their order.
+    /// Number of configurations ever added, which defines their order.
     configurations_added: usize,
-    /// By the secret part of their URL.
+    /// Sessions by the secret part of their URL.
     pub(crate) sessions: Recent<String, Session>,
+    /// Requests by idempotency key.
     pub(crate) saved: Recent<idempotency::Key, Saved>,
     pub(crate) requests: Vec<RecordedRequest>,
-    pub(crate) records: bool,
+    pub(crate) recording: bool,
 }
 
 impl State {
@@ -60,7 +61,7 @@ impl State {
             sessions: Recent::default(),
             saved: Recent::default(),
             requests: Vec::new(),
-            records: true,
+            recording: true,
         };
         for mode in [Mode::Test, Mode::Live] {
             state.add_configuration(Configuration::new("bpc_default").mode(mode).default_of_mode(true));
@@ -68,7 +69,7 @@ impl State {
         state
     }
 
-    /// The account's key of a text, if it is one.
+    /// Finds the key of the account with the given text.
     pub(crate) fn key(&self, text: &str) -> Option<&Key> {
         self.keys.iter().find(|key| key.text == text)
     }
@@ -89,7 +90,7 @@ impl State {
         self.configurations.insert(key, configuration);
     }
 
-    /// Whether a configuration is its mode's default: of two that were added as such, the later one.
+    /// Returns whether a configuration is the default of its mode. The last one added as default counts.
     pub(crate) fn is_default(&self, configuration: &Configuration) -> bool {
         self.defaults.get(&configuration.mode) == Some(&configuration.id)
     }
@@ -99,30 +100,30 @@ impl State {
         self.defaults.remove(&mode);
     }
 
-    /// The session that a URL opens.
+    /// Returns the session that a URL opens.
     pub(crate) fn session_mut(&mut self, url: &str) -> Option<&mut Session> {
         let secret = url.strip_prefix(&self.portal_origin)?.strip_prefix("/p/session/")?;
         self.sessions.get_mut(secret)
     }
 
-    /// The configuration of sessions that name none.
+    /// Returns the configuration of sessions that do not specify one.
     pub(crate) fn default_configuration(&self, mode: Mode) -> Option<&Configuration> {
         let id = self.defaults.get(&mode)?;
         self.configurations.get(&(mode, id.clone())).filter(|found| found.active)
     }
 }
 
-/// The other mode, if an object of the id is there: Stripe's refusals tell.
+/// Returns the other mode if it has an object with this ID. Stripe mentions it in the error message.
 pub(crate) fn elsewhere<T>(objects: &Objects<T>, mode: Mode, id: &str) -> Option<Mode> {
     objects.contains_key(&(mode.other(), id.to_owned())).then(|| mode.other())
 }
 
-/// Thirty-two characters that can't be guessed.
+/// Returns 32 unpredictable characters.
 pub(crate) fn random() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
-/// Seconds since 1970, as Stripe's timestamps are.
+/// Returns the current time in seconds since the Unix epoch, as in Stripe's timestamps.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -1,4 +1,4 @@
-//! Certificates of a CA of the simulator's own, good ones and bad ones.
+//! Valid and invalid certificates of a CA that the simulator generates.
 
 use std::{
     io,
@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 
-/// What is wrong with a certificate.
+/// The flaw of an invalid certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
     Expired,
@@ -24,7 +24,7 @@ pub(crate) enum Flaw {
     UnknownCa,
 }
 
-/// One CA that tests may trust, and what the listener shows.
+/// A CA that tests can trust, and the TLS configurations of the listener.
 pub(crate) struct Tls {
     pub(crate) ca_pem: String,
     good: Arc<ServerConfig>,
@@ -36,10 +36,12 @@ pub(crate) struct Tls {
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
 impl Tls {
+    /// Generates the CA and the certificates.
+    ///
     /// # Errors
-    /// When there is no randomness for keys.
+    /// Fails if no key can be generated.
     pub(crate) fn new() -> io::Result<Self> {
-        let (ca, stranger) = (authority("Simulator CA")?, authority("Unknown CA")?);
+        let (ca, unknown_ca) = (authority("Simulator CA")?, authority("Unknown CA")?);
         let mut expired = loopback()?;
         expired.not_after = date_time_ymd(2021, 1, 1);
         Ok(Self {
@@ -47,7 +49,7 @@ impl Tls {
             good: config(&ca, loopback()?)?,
             expired: config(&ca, expired)?,
             other_name: config(&ca, params(Vec::new(), &["billing.example.com"])?)?,
-            unknown_ca: config(&stranger, loopback()?)?,
+            unknown_ca: config(&unknown_ca, loopback()?)?,
         })
     }
 
@@ -70,7 +72,7 @@ fn authority(name: &str) -> io::Result<Issuer> {
     CertifiedIssuer::self_signed(params, key).map_err(io::Error::other)
 }
 
-/// For every name that this machine has for itself.
+/// Returns parameters for `localhost` and the loopback addresses.
 fn loopback() -> io::Result<CertificateParams> {
     params(vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)], &["localhost"])
 }
@@ -84,7 +86,7 @@ fn params(addresses: Vec<IpAddr>, names: &[&str]) -> io::Result<CertificateParam
     Ok(params)
 }
 
-/// HTTP/2 or HTTP/1.1, as the client prefers, with a leaf that the issuer signs.
+/// Returns a configuration with a leaf certificate signed by the issuer, for HTTP/2 and HTTP/1.1.
 fn config(issuer: &Issuer, mut params: CertificateParams) -> io::Result<Arc<ServerConfig>> {
     params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate().map_err(io::Error::other)?;

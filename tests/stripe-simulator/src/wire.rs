@@ -1,34 +1,34 @@
-//! What goes over the wire, as tests see and change it.
+//! Requests and responses, as tests see and change them.
 
 use serde_json::Value;
 
-/// A request as it came in; of its authorization only the scheme is kept.
+/// A received request. Of its authorization, only the scheme is kept.
 #[derive(Clone, Debug)]
 pub struct RecordedRequest {
     /// `GET`, `POST`, ….
     pub method: String,
-    /// With its query.
+    /// The path and the query.
     pub path: String,
-    /// Names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// As it came in.
+    /// The body as received.
     pub body: String,
 }
 
 impl RecordedRequest {
-    /// The one value of a header; none when it is missing or stands twice.
+    /// Returns the value of a header, or `None` if the header is missing or appears more than once.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.values(name);
         values.next().filter(|_| values.next().is_none())
     }
 
-    /// The path without its query, and the query.
+    /// Returns the path without the query, and the query.
     pub(crate) fn target(&self) -> (&str, &str) {
         self.path.split_once('?').unwrap_or((&self.path, ""))
     }
 
-    /// A header's values as one, the way proxies and servers read a header that stands twice.
+    /// Returns all values of a header joined by commas, as proxies and servers combine duplicate headers.
     pub(crate) fn joined(&self, name: &str) -> Option<String> {
         let values: Vec<&str> = self.values(name).collect();
         (!values.is_empty()).then(|| values.join(", "))
@@ -39,25 +39,25 @@ impl RecordedRequest {
     }
 }
 
-/// An answer before it leaves.
+/// A response before it is sent.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// Beside those that the server adds.
+    /// The headers, in addition to those that the server adds.
     pub headers: Vec<(String, String)>,
-    /// JSON, unless a fault made it something else.
+    /// The body: JSON, unless a fault replaced it.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// The body, parsed; null when it is no JSON.
+    /// Returns the parsed body, or null if it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The answer with another body.
+    /// Returns the response with another body.
     #[must_use]
     pub fn with_json(mut self, json: &Value) -> Self {
         self.body = json.to_string().into_bytes();

@@ -1,4 +1,4 @@
-//! Where on a request's way a fault befalls it.
+//! The effects of faults, by the stage of request processing at which they apply.
 
 use crate::{
     connection::Delivery,
@@ -10,41 +10,41 @@ use crate::{
     wire::{Answer, RecordedRequest},
 };
 
-/// What a fault does.
+/// The effect of a fault.
 pub(crate) enum Effect {
-    /// Stripe refuses; none where the endpoint has no such refusal.
-    Refuse(fn(&Asked) -> Option<Refusal>),
-    /// The work is done, and the answer that leaves is another one.
-    Change(fn(&mut State, &Asked, Answer) -> Answer),
-    /// The honest answer meets something on its way.
+    /// Refuses the request. `None` if the endpoint does not refuse for this reason.
+    Refuse(fn(&RequestInfo) -> Option<Refusal>),
+    /// Processes the request and changes the response.
+    Change(fn(&mut State, &RequestInfo, Answer) -> Answer),
+    /// Sends the correct response incompletely or not at all.
     Deliver(Delivery),
-    /// Connections fail, before there is a request.
+    /// Makes connections fail before a request is received.
     Outage(outage::Outage),
 }
 
-/// How Stripe refuses.
+/// A refusal by Stripe.
 pub(crate) enum Refusal {
-    /// With an error.
+    /// An error response.
     Error(Error),
-    /// With an object that is as good as one.
+    /// A successful response with a deleted object.
     Deleted(Answer),
 }
 
-/// What a request asks for, as far as a fault has to know.
-pub(crate) struct Asked {
+/// The properties of a request that faults depend on.
+pub(crate) struct RequestInfo {
     pub(crate) method: String,
-    /// Without its query.
+    /// The path without the query.
     pub(crate) path: String,
-    /// None when the path is unknown.
+    /// `None` if the path is unknown.
     pub(crate) endpoint: Option<Endpoint>,
-    /// None when the key is unknown.
+    /// `None` if the key is unknown.
     pub(crate) mode: Option<Mode>,
-    /// Named by the path or the parameters.
+    /// The customer ID in the path or the parameters.
     pub(crate) customer: Option<String>,
     pub(crate) account: String,
 }
 
-impl Asked {
+impl RequestInfo {
     pub(crate) fn of(state: &State, call: &RecordedRequest, mode: Option<Mode>) -> Self {
         let (path, query) = call.target();
         let route = Route::of(&call.method, path);

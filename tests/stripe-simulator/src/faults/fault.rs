@@ -1,4 +1,4 @@
-//! Every fault and every lie, by a name that metadata, command lines and test tables share.
+//! All faults, by the names used in metadata, on command lines and in test tables.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,7 @@ use crate::{
     connection::Delivery::{Drip, Hang, Reset, ResetInBody, ResetInHead},
     faults::{
         effect::Effect::{self, Change, Deliver, Outage, Refuse},
-        lies, noise, refusals,
+        malformed, refusals, untrue,
     },
     outage::Outage::{Certificate, Refused},
     tls::Flaw,
@@ -14,7 +14,7 @@ use crate::{
 
 macro_rules! faults {
     ($(#[doc = $doc:literal] $variant:ident $name:literal $effect:expr;)+) => {
-        /// What Stripe may do wrong, or what may go wrong on the way to it.
+        /// A failure of Stripe or of the connection to it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Fault {
@@ -25,13 +25,13 @@ macro_rules! faults {
             /// Every fault.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// Its stable name, in kebab case.
+            /// The stable name, in kebab case.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// What it does, as one line.
+            /// A one-line description.
             #[must_use]
             pub fn description(self) -> &'static str {
                 match self { $(Self::$variant => $doc.trim_ascii(),)+ }
@@ -45,99 +45,99 @@ macro_rules! faults {
 }
 
 faults! {
-    /// Another customer is told, and the URL opens that customer's portal.
-    OtherCustomer "other-customer" Change(lies::other_customer);
-    /// The mode told is the other one.
-    OtherMode "other-mode" Change(lies::other_mode);
-    /// The session leads back to another URL.
-    OtherReturnUrl "other-return-url" Change(lies::other_return_url);
-    /// The session has another flow than was asked for.
-    OtherFlow "other-flow" Change(lies::other_flow);
-    /// The session has another configuration than was asked for.
-    OtherConfiguration "other-configuration" Change(lies::other_configuration);
+    /// The response is for another customer, and the URL opens that customer's portal.
+    OtherCustomer "other-customer" Change(untrue::other_customer);
+    /// The response has the other mode in `livemode`.
+    OtherMode "other-mode" Change(untrue::other_mode);
+    /// The session has another return URL than requested.
+    OtherReturnUrl "other-return-url" Change(untrue::other_return_url);
+    /// The session has another flow than requested.
+    OtherFlow "other-flow" Change(untrue::other_flow);
+    /// The session has another configuration than requested.
+    OtherConfiguration "other-configuration" Change(untrue::other_configuration);
     /// The session is on behalf of a connected account.
-    OnBehalfOf "on-behalf-of" Change(lies::on_behalf_of);
-    /// The session's URL lies on another host.
-    UrlOnOtherHost "url-on-other-host" Change(lies::url_on_other_host);
-    /// The session's URL is http; where the portal is http itself, https.
-    UrlOverHttp "url-over-http" Change(lies::url_over_http);
+    OnBehalfOf "on-behalf-of" Change(untrue::on_behalf_of);
+    /// The session's URL is on another host.
+    UrlOnOtherHost "url-on-other-host" Change(untrue::url_on_other_host);
+    /// The session's URL is http, or https if the portal is served over http.
+    UrlOverHttp "url-over-http" Change(untrue::url_over_http);
     /// The session's URL has user information before its host.
-    UrlWithUserinfo "url-with-userinfo" Change(lies::url_with_userinfo);
-    /// The session's URL has a port; where the portal has one, another.
-    UrlWithPort "url-with-port" Change(lies::url_with_port);
+    UrlWithUserinfo "url-with-userinfo" Change(untrue::url_with_userinfo);
+    /// The session's URL has a port, or another port if the portal has one.
+    UrlWithPort "url-with-port" Change(untrue::url_with_port);
     /// The session's URL is empty.
-    UrlEmpty "url-empty" Change(lies::url_empty);
-    /// The object is of another kind.
-    WrongObject "wrong-object" Change(lies::wrong_object);
-    /// The session can be recovered after it has expired.
-    AfterExpiration "after-expiration" Change(lies::after_expiration);
-    /// The answer is said to be the replay of an earlier call's.
-    Replayed "replayed" Change(lies::replayed);
-    /// The customer is told as deleted, and gets no session.
+    UrlEmpty "url-empty" Change(untrue::url_empty);
+    /// The object has another type.
+    WrongObject "wrong-object" Change(untrue::wrong_object);
+    /// The session can be recovered after it expires.
+    AfterExpiration "after-expiration" Change(untrue::after_expiration);
+    /// The response is marked as a replay of an earlier request.
+    Replayed "replayed" Change(untrue::replayed);
+    /// The customer is returned as deleted, and sessions are refused.
     CustomerDeleted "customer-deleted" Refuse(refusals::customer_deleted);
-    /// The customer is only there in the other mode.
+    /// The customer exists only in the other mode.
     CustomerOfOtherMode "customer-of-other-mode" Refuse(refusals::customer_of_other_mode);
-    /// The customer is not there.
+    /// The customer does not exist.
     CustomerMissing "customer-missing" Refuse(refusals::customer_missing);
-    /// The customer has no member `metadata`.
-    MetadataAbsent "metadata-absent" Change(lies::metadata_absent);
+    /// The customer has no `metadata` member.
+    MetadataAbsent "metadata-absent" Change(untrue::metadata_absent);
     /// The customer's metadata is an empty object.
-    MetadataEmpty "metadata-empty" Change(lies::metadata_empty);
-    /// Each value of the customer's metadata is an empty text.
-    MetadataBlank "metadata-blank" Change(lies::metadata_blank);
+    MetadataEmpty "metadata-empty" Change(untrue::metadata_empty);
+    /// Each value of the customer's metadata is an empty string.
+    MetadataBlank "metadata-blank" Change(untrue::metadata_blank);
     /// Each value of the customer's metadata is a number.
-    MetadataNotText "metadata-not-text" Change(lies::metadata_not_text);
+    MetadataNotText "metadata-not-text" Change(untrue::metadata_not_text);
     /// 302 to the same path.
-    Redirect "redirect" Change(noise::redirect);
-    /// 200 with a page of HTML.
-    Html "html" Change(noise::html);
-    /// 200 with the first half of the JSON, as if it were all.
-    TruncatedJson "truncated-json" Change(noise::truncated_json);
-    /// 200 with JSON that white space makes larger than 64 KiB.
-    BodyTooLarge "body-too-large" Change(noise::body_too_large);
-    /// 200 with a body that comes a byte at a time, for ever.
+    Redirect "redirect" Change(malformed::redirect);
+    /// 200 with an HTML page.
+    Html "html" Change(malformed::html);
+    /// 200 with the first half of the JSON as the complete body.
+    TruncatedJson "truncated-json" Change(malformed::truncated_json);
+    /// 200 with JSON that is padded with whitespace to more than 64 KiB.
+    BodyTooLarge "body-too-large" Change(malformed::body_too_large);
+    /// 200 with an endless body that arrives one byte at a time.
     BodyDrips "body-drips" Deliver(Drip);
-    /// No byte of the answer, for ever.
+    /// No response is ever sent.
     Hang "hang" Deliver(Hang);
-    /// The connection is reset before the answer.
+    /// The connection is reset before the response.
     Reset "reset" Deliver(Reset);
-    /// The connection is reset in the middle of the answer's head.
+    /// The connection is reset in the middle of the response head.
     ResetInHead "reset-in-head" Deliver(ResetInHead);
-    /// The connection is reset in the middle of the answer's body.
+    /// The connection is reset in the middle of the response body.
     ResetInBody "reset-in-body" Deliver(ResetInBody);
-    /// Connections are refused; every client's, for a refused connection names no customer.
+    /// All connections are refused, not only those for a customer with this fault.
     ConnectionRefused "connection-refused" Outage(Refused);
-    /// The certificate has expired; over plain HTTP the connection is closed unread.
+    /// The certificate has expired; over plain HTTP the connection is closed immediately.
     CertificateExpired "certificate-expired" Outage(Certificate(Flaw::Expired));
-    /// The certificate is for another name; over plain HTTP the connection is closed unread.
+    /// The certificate is for another name; over plain HTTP the connection is closed immediately.
     CertificateOfOtherName "certificate-of-other-name" Outage(Certificate(Flaw::OtherName));
-    /// The certificate is of an unknown CA; over plain HTTP the connection is closed unread.
+    /// The certificate is from an unknown CA; over plain HTTP the connection is closed immediately.
     CertificateOfUnknownCa "certificate-of-unknown-ca" Outage(Certificate(Flaw::UnknownCa));
-    /// 400, the key is of the other mode: `livemode_mismatch`.
+    /// 400, the key has the other mode: `livemode_mismatch`.
     LivemodeMismatch "livemode-mismatch" Refuse(refusals::livemode_mismatch);
-    /// 400, `resource_missing` for the configuration.
+    /// 400 with `resource_missing` for the configuration.
     ConfigurationMissing "configuration-missing" Refuse(refusals::configuration_missing);
-    /// 400 about the configuration, without a code.
+    /// 400 for an inactive configuration, without a code.
     ConfigurationInactive "configuration-inactive" Refuse(refusals::configuration_inactive);
-    /// 400 for want of a default configuration: neither code nor parameter, only the text.
+    /// 400 for a missing default configuration, without a code or a parameter.
     NoConfiguration "no-configuration" Refuse(refusals::no_configuration);
-    /// 400, `resource_missing` for a flow's subscription.
+    /// 400 with `resource_missing` for the subscription of a flow.
     FlowSubscriptionMissing "flow-subscription-missing" Refuse(refusals::flow_subscription_missing);
-    /// 404, `resource_missing` for a flow's subscription.
+    /// 404 with `resource_missing` for the subscription of a flow.
     FlowNotFound "flow-not-found" Refuse(refusals::flow_not_found);
-    /// 400 about a flow that the configuration does not allow, without a code.
+    /// 400 for a flow that the configuration does not allow, without a code.
     FlowDisabled "flow-disabled" Refuse(refusals::flow_disabled);
-    /// 400, `url_invalid` for the return URL.
+    /// 400 with `url_invalid` for the return URL.
     ReturnUrlInvalid "return-url-invalid" Refuse(refusals::return_url_invalid);
-    /// 400 about the locale, without a code.
+    /// 400 for the locale, without a code.
     LocaleInvalid "locale-invalid" Refuse(refusals::locale_invalid);
-    /// 400, `parameter_unknown` for a parameter that no one sent.
+    /// 400 with `parameter_unknown` for a parameter that was not sent.
     ParameterUnknown "parameter-unknown" Refuse(refusals::parameter_unknown);
     /// 401, the key has expired: `api_key_expired`.
     Status401 "status-401" Refuse(refusals::unauthorized);
-    /// 402, which the endpoints do not document.
+    /// 402, an error that is not documented for these endpoints.
     Status402 "status-402" Refuse(refusals::request_failed);
-    /// 403, a permission is lacking.
+    /// 403, the key lacks a permission.
     Status403 "status-403" Refuse(refusals::forbidden);
     /// 404, the URL is unknown.
     Status404 "status-404" Refuse(refusals::not_found);
@@ -147,31 +147,31 @@ faults! {
     LockTimeout "lock-timeout" Refuse(refusals::lock_timeout);
     /// 429, too many requests: `rate_limit`.
     RateLimit "rate-limit" Refuse(refusals::rate_limit);
-    /// 429 and an empty body.
-    Status429 "status-429" Change(noise::bare_429);
-    /// 500, Stripe's own failure in the middle of the work, which replays repeat.
+    /// 429 with an empty body.
+    Status429 "status-429" Change(malformed::bare_429);
+    /// 500, a failure at Stripe during processing, which is kept for replays.
     Status500 "status-500" Refuse(refusals::internal);
-    /// 502 and a page of HTML; the work was done.
-    Status502 "status-502" Change(noise::bad_gateway);
-    /// 503, before any work.
+    /// 502 with an HTML page, after the request was processed.
+    Status502 "status-502" Change(malformed::bad_gateway);
+    /// 503, before the request is processed.
     Status503 "status-503" Refuse(refusals::unavailable);
-    /// 504 and a page of HTML; the work was done.
-    Status504 "status-504" Change(noise::gateway_timeout);
+    /// 504 with an HTML page, after the request was processed.
+    Status504 "status-504" Change(malformed::gateway_timeout);
 }
 
 impl Fault {
-    /// The fault that a customer's id names by itself: `cus_Fault`, the name in camel case, and, to have several, an `x` with
-    /// anything behind it: `cus_FaultStatus503`, `cus_FaultUrlOverHttpx2`.
+    /// Returns the fault in a customer ID, which is `cus_Fault` and the name in camel case: `cus_FaultStatus503`. A suffix
+    /// that starts with `x` allows several IDs for one fault: `cus_FaultUrlOverHttpx2`.
     #[must_use]
     pub fn of_customer_id(id: &str) -> Option<Self> {
         let rest = id.strip_prefix("cus_Fault")?;
         Self::ALL.iter().copied().find(|fault| {
-            let after = rest.strip_prefix(fault.camel_case().as_str());
-            after.is_some_and(|after| after.is_empty() || after.starts_with('x'))
+            let suffix = rest.strip_prefix(fault.camel_case().as_str());
+            suffix.is_some_and(|suffix| suffix.is_empty() || suffix.starts_with('x'))
         })
     }
 
-    /// The name as ids spell it.
+    /// Returns the name in camel case, as in customer IDs.
     #[must_use]
     pub fn camel_case(self) -> String {
         let capital = |word: &str| {
@@ -193,6 +193,6 @@ impl FromStr for Fault {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().copied().find(|fault| fault.name() == name);
-        found.ok_or_else(|| format!("there is no fault '{name}'"))
+        found.ok_or_else(|| format!("unknown fault '{name}'"))
     }
 }

@@ -1,12 +1,12 @@
-//! A fault with its limits.
+//! A fault and the requests it applies to.
 
 use std::{fmt, str::FromStr};
 
 use crate::{endpoint::Endpoint, faults::Fault};
 
-/// A fault, and which requests it befalls: all, unless told otherwise.
+/// A fault and the requests it applies to. By default, it applies to all requests.
 ///
-/// As text, for metadata and command lines: the fault's name, and after it, in any order, the limits:
+/// The text form, for metadata and command lines, is the name of the fault followed by options in any order:
 /// `status-503 on=sessions first=2 should-retry=true`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Injection {
@@ -17,34 +17,34 @@ pub struct Injection {
 }
 
 impl Injection {
-    /// Limits it to one endpoint. A fault of whole connections knows no endpoint.
+    /// Limits the fault to one endpoint. Injected connection faults ignore this.
     #[must_use]
     pub const fn on(mut self, endpoint: Endpoint) -> Self {
         self.on = Some(endpoint);
         self
     }
 
-    /// Limits it to the first requests that it could befall; of a bad certificate, to the first handshakes. Refused
-    /// connections can't be counted.
+    /// Limits the fault to the first matching requests. For an invalid certificate, limits it to the first handshakes.
+    /// Refused connections ignore this, because they cannot be counted.
     #[must_use]
     pub const fn first(mut self, requests: u32) -> Self {
         self.first = Some(requests);
         self
     }
 
-    /// Adds the header `Stripe-Should-Retry`, which is absent otherwise.
+    /// Adds the header `Stripe-Should-Retry`. Without this, the header is absent.
     #[must_use]
     pub const fn should_retry(mut self, should_retry: bool) -> Self {
         self.should_retry = Some(should_retry);
         self
     }
 
-    /// Whether it befalls one more request to an endpoint, after so many others.
-    pub(crate) fn befalls(&self, endpoint: Option<Endpoint>, before: u32) -> bool {
-        self.is_on(endpoint) && self.first.is_none_or(|first| before < first)
+    /// Returns whether the fault applies to a request for the endpoint, after `seen` matching requests.
+    pub(crate) fn applies_to(&self, endpoint: Option<Endpoint>, seen: u32) -> bool {
+        self.matches(endpoint) && self.first.is_none_or(|first| seen < first)
     }
 
-    pub(crate) fn is_on(&self, endpoint: Option<Endpoint>) -> bool {
+    pub(crate) fn matches(&self, endpoint: Option<Endpoint>) -> bool {
         self.on.is_none() || self.on == endpoint
     }
 }
@@ -75,16 +75,17 @@ impl FromStr for Injection {
         let mut words = text.split_whitespace();
         let mut injection = Self::from(words.next().unwrap_or_default().parse::<Fault>()?);
         for word in words {
-            let wrong = || format!("'{word}' is none of on=ENDPOINT, first=COUNT, should-retry=true or false");
-            let (name, value) = word.split_once('=').ok_or_else(wrong)?;
+            let invalid =
+                || format!("invalid fault option '{word}'; expected on=ENDPOINT, first=COUNT or should-retry=BOOL");
+            let (name, value) = word.split_once('=').ok_or_else(invalid)?;
             injection = match name {
                 "on" => {
                     let endpoint = Endpoint::ALL.into_iter().find(|endpoint| endpoint.name() == value);
-                    injection.on(endpoint.ok_or_else(wrong)?)
+                    injection.on(endpoint.ok_or_else(invalid)?)
                 }
-                "first" => injection.first(value.parse().map_err(|_| wrong())?),
-                "should-retry" => injection.should_retry(value.parse().map_err(|_| wrong())?),
-                _ => return Err(wrong()),
+                "first" => injection.first(value.parse().map_err(|_| invalid())?),
+                "should-retry" => injection.should_retry(value.parse().map_err(|_| invalid())?),
+                _ => return Err(invalid()),
             };
         }
         Ok(injection)

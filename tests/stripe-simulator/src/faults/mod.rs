@@ -1,25 +1,25 @@
-//! Faults and lies: which there are, what they do, and which one befalls a request.
+//! Faults, their effects, and the choice of the fault for a request.
 //!
-//! A customer brings its own, by [`Customer::fault`](crate::Customer::fault), by its metadata or by its id, so that a client
-//! in another process can choose, too; other faults befall whoever asks.
+//! A customer can have a fault by [`Customer::fault`](crate::Customer::fault), by its metadata or by its ID, so that a client
+//! in another process can also choose one. Injected faults apply to all requests.
 
 mod effect;
 mod fault;
 mod injection;
-mod lies;
-mod noise;
+mod malformed;
 mod refusals;
+mod untrue;
 
-pub(crate) use effect::{Asked, Effect, Refusal};
+pub(crate) use effect::{Effect, Refusal, RequestInfo};
 pub use fault::Fault;
 pub use injection::Injection;
 
 use crate::{model::Customer, state::State};
 
-/// The key of metadata that names a customer's fault, as [`Injection`] is written.
+/// The metadata key of a customer's fault, which is an [`Injection`] in text form.
 pub(crate) const METADATA_KEY: &str = "simulator_fault";
 
-/// A fault in force, and how many requests it could have befallen so far.
+/// An active fault, and the number of matching requests so far.
 #[derive(Debug)]
 pub(crate) struct Active {
     pub(crate) injection: Injection,
@@ -31,28 +31,28 @@ impl Active {
         Self { injection, seen: 0 }
     }
 
-    fn next(&mut self, asked: &Asked) -> Option<Injection> {
-        let befalls = self.injection.befalls(asked.endpoint, self.seen);
-        self.seen = self.seen.saturating_add(u32::from(self.injection.is_on(asked.endpoint)));
-        befalls.then_some(self.injection)
+    fn next(&mut self, request: &RequestInfo) -> Option<Injection> {
+        let applies = self.injection.applies_to(request.endpoint, self.seen);
+        self.seen = self.seen.saturating_add(u32::from(self.injection.matches(request.endpoint)));
+        applies.then_some(self.injection)
     }
 }
 
-/// The one fault that befalls a request: its customer's, else the first of the others that does.
+/// Returns the fault for a request: the customer's if it applies, otherwise the first injected one that applies.
 ///
 /// # Errors
-/// When the customer's metadata names a fault that there is not.
-pub(crate) fn choose(state: &mut State, asked: &Asked) -> Result<Option<Injection>, String> {
-    if let (Some(mode), Some(id)) = (asked.mode, &asked.customer) {
+/// Fails if the customer's metadata contains an invalid fault.
+pub(crate) fn choose(state: &mut State, request: &RequestInfo) -> Result<Option<Injection>, String> {
+    if let (Some(mode), Some(id)) = (request.mode, &request.customer) {
         let key = (mode, id.clone());
         if let Some(injection) = of_customer(state.customers.get(&key), id)? {
             let active = state.customer_faults.entry(key).or_insert_with(|| Active::new(injection));
-            if let Some(injection) = active.next(asked) {
+            if let Some(injection) = active.next(request) {
                 return Ok(Some(injection));
             }
         }
     }
-    Ok(state.faults.iter_mut().find_map(|active| active.next(asked)))
+    Ok(state.faults.iter_mut().find_map(|active| active.next(request)))
 }
 
 fn of_customer(customer: Option<&Customer>, id: &str) -> Result<Option<Injection>, String> {

@@ -1,136 +1,136 @@
-//! Faults by which Stripe refuses, with Stripe's codes: <https://docs.stripe.com/error-codes>.
+//! Faults that refuse a request with one of Stripe's error codes: <https://docs.stripe.com/error-codes>.
 
 use serde_json::json;
 
 use crate::{
     endpoint::Endpoint,
     error::Error,
-    faults::effect::{Asked, Refusal},
+    faults::effect::{Refusal, RequestInfo},
     model::Mode,
     wire::Answer,
 };
 
 type Refused = Option<Refusal>;
 
-/// Whatever was asked for.
+/// Refuses requests to every endpoint.
 fn always(error: Error) -> Refused {
     Some(Refusal::Error(error))
 }
 
-/// Only where a session was asked for.
-fn of_session(asked: &Asked, error: Error) -> Refused {
-    asked.is_for(Endpoint::Sessions).then_some(Refusal::Error(error))
+/// Refuses only requests for a session.
+fn for_session(request: &RequestInfo, error: Error) -> Refused {
+    request.is_for(Endpoint::Sessions).then_some(Refusal::Error(error))
 }
 
-/// As each endpoint tells of a customer that it does not find.
-fn missing(asked: &Asked, elsewhere: Option<Mode>) -> Refused {
-    let id = asked.customer.as_deref()?;
-    let (status, param) = if asked.is_for(Endpoint::Sessions) { (400, "customer") } else { (404, "id") };
+/// Refuses an unknown customer as each endpoint does.
+fn missing(request: &RequestInfo, elsewhere: Option<Mode>) -> Refused {
+    let id = request.customer.as_deref()?;
+    let (status, param) = if request.is_for(Endpoint::Sessions) { (400, "customer") } else { (404, "id") };
     always(Error::missing(status, "customer", id, param, elsewhere))
 }
 
-pub(crate) fn customer_missing(asked: &Asked) -> Refused {
-    missing(asked, None)
+pub(crate) fn customer_missing(request: &RequestInfo) -> Refused {
+    missing(request, None)
 }
 
-pub(crate) fn customer_of_other_mode(asked: &Asked) -> Refused {
-    missing(asked, asked.mode.map(Mode::other))
+pub(crate) fn customer_of_other_mode(request: &RequestInfo) -> Refused {
+    missing(request, request.mode.map(Mode::other))
 }
 
-pub(crate) fn customer_deleted(asked: &Asked) -> Refused {
-    if !asked.is_for(Endpoint::Customers) {
-        return missing(asked, None);
+pub(crate) fn customer_deleted(request: &RequestInfo) -> Refused {
+    if !request.is_for(Endpoint::Customers) {
+        return missing(request, None);
     }
-    let deleted = json!({"id": asked.customer, "object": "customer", "deleted": true});
+    let deleted = json!({"id": request.customer, "object": "customer", "deleted": true});
     Some(Refusal::Deleted(Answer { status: 200, headers: Vec::new(), body: deleted.to_string().into_bytes() }))
 }
 
-pub(crate) fn livemode_mismatch(_: &Asked) -> Refused {
+pub(crate) fn livemode_mismatch(_: &RequestInfo) -> Refused {
     let message = "Test and live mode API keys, requests, and objects are only available within the mode they are in.";
     always(Error::invalid(400, message).code("livemode_mismatch"))
 }
 
-pub(crate) fn configuration_missing(asked: &Asked) -> Refused {
-    of_session(asked, Error::missing(400, "configuration", "bpc_Gone", "configuration", None))
+pub(crate) fn configuration_missing(request: &RequestInfo) -> Refused {
+    for_session(request, Error::missing(400, "configuration", "bpc_Gone", "configuration", None))
 }
 
-pub(crate) fn configuration_inactive(asked: &Asked) -> Refused {
-    of_session(asked, Error::configuration_inactive())
+pub(crate) fn configuration_inactive(request: &RequestInfo) -> Refused {
+    for_session(request, Error::configuration_inactive())
 }
 
-pub(crate) fn no_configuration(asked: &Asked) -> Refused {
-    of_session(asked, Error::no_configuration(asked.mode.unwrap_or(Mode::Test)))
+pub(crate) fn no_configuration(request: &RequestInfo) -> Refused {
+    for_session(request, Error::no_configuration(request.mode.unwrap_or(Mode::Test)))
 }
 
-pub(crate) fn flow_subscription_missing(asked: &Asked) -> Refused {
-    of_session(asked, no_subscription(400))
+pub(crate) fn flow_subscription_missing(request: &RequestInfo) -> Refused {
+    for_session(request, no_subscription(400))
 }
 
-pub(crate) fn flow_not_found(asked: &Asked) -> Refused {
-    of_session(asked, no_subscription(404))
+pub(crate) fn flow_not_found(request: &RequestInfo) -> Refused {
+    for_session(request, no_subscription(404))
 }
 
 fn no_subscription(status: u16) -> Error {
     Error::missing(status, "subscription", "sub_Gone", "flow_data[subscription_cancel][subscription]", None)
 }
 
-pub(crate) fn flow_disabled(asked: &Asked) -> Refused {
+pub(crate) fn flow_disabled(request: &RequestInfo) -> Refused {
     let message =
         "This customer cannot be updated because the customer update feature in the portal configuration is disabled.";
-    of_session(asked, Error::invalid(400, message).param("flow_data[type]").while_executing())
+    for_session(request, Error::invalid(400, message).param("flow_data[type]").while_executing())
 }
 
-pub(crate) fn return_url_invalid(asked: &Asked) -> Refused {
-    of_session(asked, Error::invalid(400, "Not a valid URL").code("url_invalid").param("return_url"))
+pub(crate) fn return_url_invalid(request: &RequestInfo) -> Refused {
+    for_session(request, Error::invalid(400, "Not a valid URL").code("url_invalid").param("return_url"))
 }
 
-pub(crate) fn locale_invalid(asked: &Asked) -> Refused {
-    of_session(asked, Error::one_of("locale", &crate::parameters::LOCALES))
+pub(crate) fn locale_invalid(request: &RequestInfo) -> Refused {
+    for_session(request, Error::one_of("locale", &crate::parameters::LOCALES))
 }
 
-pub(crate) fn parameter_unknown(_: &Asked) -> Refused {
+pub(crate) fn parameter_unknown(_: &RequestInfo) -> Refused {
     always(Error::parameter_unknown("unheard_of"))
 }
 
-pub(crate) fn unauthorized(_: &Asked) -> Refused {
+pub(crate) fn unauthorized(_: &RequestInfo) -> Refused {
     always(Error::invalid(401, "Expired API Key provided: sk_test_************************").code("api_key_expired"))
 }
 
-pub(crate) fn request_failed(_: &Asked) -> Refused {
+pub(crate) fn request_failed(_: &RequestInfo) -> Refused {
     always(Error::card("Your card was declined.").code("card_declined"))
 }
 
-pub(crate) fn forbidden(asked: &Asked) -> Refused {
+pub(crate) fn forbidden(request: &RequestInfo) -> Refused {
     let message = format!(
         "The provided key 'rk_test_************************' does not have the required permissions for this endpoint on account '{}'.",
-        asked.account
+        request.account
     );
     always(Error::invalid(403, message))
 }
 
-pub(crate) fn not_found(asked: &Asked) -> Refused {
-    always(Error::unrecognized(&asked.method, &asked.path))
+pub(crate) fn not_found(request: &RequestInfo) -> Refused {
+    always(Error::unrecognized(&request.method, &request.path))
 }
 
-pub(crate) fn conflict(_: &Asked) -> Refused {
+pub(crate) fn conflict(_: &RequestInfo) -> Refused {
     always(Error::key_in_use("the key of this request"))
 }
 
-pub(crate) fn lock_timeout(_: &Asked) -> Refused {
+pub(crate) fn lock_timeout(_: &RequestInfo) -> Refused {
     let message = "This object cannot be accessed right now because another API request or Stripe process is currently accessing it. If you see this error intermittently, retry the request. If you see this error frequently and are making multiple concurrent requests to a single object, make your requests serially or at a lower rate. For more details, see https://stripe.com/docs/rate-limits#object-lock-timeouts.";
     always(Error::invalid(429, message).code("lock_timeout"))
 }
 
-pub(crate) fn rate_limit(_: &Asked) -> Refused {
+pub(crate) fn rate_limit(_: &RequestInfo) -> Refused {
     let message =
         "Request rate limit exceeded. You can learn more about rate limits here https://stripe.com/docs/rate-limits.";
     always(Error::invalid(429, message).code("rate_limit"))
 }
 
-pub(crate) fn internal(_: &Asked) -> Refused {
+pub(crate) fn internal(_: &RequestInfo) -> Refused {
     always(Error::api(500).while_executing())
 }
 
-pub(crate) fn unavailable(_: &Asked) -> Refused {
+pub(crate) fn unavailable(_: &RequestInfo) -> Refused {
     always(Error::api(503))
 }

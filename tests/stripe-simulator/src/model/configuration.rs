@@ -4,23 +4,23 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::model::Mode;
 
-/// What a portal configuration may allow.
+/// A feature that a portal configuration can enable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Feature {
-    /// Name, address and the like.
+    /// Updating the name, the address and similar details.
     CustomerUpdate,
-    /// Past invoices.
+    /// Viewing past invoices.
     InvoiceHistory,
-    /// Cards and accounts.
+    /// Updating payment methods.
     PaymentMethodUpdate,
-    /// The end of a subscription.
+    /// Canceling subscriptions.
     SubscriptionCancel,
-    /// Another price or quantity.
+    /// Changing the price or quantity of subscriptions.
     SubscriptionUpdate,
 }
 
-/// A portal configuration, in test mode, active, with every feature, without a login page, and not the default unless told
-/// otherwise.
+/// A portal configuration. By default it is in test mode, is active, has every feature, has no login page, and is not the
+/// default of its mode.
 #[derive(Clone, Debug)]
 pub struct Configuration {
     pub(crate) id: String,
@@ -33,21 +33,21 @@ pub struct Configuration {
     pub(crate) allowed_updates: Vec<String>,
     pub(crate) login_page: bool,
     pub(crate) metadata: Vec<(String, String)>,
-    /// The account's own: when it came, and as which one; none before it is added.
+    /// Set by the account when the configuration is added.
     pub(crate) added: Option<Added>,
 }
 
-/// When a configuration came to its account.
+/// When a configuration was added to its account.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Added {
     pub(crate) created: u64,
     pub(crate) updated: u64,
-    /// Lists put the newest first, and seconds are too coarse for that.
+    /// Orders lists, which are newest first: timestamps in seconds are too coarse.
     pub(crate) position: usize,
 }
 
 impl Configuration {
-    /// A configuration `bpc_…` that lets a subscription change to no price, and a customer their address and tax ids.
+    /// Creates a configuration with an ID `bpc_…`. It allows no prices; customers can update their address and tax IDs.
     #[must_use]
     pub fn new(id: &str) -> Self {
         Self {
@@ -65,63 +65,63 @@ impl Configuration {
         }
     }
 
-    /// Puts it into a mode.
+    /// Sets the mode.
     #[must_use]
     pub const fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Makes it its mode's default, or not.
+    /// Sets whether this is the default configuration of its mode.
     #[must_use]
     pub const fn default_of_mode(mut self, is_default: bool) -> Self {
         self.is_default = is_default;
         self
     }
 
-    /// Switches it on or off.
+    /// Sets whether the configuration is active.
     #[must_use]
     pub const fn active(mut self, active: bool) -> Self {
         self.active = active;
         self
     }
 
-    /// Names it.
+    /// Sets the name.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
     }
 
-    /// Adds a price that a subscription may change to.
+    /// Adds a price that subscriptions can change to.
     #[must_use]
     pub fn price(mut self, price: &str) -> Self {
         self.prices.insert(price.to_owned());
         self
     }
 
-    /// Takes a feature away, so that flows which need it are refused.
+    /// Disables a feature. Flows that need it are refused.
     #[must_use]
     pub fn without(mut self, feature: Feature) -> Self {
         self.disabled.insert(feature);
         self
     }
 
-    /// What customers may change about themselves: `address`, `email`, `name`, `phone`, `shipping`, `tax_id`.
+    /// Sets what customers can update: `address`, `email`, `name`, `phone`, `shipping`, `tax_id`.
     #[must_use]
     pub fn allowed_updates(mut self, updates: &[&str]) -> Self {
         self.allowed_updates = updates.iter().map(|update| (*update).to_owned()).collect();
         self
     }
 
-    /// Stripe's own login page, which lets customers in by e-mail.
+    /// Enables or disables Stripe's login page, where customers log in by email.
     #[must_use]
     pub const fn login_page(mut self, enabled: bool) -> Self {
         self.login_page = enabled;
         self
     }
 
-    /// Adds one pair of metadata.
+    /// Adds a metadata entry.
     #[must_use]
     pub fn metadata(mut self, key: &str, value: &str) -> Self {
         self.metadata.push((key.to_owned(), value.to_owned()));

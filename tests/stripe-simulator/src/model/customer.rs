@@ -2,7 +2,7 @@
 
 use crate::{faults::Injection, model::Mode};
 
-/// A customer, in test mode unless told otherwise.
+/// A customer, in test mode by default.
 #[derive(Clone, Debug)]
 pub struct Customer {
     pub(crate) id: String,
@@ -15,7 +15,7 @@ pub struct Customer {
 }
 
 impl Customer {
-    /// A customer with an id, `cus_…`, and nothing else.
+    /// Creates a customer with only an ID, `cus_…`.
     #[must_use]
     pub fn new(id: &str) -> Self {
         Self {
@@ -29,42 +29,42 @@ impl Customer {
         }
     }
 
-    /// Puts it into a mode.
+    /// Sets the mode.
     #[must_use]
     pub const fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Names it.
+    /// Sets the name.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
         self
     }
 
-    /// Gives it an address.
+    /// Sets the email address.
     #[must_use]
     pub fn email(mut self, email: &str) -> Self {
         self.email = Some(email.to_owned());
         self
     }
 
-    /// Adds one pair of metadata. Under the key `simulator_fault`, the value is a fault as [`Injection`] is written.
+    /// Adds a metadata entry. The value of the key `simulator_fault` is parsed as an [`Injection`].
     #[must_use]
     pub fn metadata(mut self, key: &str, value: &str) -> Self {
         self.metadata.push((key.to_owned(), value.to_owned()));
         self
     }
 
-    /// Makes it deleted, or not.
+    /// Sets whether the customer is deleted.
     #[must_use]
     pub const fn deleted(mut self, deleted: bool) -> Self {
         self.deleted = deleted;
         self
     }
 
-    /// Has requests for it befallen by a fault, before its metadata or its id are asked for one.
+    /// Applies a fault to requests for this customer. It takes precedence over a fault in the metadata or the ID.
     #[must_use]
     pub fn fault(mut self, fault: impl Into<Injection>) -> Self {
         self.fault = Some(fault.into());

@@ -1,4 +1,4 @@
-//! What an account holds.
+//! The objects of an account.
 
 mod configuration;
 mod customer;
@@ -14,7 +14,7 @@ pub use subscription::Subscription;
 
 use crate::flows::FlowData;
 
-/// A portal session that was made.
+/// A portal session.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) customer: String,

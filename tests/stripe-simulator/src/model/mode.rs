@@ -1,16 +1,16 @@
-//! The two halves of an account.
+//! The modes of an account.
 
-/// Which half of a Stripe account.
+/// The mode of a key or an object in a Stripe account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// A sandbox.
+    /// Test mode.
     Test,
-    /// Real money.
+    /// Live mode.
     Live,
 }
 
 impl Mode {
-    /// As keys and texts of Stripe's spell it.
+    /// The spelling in Stripe's keys and messages.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -19,7 +19,7 @@ impl Mode {
         }
     }
 
-    /// Where the dashboard of a mode lies.
+    /// The path prefix of the mode in the dashboard.
     pub(crate) const fn dashboard_path(self) -> &'static str {
         match self {
             Self::Test => "test/",

@@ -1,8 +1,8 @@
-//! A subscription, as far as portal flows need one.
+//! A subscription, limited to what portal flows need.
 
 use crate::model::Mode;
 
-/// A subscription of a customer, in test mode unless told otherwise.
+/// A subscription of a customer, in test mode by default.
 #[derive(Clone, Debug)]
 pub struct Subscription {
     pub(crate) id: String,
@@ -11,7 +11,7 @@ pub struct Subscription {
     pub(crate) items: Vec<Item>,
 }
 
-/// What a subscription is for, and what a flow may change it to.
+/// An item of a subscription, or the change to an item in a flow. `None` in a change means unchanged.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
     pub(crate) id: String,
@@ -20,20 +20,20 @@ pub(crate) struct Item {
 }
 
 impl Subscription {
-    /// A subscription `sub_…` of the customer `cus_…`, without items.
+    /// Creates a subscription `sub_…` of the customer `cus_…`, without items.
     #[must_use]
     pub fn new(id: &str, customer: &str) -> Self {
         Self { id: id.to_owned(), customer: customer.to_owned(), mode: Mode::Test, items: Vec::new() }
     }
 
-    /// Puts it into a mode.
+    /// Sets the mode.
     #[must_use]
     pub const fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Adds an item, `si_…`, of a price, `price_…`.
+    /// Adds an item `si_…` with a price `price_…`.
     #[must_use]
     pub fn item(mut self, id: &str, price: &str, quantity: u32) -> Self {
         let (price, quantity) = (Some(price.to_owned()), Some(quantity.into()));

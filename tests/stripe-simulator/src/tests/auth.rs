@@ -1,4 +1,4 @@
-//! Keys, modes, versions.
+//! Keys, modes and versions.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio::net::TcpListener;
@@ -9,7 +9,7 @@ use crate::{Mode, Settings, Simulator};
 const PATH: &str = "/v1/customers/cus_A";
 
 #[tokio::test]
-async fn a_bearer_key_or_a_basic_user_with_an_empty_password_is_let_in() {
+async fn accepts_bearer_token_and_basic_user_with_empty_password() {
     let account = Account::new().await;
     let key = account.stripe.secret_key(Mode::Test);
     let basic = format!("Basic {}", STANDARD.encode(format!("{key}:")));
@@ -19,15 +19,15 @@ async fn a_bearer_key_or_a_basic_user_with_an_empty_password_is_let_in() {
 }
 
 #[tokio::test]
-async fn no_key_and_a_wrong_key_are_refused_and_told_apart() {
+async fn refuses_missing_and_malformed_authorization() {
     let account = Account::new().await;
     let key = account.stripe.secret_key(Mode::Test);
     let password = format!("Basic {}", STANDARD.encode(format!("{key}:secret")));
     let missing = ["", "Bearer", "Bearer ", "Basic", "Basic !", "Digest x", key, &password];
     for authorization in missing {
-        let told = account.send("GET", PATH, &[("authorization", authorization)], "").await;
-        assert_eq!(told.refusal(), super::refusal(401, "", ""), "{authorization}");
-        assert!(told.message().starts_with("You did not provide an API key."), "{authorization}");
+        let response = account.send("GET", PATH, &[("authorization", authorization)], "").await;
+        assert_eq!(response.refusal(), super::refusal(401, "", ""), "{authorization}");
+        assert!(response.message().starts_with("You did not provide an API key."), "{authorization}");
     }
     assert_eq!(account.send("GET", PATH, &[], "").await.status, 401);
     let bearer = account.bearer(Mode::Test);
@@ -36,7 +36,7 @@ async fn no_key_and_a_wrong_key_are_refused_and_told_apart() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_told_masked() {
+async fn invalid_key_is_masked_in_error() {
     let account = Account::new().await;
     for (key, shown) in [
         ("sk_test_abcdefghijklmnopqrstuvwxyz", "sk_test_**********************wxyz"),
@@ -44,13 +44,13 @@ async fn a_wrong_key_is_told_masked() {
         ("sk_test_short", "sk_test_*****"),
         ("secret", "******"),
     ] {
-        let told = account.send("GET", PATH, &[("authorization", &format!("Bearer {key}"))], "").await;
-        assert_eq!((told.status, told.message()), (401, format!("Invalid API Key provided: {shown}")));
+        let response = account.send("GET", PATH, &[("authorization", &format!("Bearer {key}"))], "").await;
+        assert_eq!((response.status, response.message()), (401, format!("Invalid API Key provided: {shown}")));
     }
 }
 
 #[tokio::test]
-async fn the_key_decides_the_mode_and_a_restricted_one_may_be_chosen() {
+async fn key_determines_mode_and_can_be_restricted() {
     let account = Account::with(Settings::default().secret_key("rk_live_chosen")).await;
     assert_eq!(account.stripe.secret_key(Mode::Live), "rk_live_chosen");
     assert!(account.stripe.secret_key(Mode::Test).starts_with("sk_test_"));
@@ -64,18 +64,18 @@ async fn the_key_decides_the_mode_and_a_restricted_one_may_be_chosen() {
 }
 
 #[tokio::test]
-async fn a_well_formed_version_is_taken_and_told_and_any_other_refused() {
+async fn accepts_well_formed_version_and_refuses_others() {
     let account = Account::new().await;
     let bearer = account.bearer(Mode::Test);
     for version in ["2026-09-30.endive", "2020-08-27"] {
-        let told = account.send("GET", PATH, &[("authorization", &bearer), ("stripe-version", version)], "").await;
-        assert_eq!((told.status, told.header("stripe-version")), (200, version));
+        let response = account.send("GET", PATH, &[("authorization", &bearer), ("stripe-version", version)], "").await;
+        assert_eq!((response.status, response.header("stripe-version")), (200, version));
     }
     for version in ["", "latest", "2026-9-30", "2026-13-01", "2026-00-10", "2026-09-32", "2026-09-30.", "2026-09-30.E"]
     {
-        let told = account.send("GET", PATH, &[("authorization", &bearer), ("stripe-version", version)], "").await;
-        assert_eq!(told.refusal(), super::refusal(400, "", ""), "{version}");
-        assert_eq!(told.message(), format!("Invalid Stripe API version: {version}"));
+        let response = account.send("GET", PATH, &[("authorization", &bearer), ("stripe-version", version)], "").await;
+        assert_eq!(response.refusal(), super::refusal(400, "", ""), "{version}");
+        assert_eq!(response.message(), format!("Invalid Stripe API version: {version}"));
     }
     let (one, other) = (("stripe-version", "2020-08-27"), ("stripe-version", "2020-08-27"));
     assert_eq!(account.send("GET", PATH, &[("authorization", &bearer), one, other], "").await.status, 400);
@@ -83,20 +83,20 @@ async fn a_well_formed_version_is_taken_and_told_and_any_other_refused() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_is_unrecognized() {
+async fn unknown_path_is_unrecognized() {
     let account = Account::new().await;
     for path in ["/v1/invoices", "/v1/customers", "/v1/customers/cus_A/sources", SESSIONS] {
-        let told = account.get(path).await;
-        assert_eq!(told.refusal(), super::refusal(404, "", ""), "{path}");
-        assert!(told.message().starts_with(&format!("Unrecognized request URL (GET: {path}). Please see")));
+        let response = account.get(path).await;
+        assert_eq!(response.refusal(), super::refusal(404, "", ""), "{path}");
+        assert!(response.message().starts_with(&format!("Unrecognized request URL (GET: {path}). Please see")));
     }
-    let told = account.get("/v1/customers/").await;
-    assert!(told.message().contains("If you are trying to list objects, remove the trailing slash."));
+    let response = account.get("/v1/customers/").await;
+    assert!(response.message().contains("If you are trying to list objects, remove the trailing slash."));
     assert_eq!(account.send("GET", "/", &[], "").await.status, 404);
     let bearer = account.bearer(Mode::Test);
     for (method, path) in [("POST", PATH), ("DELETE", PATH), ("PUT", SESSIONS)] {
-        let told =
+        let response =
             account.send(method, path, &[("authorization", &bearer), ("content-type", FORM)], "customer=cus_A").await;
-        assert_eq!(told.status, 404, "{method} {path}");
+        assert_eq!(response.status, 404, "{method} {path}");
     }
 }

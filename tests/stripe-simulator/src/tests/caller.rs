@@ -1,4 +1,4 @@
-//! A client for each way to a simulator: HTTP/1.1 or HTTP/2, plain or over TLS.
+//! Clients for HTTP/1.1 and HTTP/2, plain and over TLS.
 
 use std::sync::Arc;
 
@@ -22,59 +22,59 @@ use tokio_rustls::rustls::{
 use super::{FORM, SESSIONS};
 use crate::{Customer, Mode, Settings, Simulator};
 
-/// A way to a simulator.
+/// The protocol between a client and a simulator.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Way {
+pub(super) struct Protocol {
     pub(super) tls: bool,
     pub(super) http_2: bool,
 }
 
-pub(super) const WAYS: [Way; 4] = [
-    Way { tls: false, http_2: false },
-    Way { tls: false, http_2: true },
-    Way { tls: true, http_2: false },
-    Way { tls: true, http_2: true },
+pub(super) const PROTOCOLS: [Protocol; 4] = [
+    Protocol { tls: false, http_2: false },
+    Protocol { tls: false, http_2: true },
+    Protocol { tls: true, http_2: false },
+    Protocol { tls: true, http_2: true },
 ];
 
-/// A simulator with Ann and Bob, and a client of its own.
+/// A client with its own simulator, which has the customers `cus_A` (Ann) and `cus_B` (Bob).
 pub(super) struct Caller {
     pub(super) stripe: Simulator,
     client: Client<HttpsConnector<HttpConnector>, Body>,
-    way: Way,
+    protocol: Protocol,
 }
 
-/// What came of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// The head, and the body as far as it came.
-    Answer { status: u16, headers: HeaderMap, body: Vec<u8>, end: End },
-    /// No head; the error's Debug.
-    NoAnswer(String),
+    /// The head and the received part of the body.
+    Response { status: u16, headers: HeaderMap, body: Vec<u8>, end: End },
+    /// No head was received. Holds the `Debug` text of the error.
+    Failed(String),
 }
 
 /// How a body ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
     Whole,
-    /// There was more to come when enough was read.
+    /// The body had not ended when enough was read.
     Unread,
     Broken(String),
 }
 
 impl Caller {
-    pub(super) async fn new(way: Way) -> Self {
+    pub(super) async fn new(protocol: Protocol) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let settings = if way.tls { Settings::default().tls() } else { Settings::default() };
+        let settings = if protocol.tls { Settings::default().tls() } else { Settings::default() };
         let stripe = Simulator::start_with(listener, settings).unwrap();
         stripe.add_customer(Customer::new("cus_A").name("Ann").metadata("tenant_id", "acme"));
         stripe.add_customer(Customer::new("cus_B").name("Bob").metadata("tenant_id", "globex"));
-        let client = client(&stripe, way);
-        Self { stripe, client, way }
+        let client = client(&stripe, protocol);
+        Self { stripe, client, protocol }
     }
 
-    /// Forgets the connections so far.
+    /// Replaces the client, so that the next request needs a new connection.
     pub(super) fn reconnect(&mut self) {
-        self.client = client(&self.stripe, self.way);
+        self.client = client(&self.stripe, self.protocol);
     }
 
     pub(super) async fn read(&self, customer: &str) -> Outcome {
@@ -85,16 +85,16 @@ impl Caller {
         self.send("POST", SESSIONS, format!("customer={customer}&return_url=https://app.test/"), usize::MAX).await
     }
 
-    /// Reads of the body no more than needed to have so many bytes.
+    /// Sends a request, and reads the body until it has `enough` bytes.
     pub(super) async fn send(&self, method: &str, path: &str, body: String, enough: usize) -> Outcome {
         let request = Request::builder().method(method).uri(format!("{}{path}", self.stripe.base_url()));
         let request = request.header("authorization", format!("Bearer {}", self.stripe.secret_key(Mode::Test)));
         let request = request.header("content-type", FORM).body(Body::from(body)).unwrap();
         let response = match self.client.request(request).await {
             Ok(response) => response,
-            Err(error) => return Outcome::NoAnswer(format!("{error:?}")),
+            Err(error) => return Outcome::Failed(format!("{error:?}")),
         };
-        let version = if self.way.http_2 { Version::HTTP_2 } else { Version::HTTP_11 };
+        let version = if self.protocol.http_2 { Version::HTTP_2 } else { Version::HTTP_11 };
         assert_eq!(response.version(), version);
         let (head, mut incoming) = response.into_parts();
         let (mut body, mut end) = (Vec::new(), End::Unread);
@@ -108,11 +108,11 @@ impl Caller {
                 break;
             }
         }
-        Outcome::Answer { status: head.status.as_u16(), headers: head.headers, body, end }
+        Outcome::Response { status: head.status.as_u16(), headers: head.headers, body, end }
     }
 }
 
-fn client(stripe: &Simulator, way: Way) -> Client<HttpsConnector<HttpConnector>, Body> {
+fn client(stripe: &Simulator, protocol: Protocol) -> Client<HttpsConnector<HttpConnector>, Body> {
     let mut roots = RootCertStore::empty();
     if let Some(pem) = stripe.ca_pem() {
         roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
@@ -122,9 +122,9 @@ fn client(stripe: &Simulator, way: Way) -> Client<HttpsConnector<HttpConnector>,
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // What the client offers decides; without TLS it has to know beforehand.
-    config.alpn_protocols = vec![if way.http_2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
+    // Over TLS, ALPN selects the version. Without TLS, the client must use prior knowledge.
+    config.alpn_protocols = vec![if protocol.http_2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
-    Client::builder(TokioExecutor::new()).http2_only(way.http_2).build(HttpsConnector::from((tcp, config)))
+    Client::builder(TokioExecutor::new()).http2_only(protocol.http_2).build(HttpsConnector::from((tcp, config)))
 }

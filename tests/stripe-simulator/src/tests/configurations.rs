@@ -1,4 +1,4 @@
-//! `GET /v1/billing_portal/configurations`, and one of it.
+//! `GET /v1/billing_portal/configurations` and `/{id}`.
 
 use serde_json::{Value, json};
 
@@ -7,22 +7,22 @@ use crate::{Configuration, Feature, Mode};
 
 const PATH: &str = "/v1/billing_portal/configurations";
 
-/// The ids of a page, and whether there are more.
+/// Returns the IDs of a page, and whether there are more.
 async fn page(account: &Account, query: &str) -> (Vec<String>, bool) {
-    let told = account.get(&format!("{PATH}?{query}")).await.json();
-    assert_eq!((&told["object"], &told["url"]), (&json!("list"), &json!(PATH)), "{told}");
-    let ids = told["data"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned());
-    (ids.collect(), told["has_more"].as_bool().unwrap())
+    let list = account.get(&format!("{PATH}?{query}")).await.json();
+    assert_eq!((&list["object"], &list["url"]), (&json!("list"), &json!(PATH)), "{list}");
+    let ids = list["data"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned());
+    (ids.collect(), list["has_more"].as_bool().unwrap())
 }
 
 #[tokio::test]
-async fn a_configuration_is_told_with_every_documented_member() {
+async fn retrieve_returns_every_documented_member() {
     let account = Account::new().await;
     let configuration = Configuration::new("bpc_full").name("Full").price("price_2").metadata("team", "billing");
     let configuration = configuration.allowed_updates(&["email"]).login_page(true).without(Feature::InvoiceHistory);
     account.stripe.add_configuration(configuration.active(false));
-    let mut told = account.get(&format!("{PATH}/bpc_full")).await.json();
-    let times = [told["created"].take(), told["updated"].take()].map(|time| time.as_u64().unwrap());
+    let mut retrieved = account.get(&format!("{PATH}/bpc_full")).await.json();
+    let times = [retrieved["created"].take(), retrieved["updated"].take()].map(|time| time.as_u64().unwrap());
     assert!(times.iter().all(|time| *time > 1_700_000_000), "{times:?}");
     let url = format!("{}/p/login/test_full", account.stripe.base_url());
     let expected = json!({
@@ -46,13 +46,13 @@ async fn a_configuration_is_told_with_every_documented_member() {
         "is_default": false, "livemode": false, "login_page": {"enabled": true, "url": url},
         "metadata": {"team": "billing"}, "name": "Full", "updated": null,
     });
-    assert_eq!(told, expected);
+    assert_eq!(retrieved, expected);
     let products = account.get(&format!("{PATH}/bpc_full?expand[]=features.subscription_update.products")).await.json();
     assert_eq!(products["features"]["subscription_update"]["products"][0]["prices"], json!(["price_2"]));
 }
 
 #[tokio::test]
-async fn a_list_has_the_newest_first_and_only_its_own_mode() {
+async fn list_is_newest_first_and_limited_to_mode() {
     let account = Account::new().await;
     account.stripe.add_configuration(Configuration::new("bpc_live").mode(Mode::Live));
     account.stripe.add_configuration(Configuration::new("bpc_2").active(false));
@@ -60,10 +60,10 @@ async fn a_list_has_the_newest_first_and_only_its_own_mode() {
     assert_eq!(page(&account, "").await, (all.to_vec(), false));
     assert_eq!(page(&account, "active=true").await.0, all[1..]);
     assert_eq!(page(&account, "active=false").await.0, all[..1]);
-    // The first default lost its place to a later one.
+    // The later default replaced the first one.
     assert_eq!(page(&account, "is_default=true").await.0, all[1..2]);
     assert_eq!(page(&account, "is_default=false&active=true").await.0, all[2..]);
-    // What is replaced keeps its place.
+    // A replaced configuration keeps its position.
     account.stripe.add_configuration(Configuration::new("bpc_default"));
     assert_eq!(page(&account, "").await.0, all);
     account.stripe.remove_configurations(Mode::Test);
@@ -71,13 +71,14 @@ async fn a_list_has_the_newest_first_and_only_its_own_mode() {
 }
 
 #[tokio::test]
-async fn a_long_list_is_read_page_by_page_in_both_directions() {
+async fn list_is_paginated_in_both_directions() {
     let account = Account::new().await;
     account.stripe.remove_configurations(Mode::Test);
-    for at in 1..=12 {
-        account.stripe.add_configuration(Configuration::new(&format!("bpc_{at}")));
+    for number in 1..=12 {
+        account.stripe.add_configuration(Configuration::new(&format!("bpc_{number}")));
     }
-    let ids = |range: std::ops::RangeInclusive<u32>| range.rev().map(|at| format!("bpc_{at}")).collect::<Vec<_>>();
+    let ids =
+        |range: std::ops::RangeInclusive<u32>| range.rev().map(|number| format!("bpc_{number}")).collect::<Vec<_>>();
     assert_eq!(page(&account, "").await, (ids(3..=12), true));
     assert_eq!(page(&account, "limit=100").await, (ids(1..=12), false));
     assert_eq!(page(&account, "limit=5&starting_after=bpc_8").await, (ids(3..=7), true));
@@ -88,7 +89,7 @@ async fn a_long_list_is_read_page_by_page_in_both_directions() {
 }
 
 #[tokio::test]
-async fn parameters_of_a_list_that_are_wrong_are_refused_by_name() {
+async fn list_refuses_invalid_parameters() {
     let account = Account::new().await;
     for (query, code, param) in [
         ("limit=0", "", "limit"),
@@ -104,36 +105,36 @@ async fn parameters_of_a_list_that_are_wrong_are_refused_by_name() {
         ("expand[]=application", "", ""),
         ("expand[]=data.url", "", ""),
     ] {
-        let told = account.get(&format!("{PATH}?{query}")).await;
-        assert_eq!(told.refusal(), refusal(400, code, param), "{query}");
+        let response = account.get(&format!("{PATH}?{query}")).await;
+        assert_eq!(response.refusal(), refusal(400, code, param), "{query}");
     }
     assert_eq!(account.get(&format!("{PATH}?expand[]=data.application")).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_configuration_that_is_unknown_or_of_the_other_mode_is_missing() {
+async fn retrieve_refuses_unknown_configuration_and_other_mode() {
     let account = Account::new().await;
     account.stripe.add_configuration(Configuration::new("bpc_live").mode(Mode::Live));
-    let told = account.get(&format!("{PATH}/bpc_X")).await;
-    assert_eq!(told.refusal(), refusal(404, "resource_missing", "configuration"));
-    assert_eq!(told.message(), "No such configuration: 'bpc_X'");
-    let told = account.get(&format!("{PATH}/bpc_live")).await;
-    assert!(told.message().contains("a similar object exists in live mode"), "{}", told.text);
+    let response = account.get(&format!("{PATH}/bpc_X")).await;
+    assert_eq!(response.refusal(), refusal(404, "resource_missing", "configuration"));
+    assert_eq!(response.message(), "No such configuration: 'bpc_X'");
+    let response = account.get(&format!("{PATH}/bpc_live")).await;
+    assert!(response.message().contains("a similar object exists in live mode"), "{}", response.text);
     assert_eq!(account.get(&format!("{PATH}/")).await.status, 404);
     assert_eq!(account.get(&format!("{PATH}/bpc_1?expand[]=products")).await.refusal(), refusal(400, "", ""));
 }
 
 #[tokio::test]
-async fn a_session_tells_its_configuration_whole_when_it_is_asked() {
+async fn session_expands_configuration_on_request() {
     let account = Account::new().await;
-    let whole = account.post("customer=cus_A&expand[]=configuration").await.json();
-    assert_eq!(whole["configuration"], account.get(&format!("{PATH}/bpc_1")).await.json());
+    let expanded = account.post("customer=cus_A&expand[]=configuration").await.json();
+    assert_eq!(expanded["configuration"], account.get(&format!("{PATH}/bpc_1")).await.json());
     let products = "configuration.features.subscription_update.products";
     let nested = account.post(&format!("customer=cus_A&expand[]={products}")).await.json();
     assert!(nested["configuration"]["features"]["subscription_update"]["products"].is_array());
     for path in ["url", "configuration.id", "data.configuration"] {
-        let told = account.post(&format!("customer=cus_A&expand[]={path}")).await;
-        assert_eq!((told.status, told.message()), (400, format!("This property cannot be expanded ({path}).")));
+        let response = account.post(&format!("customer=cus_A&expand[]={path}")).await;
+        assert_eq!((response.status, response.message()), (400, format!("This property cannot be expanded ({path}).")));
     }
     assert_eq!(account.get(SESSIONS).await.status, 404);
     assert_eq!(account.post("customer=cus_A").await.json()["configuration"], Value::from("bpc_1"));

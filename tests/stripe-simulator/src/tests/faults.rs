@@ -1,14 +1,14 @@
-//! What each fault does to the two requests that a portal session takes.
+//! The effect of each fault on the two requests of a portal session.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::caller::{Caller, End, Outcome, WAYS};
+use super::caller::{Caller, End, Outcome, PROTOCOLS};
 use crate::Fault;
 
-/// A fault, what becomes of the read of the customer, and of the session; of an honest answer nothing is said.
+/// A fault, and how it changes the responses to reading the customer and creating the session. Empty means unchanged.
 const TABLE: &[(&str, &str, &str)] = &[
     ("other-customer", r#"id="cus_B" metadata={"tenant_id":"globex"} name="Bob""#, r#"customer="cus_B""#),
     ("other-mode", "livemode=true", "livemode=true"),
@@ -33,7 +33,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("metadata-not-text", r#"metadata={"tenant_id":7}"#, ""),
     ("redirect", "302 to /v1/customers/cus_A", "302 to /v1/billing_portal/sessions"),
     ("html", "200 html", "200 html"),
-    ("truncated-json", "200 no JSON", "200 no JSON"),
+    ("truncated-json", "200 not JSON", "200 not JSON"),
     ("body-too-large", "65537 bytes", "65537 bytes"),
     ("body-drips", "drips", "drips"),
     ("hang", "hangs", "hangs"),
@@ -61,7 +61,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("status-409", "409 idempotency_key_in_use", "409 idempotency_key_in_use"),
     ("lock-timeout", "429 lock_timeout", "429 lock_timeout"),
     ("rate-limit", "429 rate_limit", "429 rate_limit"),
-    ("status-429", "429 no JSON", "429 no JSON"),
+    ("status-429", "429 not JSON", "429 not JSON"),
     ("status-500", "500", "500"),
     ("status-502", "502 html", "502 html"),
     ("status-503", "503", "503"),
@@ -69,48 +69,48 @@ const TABLE: &[(&str, &str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn each_fault_does_what_its_name_says() {
-    let named: BTreeSet<&str> = TABLE.iter().map(|(name, ..)| *name).collect();
+async fn each_fault_has_its_documented_effect() {
+    let tested: BTreeSet<&str> = TABLE.iter().map(|(name, ..)| *name).collect();
     let all: BTreeSet<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
-    assert_eq!(named, all);
-    let caller = Caller::new(WAYS[0]).await;
-    let honest = [caller.read("cus_A").await, caller.open("cus_A").await];
+    assert_eq!(tested, all);
+    let caller = Caller::new(PROTOCOLS[0]).await;
+    let unchanged = [caller.read("cus_A").await, caller.open("cus_A").await];
     for (name, read, opened) in TABLE {
-        // Of a customer, so that an outage ends by itself.
+        // A fault of a customer, so that an outage ends automatically.
         let mut customer = crate::Customer::new("cus_A").name("Ann").metadata("tenant_id", "acme");
         customer = customer.fault(name.parse::<Fault>().unwrap());
-        for (at, expected) in [read, opened].into_iter().enumerate() {
+        for (index, expected) in [read, opened].into_iter().enumerate() {
             caller.stripe.add_customer(customer.clone());
-            let patience = Duration::from_millis(if *expected == "hangs" { 50 } else { 10_000 });
-            let seen = told(&caller, if at == 0 { "GET" } else { "POST" }, patience).await;
-            let seen = seen.map_or("hangs".to_owned(), |seen| describe(&caller, &honest[at], &seen));
+            let limit = Duration::from_millis(if *expected == "hangs" { 50 } else { 10_000 });
+            let seen = send(&caller, if index == 0 { "GET" } else { "POST" }, limit).await;
+            let seen = seen.map_or("hangs".to_owned(), |seen| describe(&caller, &unchanged[index], &seen));
             assert_eq!(&seen, expected, "{name}");
             caller.stripe.clear_faults();
         }
     }
 }
 
-/// None when nothing comes for so long.
-async fn told(caller: &Caller, method: &str, patience: Duration) -> Option<Outcome> {
+/// Sends a request. Returns `None` if the time limit elapses before a response.
+async fn send(caller: &Caller, method: &str, limit: Duration) -> Option<Outcome> {
     let (path, body) = match method {
         "GET" => ("/v1/customers/cus_A", ""),
         _ => (super::SESSIONS, "customer=cus_A&return_url=https://app.test/"),
     };
     let first = caller.send(method, path, body.to_owned(), 1);
-    let first = timeout(patience, first).await.ok()?;
-    // A body that drips has no end to wait for.
-    let drips = matches!(&first, Outcome::Answer { body, .. } if body == b" ");
-    if drips || matches!(first, Outcome::NoAnswer(_)) {
+    let first = timeout(limit, first).await.ok()?;
+    // A dripping body does not end.
+    let drips = matches!(&first, Outcome::Response { body, .. } if body == b" ");
+    if drips || matches!(first, Outcome::Failed(_)) {
         return Some(first);
     }
     Some(caller.send(method, path, body.to_owned(), usize::MAX).await)
 }
 
-fn describe(caller: &Caller, honest: &Outcome, seen: &Outcome) -> String {
+fn describe(caller: &Caller, unchanged: &Outcome, seen: &Outcome) -> String {
     let (status, headers, body, end) = match seen {
-        Outcome::Answer { status, headers, body, end } => (status, headers, body, end),
-        Outcome::NoAnswer(error) if error.contains("ConnectionReset") => return "reset".to_owned(),
-        Outcome::NoAnswer(error) => return error.clone(),
+        Outcome::Response { status, headers, body, end } => (status, headers, body, end),
+        Outcome::Failed(error) if error.contains("ConnectionReset") => return "reset".to_owned(),
+        Outcome::Failed(error) => return error.clone(),
     };
     match end {
         End::Broken(_) => return "reset in the body".to_owned(),
@@ -123,7 +123,7 @@ fn describe(caller: &Caller, honest: &Outcome, seen: &Outcome) -> String {
     if headers["content-type"] == "text/html" {
         return format!("{status} html");
     }
-    let Ok(json) = serde_json::from_slice::<Value>(body) else { return format!("{status} no JSON") };
+    let Ok(json) = serde_json::from_slice::<Value>(body) else { return format!("{status} not JSON") };
     if *status != 200 {
         let text = |name: &str| json["error"][name].as_str().map_or(String::new(), |text| format!(" {text}"));
         return format!("{status}{}{}", text("code"), text("param"));
@@ -131,22 +131,22 @@ fn describe(caller: &Caller, honest: &Outcome, seen: &Outcome) -> String {
     if body.len() > 64 * 1024 {
         return format!("{} bytes", body.len());
     }
-    let Outcome::Answer { body: honest, .. } = honest else { panic!("{honest:?}") };
-    let mut changes = differences(caller, &serde_json::from_slice(honest).unwrap(), &json);
+    let Outcome::Response { body: unchanged, .. } = unchanged else { panic!("{unchanged:?}") };
+    let mut changes = differences(caller, &serde_json::from_slice(unchanged).unwrap(), &json);
     changes.extend(headers.contains_key("idempotent-replayed").then(|| "idempotent-replayed".to_owned()));
     changes.join(" ")
 }
 
-/// The members that are not as in the honest answer, but for those that no two answers share.
-fn differences(caller: &Caller, honest: &Value, seen: &Value) -> Vec<String> {
+/// Lists the members that differ from the unchanged response, except those that differ in every response.
+fn differences(caller: &Caller, unchanged: &Value, seen: &Value) -> Vec<String> {
     if seen["deleted"] == true {
         return vec!["deleted".to_owned()];
     }
-    let (honest, seen) = (honest.as_object().unwrap(), seen.as_object().unwrap());
-    let names: BTreeSet<&String> = honest.keys().chain(seen.keys()).collect();
+    let (unchanged, seen) = (unchanged.as_object().unwrap(), seen.as_object().unwrap());
+    let names: BTreeSet<&String> = unchanged.keys().chain(seen.keys()).collect();
     let mut differences = Vec::new();
     for name in names {
-        let (before, now) = (honest.get(name), seen.get(name));
+        let (before, now) = (unchanged.get(name), seen.get(name));
         match now {
             Some(Value::String(id)) if name == "id" && id.starts_with("bps_1") => {}
             Some(Value::String(url)) if name == "url" => {
@@ -165,7 +165,7 @@ fn differences(caller: &Caller, honest: &Value, seen: &Value) -> Vec<String> {
     differences
 }
 
-/// A session's URL without what is random in it.
+/// Replaces the random parts of a session URL.
 fn shape(caller: &Caller, url: &str) -> String {
     let port: u16 = caller.stripe.base_url().rsplit_once(':').unwrap().1.parse().unwrap();
     let url = url.replace(&format!(":{port}"), ":PORT").replace(&format!(":{}", port ^ 1), ":OTHER");

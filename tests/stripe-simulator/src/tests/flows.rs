@@ -1,4 +1,4 @@
-//! Deep links.
+//! Flows of `POST /v1/billing_portal/sessions`.
 
 use serde_json::{Value, json};
 
@@ -14,13 +14,13 @@ fn cancel(subscription: &str) -> String {
 }
 
 async fn flow(account: &Account, parameters: &str) -> Value {
-    let told = account.post(&format!("customer=cus_A&{parameters}")).await;
-    assert_eq!(told.status, 200, "{}", told.text);
-    told.json()["flow"].take()
+    let response = account.post(&format!("customer=cus_A&{parameters}")).await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    response.json()["flow"].take()
 }
 
 #[tokio::test]
-async fn each_flow_is_told_with_every_member() {
+async fn each_flow_has_every_documented_member() {
     let account = Account::new().await;
     let flows = [
         ("flow_data[type]=payment_method_update".to_owned(), "payment_method_update", Value::Null),
@@ -50,19 +50,19 @@ async fn each_flow_is_told_with_every_member() {
 }
 
 #[tokio::test]
-async fn what_happens_after_the_flow_is_told() {
+async fn session_returns_after_completion_of_flow() {
     let account = Account::new().await;
     let after = "flow_data[type]=payment_method_update&flow_data[after_completion]";
     let redirect = format!("{after}[type]=redirect&flow_data[after_completion][redirect][return_url]=https://a.test/");
-    let told = flow(&account, &redirect).await;
+    let redirected = flow(&account, &redirect).await;
     let expected =
         json!({"hosted_confirmation": null, "redirect": {"return_url": "https://a.test/"}, "type": "redirect"});
-    assert_eq!(told["after_completion"], expected);
+    assert_eq!(redirected["after_completion"], expected);
     let confirmed = format!(
         "{after}[type]=hosted_confirmation&flow_data[after_completion][hosted_confirmation][custom_message]=Bye"
     );
-    let told = flow(&account, &confirmed).await;
-    assert_eq!(told["after_completion"]["hosted_confirmation"], json!({"custom_message": "Bye"}));
+    let confirmed = flow(&account, &confirmed).await;
+    assert_eq!(confirmed["after_completion"]["hosted_confirmation"], json!({"custom_message": "Bye"}));
     for (parameters, code, param) in [
         ("[type]=home", "", "[type]"),
         ("[type]=redirect", "parameter_missing", "[redirect][return_url]"),
@@ -74,13 +74,17 @@ async fn what_happens_after_the_flow_is_told() {
             "[redirect][return_url]",
         ),
     ] {
-        let told = account.post(&format!("customer=cus_A&{after}{parameters}")).await;
-        assert_eq!(told.refusal(), refusal(400, code, &format!("flow_data[after_completion]{param}")), "{parameters}");
+        let response = account.post(&format!("customer=cus_A&{after}{parameters}")).await;
+        assert_eq!(
+            response.refusal(),
+            refusal(400, code, &format!("flow_data[after_completion]{param}")),
+            "{parameters}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_flow_that_is_malformed_is_refused() {
+async fn refuses_malformed_flow() {
     let account = Account::new().await;
     for (parameters, code, param) in [
         ("flow_data=x".to_owned(), "", "flow_data"),
@@ -117,13 +121,13 @@ async fn a_flow_that_is_malformed_is_refused() {
         (format!("{CONFIRM}&{ITEMS}[1][id]=si_A"), "", ITEMS),
         (format!("{CONFIRM}&{ITEMS}[0][id]=si_A&{ITEMS}[][quantity]=1"), "", ITEMS),
     ] {
-        let told = account.post(&format!("customer=cus_A&{parameters}")).await;
-        assert_eq!(told.refusal(), refusal(400, code, param), "{parameters}");
+        let response = account.post(&format!("customer=cus_A&{parameters}")).await;
+        assert_eq!(response.refusal(), refusal(400, code, param), "{parameters}");
     }
 }
 
 #[tokio::test]
-async fn a_quantity_is_a_whole_number() {
+async fn quantity_must_be_an_integer() {
     let account = Account::new().await;
     for quantity in ["many", "-1", "%2B1", "1.5", "99999999999999999999"] {
         let body = format!("customer=cus_A&{CONFIRM}&{ITEMS}[0][id]=si_A&{ITEMS}[0][quantity]={quantity}");
@@ -137,48 +141,49 @@ async fn a_quantity_is_a_whole_number() {
 }
 
 #[tokio::test]
-async fn a_subscription_item_or_price_that_is_not_the_customers_is_refused() {
+async fn refuses_subscription_item_or_price_not_available_to_customer() {
     let account = Account::new().await;
     let subscription = "flow_data[subscription_cancel][subscription]";
     for id in ["sub_X", "sub_B", "sub_L"] {
-        let told = account.post(&format!("customer=cus_A&{}", cancel(id))).await;
-        assert_eq!(told.refusal(), refusal(400, "resource_missing", subscription), "{id}");
-        assert!(told.message().starts_with(&format!("No such subscription: '{id}'")));
-        assert_eq!(told.message().contains("exists in live mode"), id == "sub_L");
+        let response = account.post(&format!("customer=cus_A&{}", cancel(id))).await;
+        assert_eq!(response.refusal(), refusal(400, "resource_missing", subscription), "{id}");
+        assert!(response.message().starts_with(&format!("No such subscription: '{id}'")));
+        assert_eq!(response.message().contains("exists in live mode"), id == "sub_L");
     }
-    let told = account.post(&format!("customer=cus_A&{CONFIRM}&{ITEMS}[0][id]=si_B")).await;
-    assert_eq!(told.refusal(), refusal(400, "resource_missing", &format!("{ITEMS}[0][id]")));
-    let told = account.post(&format!("customer=cus_A&{CONFIRM}&{ITEMS}[0][id]=si_A&{ITEMS}[0][price]=price_1")).await;
-    assert_eq!(told.refusal(), refusal(400, "", &format!("{ITEMS}[0][price]")));
+    let response = account.post(&format!("customer=cus_A&{CONFIRM}&{ITEMS}[0][id]=si_B")).await;
+    assert_eq!(response.refusal(), refusal(400, "resource_missing", &format!("{ITEMS}[0][id]")));
+    let response =
+        account.post(&format!("customer=cus_A&{CONFIRM}&{ITEMS}[0][id]=si_A&{ITEMS}[0][price]=price_1")).await;
+    assert_eq!(response.refusal(), refusal(400, "", &format!("{ITEMS}[0][price]")));
     let two = cancel("sub_two").replace("_cancel", "_update");
-    let told = account.post(&format!("customer=cus_A&{two}")).await;
-    assert_eq!(told.refusal(), refusal(400, "", "flow_data[subscription_update][subscription]"));
+    let response = account.post(&format!("customer=cus_A&{two}")).await;
+    assert_eq!(response.refusal(), refusal(400, "", "flow_data[subscription_update][subscription]"));
     flow(&account, &cancel("sub_two")).await;
 }
 
 #[tokio::test]
-async fn a_coupon_is_known_as_a_parameter_but_not_to_the_account() {
+async fn coupon_parameters_are_known_but_coupons_are_missing() {
     let account = Account::new().await;
     let retention = "flow_data[subscription_cancel][retention]";
-    let told = account.post(&format!("customer=cus_A&{}&{retention}[type]=coupon_offer", cancel("sub_A"))).await;
-    assert_eq!(told.refusal(), refusal(400, "parameter_missing", &format!("{retention}[coupon_offer][coupon]")));
-    let told = account
+    let response = account.post(&format!("customer=cus_A&{}&{retention}[type]=coupon_offer", cancel("sub_A"))).await;
+    assert_eq!(response.refusal(), refusal(400, "parameter_missing", &format!("{retention}[coupon_offer][coupon]")));
+    let response = account
         .post(&format!(
             "customer=cus_A&{}&{retention}[type]=coupon_offer&{retention}[coupon_offer][coupon]=half",
             cancel("sub_A")
         ))
         .await;
-    assert_eq!(told.refusal(), refusal(400, "resource_missing", &format!("{retention}[coupon_offer][coupon]")));
+    assert_eq!(response.refusal(), refusal(400, "resource_missing", &format!("{retention}[coupon_offer][coupon]")));
     let discount = "flow_data[subscription_update_confirm][discounts][0]";
     for member in ["coupon", "promotion_code"] {
-        let told =
+        let response =
             account.post(&format!("customer=cus_A&{CONFIRM}&{ITEMS}[0][id]=si_A&{discount}[{member}]=half")).await;
-        assert_eq!(told.refusal(), refusal(400, "resource_missing", &format!("{discount}[{member}]")));
+        assert_eq!(response.refusal(), refusal(400, "resource_missing", &format!("{discount}[{member}]")));
     }
 }
 
 #[tokio::test]
-async fn a_feature_that_the_configuration_lacks_is_refused() {
+async fn refuses_flow_of_disabled_feature() {
     let account = Account::new().await;
     for (feature, parameters) in [
         (Feature::PaymentMethodUpdate, "flow_data[type]=payment_method_update".to_owned()),
@@ -188,8 +193,8 @@ async fn a_feature_that_the_configuration_lacks_is_refused() {
         (Feature::SubscriptionUpdate, format!("{CONFIRM}&{ITEMS}[0][id]=si_A")),
     ] {
         account.stripe.add_configuration(Configuration::new("bpc_less").without(feature));
-        let told = account.post(&format!("customer=cus_A&configuration=bpc_less&{parameters}")).await;
-        assert_eq!(told.refusal(), refusal(400, "", "flow_data[type]"), "{parameters}");
-        assert!(told.message().ends_with("feature in the portal configuration is disabled."));
+        let response = account.post(&format!("customer=cus_A&configuration=bpc_less&{parameters}")).await;
+        assert_eq!(response.refusal(), refusal(400, "", "flow_data[type]"), "{parameters}");
+        assert!(response.message().ends_with("feature in the portal configuration is disabled."));
     }
 }

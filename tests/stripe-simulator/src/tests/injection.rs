@@ -1,19 +1,19 @@
-//! Which fault befalls which request, how often, and what a repeated request finds.
+//! The choice of the fault for a request, and the results of repeated requests.
 
-use super::{Account, Told};
+use super::{Account, Response};
 use crate::{Customer, Endpoint, Fault, Injection, Mode};
 
-async fn keyed(account: &Account, key: &str) -> Told {
+async fn keyed(account: &Account, key: &str) -> Response {
     account.post_in(Mode::Test, "customer=cus_A", &[("idempotency-key", key)]).await
 }
 
 #[test]
-fn every_fault_has_a_name_that_parses_and_a_line_that_says_what_it_does() {
+fn every_fault_has_a_name_and_a_description() {
     for fault in Fault::ALL {
         assert_eq!(fault.to_string().parse(), Ok(*fault));
         assert!(fault.name().bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
         assert!(fault.description().ends_with('.') && !fault.description().starts_with(' '), "{fault}");
-        // The id that names it names no other.
+        // Its ID does not select another fault.
         for id in [format!("cus_Fault{}", fault.camel_case()), format!("cus_Fault{}x2", fault.camel_case())] {
             assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
             assert_eq!(Fault::of_customer_id(&id), Some(*fault), "{id}");
@@ -25,7 +25,7 @@ fn every_fault_has_a_name_that_parses_and_a_line_that_says_what_it_does() {
 }
 
 #[test]
-fn an_injection_reads_as_it_is_written() {
+fn injection_round_trips_through_text() {
     for text in ["hang", "status-503 on=sessions first=2 should-retry=true", "status-500 should-retry=false"] {
         assert_eq!(text.parse::<Injection>().unwrap().to_string(), text);
     }
@@ -46,7 +46,7 @@ fn an_injection_reads_as_it_is_written() {
 }
 
 #[tokio::test]
-async fn a_fault_keeps_to_its_endpoint_and_its_number_of_requests() {
+async fn fault_is_limited_to_endpoint_and_number_of_requests() {
     let account = Account::new().await;
     account.stripe.inject(Injection::from(Fault::Status503).on(Endpoint::Sessions).first(2));
     account.stripe.inject(Injection::from(Fault::Status502).first(1));
@@ -64,7 +64,7 @@ async fn a_fault_keeps_to_its_endpoint_and_its_number_of_requests() {
 }
 
 #[tokio::test]
-async fn a_customer_brings_its_fault_by_metadata_by_id_or_as_told_and_befalls_no_other() {
+async fn fault_of_customer_applies_only_to_that_customer() {
     let account = Account::new().await;
     account.stripe.add_customer(Customer::new("cus_M").metadata("simulator_fault", "status-503 first=1"));
     account.stripe.add_customer(Customer::new("cus_T").metadata("simulator_fault", "hang").fault(Fault::Status504));
@@ -83,36 +83,36 @@ async fn a_customer_brings_its_fault_by_metadata_by_id_or_as_told_and_befalls_no
     ] {
         assert_eq!(account.get(&format!("/v1/customers/{customer}")).await.status, status, "{customer}");
     }
-    assert_eq!(account.get("/v1/customers/cus_U").await.message(), "there is no fault 'unheard-of'");
-    // Told anew, it begins anew.
+    assert_eq!(account.get("/v1/customers/cus_U").await.message(), "unknown fault 'unheard-of'");
+    // Adding the customer again resets the count.
     account.stripe.add_customer(Customer::new("cus_M").metadata("simulator_fault", "status-503 first=1"));
     assert_eq!(account.post("customer=cus_M").await.status, 503);
     assert_eq!(account.post("customer=cus_M").await.status, 200);
-    // Once a customer's fault is over, the others' may come.
+    // Injected faults apply when the customer's own fault no longer applies.
     account.stripe.inject(Fault::Status401);
     assert_eq!(account.get("/v1/customers/cus_M").await.status, 401);
     assert_eq!(account.get("/v1/customers/cus_T").await.status, 504);
 }
 
 #[tokio::test]
-async fn stripe_says_whether_to_try_again_only_when_it_is_told_to() {
+async fn should_retry_header_is_present_only_if_configured() {
     let account = Account::new().await;
     for fault in [Fault::Status409, Fault::LockTimeout, Fault::Status429, Fault::Status500, Fault::Status502] {
         for should_retry in [None, Some(true), Some(false)] {
             let injection = Injection::from(fault);
             account.stripe.inject(should_retry.map_or(injection, |should_retry| injection.should_retry(should_retry)));
-            let told = account.get("/v1/customers/cus_A").await;
+            let response = account.get("/v1/customers/cus_A").await;
             let expected = should_retry.map_or(String::new(), |should_retry| should_retry.to_string());
-            assert_eq!(told.header("stripe-should-retry"), expected, "{fault}");
+            assert_eq!(response.header("stripe-should-retry"), expected, "{fault}");
             account.stripe.clear_faults();
         }
     }
 }
 
 #[tokio::test]
-async fn a_repeated_request_finds_the_work_done_undone_or_failed() {
+async fn repeated_request_is_replayed_or_executed_depending_on_fault() {
     let account = Account::new().await;
-    // What was lost on the way back was done: the repeated request is told of it.
+    // These faults affect the response only: the request was processed, so it is replayed.
     for fault in [Fault::Status502, Fault::Status504, Fault::Html, Fault::TruncatedJson, Fault::OtherCustomer] {
         account.stripe.inject(Injection::from(fault).first(1));
         keyed(&account, fault.name()).await;
@@ -120,14 +120,14 @@ async fn a_repeated_request_finds_the_work_done_undone_or_failed() {
         assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"), "{fault}");
         assert_eq!(again.json()["customer"], "cus_A");
     }
-    // What was refused before any work was not.
+    // These faults refuse the request before it is processed.
     for fault in [Fault::Status401, Fault::Status403, Fault::Status409, Fault::RateLimit, Fault::Status503] {
         account.stripe.inject(Injection::from(fault).first(1));
         assert_ne!(keyed(&account, fault.name()).await.status, 200);
         let again = keyed(&account, fault.name()).await;
         assert_eq!((again.status, again.header("idempotent-replayed")), (200, ""), "{fault}");
     }
-    // And what failed in the middle stays so under its key.
+    // A failure during processing is kept for the key.
     account.stripe.inject(Injection::from(Fault::Status500).first(1));
     assert_eq!(keyed(&account, "failed").await.status, 500);
     let again = keyed(&account, "failed").await;
@@ -136,16 +136,16 @@ async fn a_repeated_request_finds_the_work_done_undone_or_failed() {
 }
 
 #[tokio::test]
-async fn another_customers_session_opens_that_customers_portal() {
+async fn session_of_other_customer_opens_portal_of_that_customer() {
     let account = Account::new().await;
     account.stripe.inject(Fault::OtherCustomer);
-    let told = account.post("customer=cus_A").await.json();
-    assert_eq!(told["customer"], "cus_B");
-    assert_eq!(account.stripe.customer_of(told["url"].as_str().unwrap()).as_deref(), Some("cus_B"));
+    let session = account.post("customer=cus_A").await.json();
+    assert_eq!(session["customer"], "cus_B");
+    assert_eq!(account.stripe.customer_of(session["url"].as_str().unwrap()).as_deref(), Some("cus_B"));
 }
 
 #[tokio::test]
-async fn a_request_without_a_good_key_is_refused_honestly_unless_something_befalls_it_on_the_way() {
+async fn invalid_key_is_refused_unless_fault_replaces_response() {
     let account = Account::new().await;
     account.stripe.add_customer(Customer::new("cus_M").fault(Fault::Status503));
     account.stripe.inject(Fault::OtherMode);

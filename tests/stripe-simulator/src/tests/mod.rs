@@ -1,4 +1,4 @@
-//! The simulator over real sockets: each strictness that the service's tests rely on.
+//! Tests of the simulator over real sockets, for all behavior that the service's tests rely on.
 
 mod account;
 mod auth;
@@ -31,14 +31,14 @@ use crate::{Configuration, Customer, Mode, Settings, Simulator, Subscription};
 const SESSIONS: &str = "/v1/billing_portal/sessions";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// An account with Ann and Bob in test mode and Lea in live mode.
+/// A simulated account with the customers `cus_A` (Ann) and `cus_B` in test mode and `cus_L` in live mode.
 struct Account {
     stripe: Simulator,
     client: Client<HttpConnector, Body>,
 }
 
-/// An answer, read whole.
-struct Told {
+/// A response with its complete body.
+struct Response {
     status: u16,
     headers: HeaderMap,
     text: String,
@@ -64,30 +64,34 @@ impl Account {
         Self { stripe, client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
-    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Told {
+    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.stripe.base_url()));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.client.request(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
-        let (head, body) = response.into_parts();
+        let received = self.client.request(request.body(Body::from(body.to_owned())).unwrap()).await.unwrap();
+        let (head, body) = received.into_parts();
         let bytes = to_bytes(Body::new(body), usize::MAX).await.unwrap();
-        Told { status: head.status.as_u16(), headers: head.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        Response {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
     }
 
     fn bearer(&self, mode: Mode) -> String {
         format!("Bearer {}", self.stripe.secret_key(mode))
     }
 
-    async fn get(&self, path: &str) -> Told {
+    async fn get(&self, path: &str) -> Response {
         self.send("GET", path, &[("authorization", &self.bearer(Mode::Test))], "").await
     }
 
-    async fn post(&self, body: &str) -> Told {
+    async fn post(&self, body: &str) -> Response {
         self.post_in(Mode::Test, body, &[]).await
     }
 
-    async fn post_in(&self, mode: Mode, body: &str, headers: &[(&str, &str)]) -> Told {
+    async fn post_in(&self, mode: Mode, body: &str, headers: &[(&str, &str)]) -> Response {
         let key = self.bearer(mode);
         let mut all = vec![("authorization", key.as_str()), ("content-type", FORM)];
         all.extend(headers);
@@ -95,7 +99,7 @@ impl Account {
     }
 }
 
-impl Told {
+impl Response {
     fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap()
     }
@@ -108,7 +112,7 @@ impl Told {
         self.json()["error"]["message"].as_str().unwrap().to_owned()
     }
 
-    /// The status, code and parameter of a refusal in Stripe's shape; what is left out is empty.
+    /// Returns the status, code and parameter of an error in Stripe's format. Absent values are empty strings.
     fn refusal(&self) -> (u16, String, String) {
         let json = self.json();
         let text = |name: &str| json["error"][name].as_str().unwrap_or_default().to_owned();

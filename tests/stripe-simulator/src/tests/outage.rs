@@ -1,8 +1,8 @@
-//! Connections that are refused, and certificates that nobody should trust.
+//! Refused connections and invalid certificates.
 
 use tokio::net::TcpStream;
 
-use super::caller::{Caller, Outcome, WAYS};
+use super::caller::{Caller, Outcome, PROTOCOLS};
 use crate::{Customer, Fault, Injection};
 
 const CERTIFICATES: [(Fault, &str); 3] = [
@@ -11,86 +11,86 @@ const CERTIFICATES: [(Fault, &str); 3] = [
     (Fault::CertificateOfUnknownCa, "UnknownIssuer"),
 ];
 
-fn is_honest(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Answer { status: 200, .. })
+fn is_success(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Response { status: 200, .. })
 }
 
 #[tokio::test]
-async fn refused_connections_are_refused_until_the_fault_is_cleared() {
-    for way in WAYS {
-        let caller = Caller::new(way).await;
-        assert!(is_honest(&caller.read("cus_A").await));
+async fn connections_are_refused_until_fault_is_cleared() {
+    for protocol in PROTOCOLS {
+        let caller = Caller::new(protocol).await;
+        assert!(is_success(&caller.read("cus_A").await));
         let address = caller.stripe.base_url().rsplit_once('/').unwrap().1;
         caller.stripe.inject(Fault::ConnectionRefused);
         caller.stripe.inject(Fault::ConnectionRefused);
         let refused = TcpStream::connect(address).await.unwrap_err();
         assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
-        // A kept connection is of no use either, and then there is none.
-        assert!(!is_honest(&caller.read("cus_A").await));
-        let Outcome::NoAnswer(error) = caller.read("cus_A").await else { panic!("{way:?}") };
+        // The pooled connection fails first. The next request needs a new connection.
+        assert!(!is_success(&caller.read("cus_A").await));
+        let Outcome::Failed(error) = caller.read("cus_A").await else { panic!("{protocol:?}") };
         assert!(error.contains("ConnectionRefused"), "{error}");
         caller.stripe.clear_faults();
-        assert!(is_honest(&caller.read("cus_A").await), "{way:?}");
+        assert!(is_success(&caller.read("cus_A").await), "{protocol:?}");
     }
 }
 
 #[tokio::test]
-async fn a_bad_certificate_is_shown_to_new_connections_and_the_old_ones_end() {
-    for way in [WAYS[2], WAYS[3]] {
-        for (fault, said) in CERTIFICATES {
-            let caller = Caller::new(way).await;
-            assert!(is_honest(&caller.read("cus_A").await));
+async fn certificate_fault_breaks_new_and_open_connections() {
+    for protocol in [PROTOCOLS[2], PROTOCOLS[3]] {
+        for (fault, expected) in CERTIFICATES {
+            let caller = Caller::new(protocol).await;
+            assert!(is_success(&caller.read("cus_A").await));
             caller.stripe.inject(fault);
-            // The kept connection, at the latest.
-            assert!(!is_honest(&caller.read("cus_A").await));
-            let Outcome::NoAnswer(error) = caller.read("cus_A").await else { panic!("{fault}") };
-            assert!(error.contains(said), "{fault}: {error}");
+            // This request may still find the pooled connection, which the fault has closed.
+            assert!(!is_success(&caller.read("cus_A").await));
+            let Outcome::Failed(error) = caller.read("cus_A").await else { panic!("{fault}") };
+            assert!(error.contains(expected), "{fault}: {error}");
             caller.stripe.clear_faults();
-            assert!(is_honest(&caller.read("cus_A").await), "{fault}");
+            assert!(is_success(&caller.read("cus_A").await), "{fault}");
         }
     }
 }
 
 #[tokio::test]
-async fn bad_certificates_can_be_counted() {
-    let mut caller = Caller::new(WAYS[2]).await;
+async fn first_limits_certificate_fault_to_handshakes() {
+    let mut caller = Caller::new(PROTOCOLS[2]).await;
     caller.stripe.inject(Injection::from(Fault::CertificateExpired).first(2));
-    for honest in [false, false, true, true] {
+    for success in [false, false, true, true] {
         caller.reconnect();
-        assert_eq!(is_honest(&caller.read("cus_A").await), honest);
+        assert_eq!(is_success(&caller.read("cus_A").await), success);
     }
 }
 
 #[tokio::test]
-async fn one_fault_of_connections_takes_the_place_of_another() {
-    let caller = Caller::new(WAYS[3]).await;
+async fn later_connection_fault_replaces_earlier_one() {
+    let caller = Caller::new(PROTOCOLS[3]).await;
     caller.stripe.inject(Fault::ConnectionRefused);
     caller.stripe.inject(Fault::CertificateExpired);
-    let Outcome::NoAnswer(error) = caller.read("cus_A").await else { panic!("no fault") };
+    let Outcome::Failed(error) = caller.read("cus_A").await else { panic!("no fault") };
     assert!(error.contains("Expired"), "{error}");
     caller.stripe.inject(Fault::ConnectionRefused);
-    let Outcome::NoAnswer(error) = caller.read("cus_A").await else { panic!("no fault") };
+    let Outcome::Failed(error) = caller.read("cus_A").await else { panic!("no fault") };
     assert!(error.contains("ConnectionRefused"), "{error}");
 }
 
 #[tokio::test]
-async fn without_tls_a_bad_certificate_is_a_closed_connection() {
-    let caller = Caller::new(WAYS[0]).await;
+async fn certificate_fault_without_tls_closes_connection() {
+    let caller = Caller::new(PROTOCOLS[0]).await;
     caller.stripe.inject(Fault::CertificateExpired);
-    assert!(!is_honest(&caller.read("cus_A").await));
+    assert!(!is_success(&caller.read("cus_A").await));
     caller.stripe.clear_faults();
-    assert!(is_honest(&caller.read("cus_A").await));
+    assert!(is_success(&caller.read("cus_A").await));
 }
 
 #[tokio::test]
-async fn an_outage_that_a_customer_brings_befalls_all_and_ends_by_itself() {
-    let caller = Caller::new(WAYS[2]).await;
-    for (fault, said) in [(Fault::ConnectionRefused, "ConnectionRefused"), CERTIFICATES[0]] {
+async fn outage_of_customer_affects_all_requests_and_ends_automatically() {
+    let caller = Caller::new(PROTOCOLS[2]).await;
+    for (fault, expected) in [(Fault::ConnectionRefused, "ConnectionRefused"), CERTIFICATES[0]] {
         caller.stripe.add_customer(Customer::new("cus_M").fault(fault));
-        assert!(!is_honest(&caller.read("cus_M").await), "{fault}");
-        let Outcome::NoAnswer(error) = caller.read("cus_A").await else { panic!("{fault}") };
-        assert!(error.contains(said), "{fault}: {error}");
-        while !is_honest(&caller.read("cus_A").await) {
+        assert!(!is_success(&caller.read("cus_M").await), "{fault}");
+        let Outcome::Failed(error) = caller.read("cus_A").await else { panic!("{fault}") };
+        assert!(error.contains(expected), "{fault}: {error}");
+        while !is_success(&caller.read("cus_A").await) {
             tokio::task::yield_now().await;
         }
     }

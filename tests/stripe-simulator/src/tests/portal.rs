@@ -3,8 +3,8 @@
 use super::Account;
 use crate::{Mode, Settings};
 
-/// The session's URL, and its page.
-async fn open(account: &Account, parameters: &str) -> (String, super::Told) {
+/// Creates a session, and returns its URL and page.
+async fn open(account: &Account, parameters: &str) -> (String, super::Response) {
     let url = account.post(&format!("customer=cus_A{parameters}")).await.json()["url"].as_str().unwrap().to_owned();
     let path = url.strip_prefix(account.stripe.base_url()).unwrap();
     let page = account.send("GET", path, &[], "").await;
@@ -12,7 +12,7 @@ async fn open(account: &Account, parameters: &str) -> (String, super::Told) {
 }
 
 #[tokio::test]
-async fn it_names_the_customer_and_leads_back() {
+async fn page_shows_customer_and_return_link() {
     let account = Account::new().await;
     let (url, page) = open(&account, "&return_url=https%3A%2F%2Fapp.test%2Fx%3Fa%3D1%26b%3D%22%3E").await;
     assert_eq!((page.status, page.header("cache-control")), (200, "no-store"));
@@ -27,16 +27,16 @@ async fn it_names_the_customer_and_leads_back() {
 }
 
 #[tokio::test]
-async fn without_a_return_url_there_is_no_way_back() {
+async fn page_without_return_url_has_no_return_link() {
     let account = Account::new().await;
     assert!(!open(&account, "").await.1.text.contains("id=\"return\""));
 }
 
 #[tokio::test]
-async fn it_says_what_was_asked_for() {
+async fn page_shows_requested_flow() {
     let account = Account::new().await;
     let confirm = "flow_data[subscription_update_confirm]";
-    for (parameters, said) in [
+    for (parameters, expected) in [
         (String::new(), "<h1>Manage your billing</h1>"),
         ("&flow_data[type]=payment_method_update".to_owned(), "<h1>Update your payment method</h1>"),
         ("&flow_data[type]=customer_update".to_owned(), "<h1>Update your billing details</h1>"),
@@ -56,25 +56,25 @@ async fn it_says_what_was_asked_for() {
         ),
     ] {
         let page = open(&account, &parameters).await.1;
-        assert!(page.text.contains(said), "{said}: {}", page.text);
+        assert!(page.text.contains(expected), "{expected}: {}", page.text);
     }
 }
 
 #[tokio::test]
-async fn an_unknown_session_is_not_found() {
+async fn unknown_session_is_not_found() {
     let account = Account::new().await;
     let (url, _) = open(&account, "").await;
     let path = url.strip_prefix(account.stripe.base_url()).unwrap();
-    let gone = account.send("GET", &format!("{path}0"), &[], "").await;
-    assert_eq!((gone.status, gone.header("cache-control")), (404, "no-store"));
-    assert!(gone.text.contains("<h1>Session not found</h1>"));
+    let page = account.send("GET", &format!("{path}0"), &[], "").await;
+    assert_eq!((page.status, page.header("cache-control")), (404, "no-store"));
+    assert!(page.text.contains("<h1>Session not found</h1>"));
     for other in [format!("{url}0"), "https://billing.stripe.com/p/session/test_x".to_owned(), String::new()] {
         assert_eq!(account.stripe.customer_of(&other), None);
     }
 }
 
 #[tokio::test]
-async fn it_may_lie_on_another_origin_and_is_no_api_request() {
+async fn page_can_be_on_other_origin_and_is_not_recorded() {
     let account = Account::with(Settings::default().portal_origin("http://portal.test")).await;
     let url = account.post("customer=cus_A").await.json()["url"].as_str().unwrap().to_owned();
     let path = url.strip_prefix("http://portal.test").unwrap();

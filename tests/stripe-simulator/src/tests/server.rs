@@ -1,4 +1,4 @@
-//! Connections, the record of requests, faults.
+//! Connections, recorded requests and the `Tamper` hook.
 
 use std::{future::pending, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use super::{Account, FORM, SESSIONS};
 use crate::{Answer, Mode, Tamper};
 
 #[tokio::test]
-async fn http_2_with_prior_knowledge_is_served_on_the_same_listener() {
+async fn serves_http_2_with_prior_knowledge() {
     let account = Account::new().await;
     assert_eq!(account.get("/v1/customers/cus_A").await.status, 200);
     let client: Client<_, Body> = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
@@ -25,7 +25,7 @@ async fn http_2_with_prior_knowledge_is_served_on_the_same_listener() {
 }
 
 #[tokio::test]
-async fn a_dropped_simulator_is_gone_for_kept_connections_too() {
+async fn dropping_simulator_closes_open_connections() {
     let account = Account::new().await;
     assert_eq!(account.get("/v1/customers/cus_A").await.status, 200);
     let Account { stripe, client } = account;
@@ -46,7 +46,7 @@ async fn a_dropped_simulator_is_gone_for_kept_connections_too() {
 }
 
 #[tokio::test]
-async fn requests_are_recorded_in_order_without_their_key() {
+async fn records_requests_in_order_without_keys() {
     let account = Account::new().await;
     account.get("/v1/customers/cus_A?expand[]=tax").await;
     account.post_in(Mode::Test, "customer=cus_A", &[("Idempotency-Key", "k"), ("x", "1"), ("x", "2")]).await;
@@ -69,19 +69,19 @@ async fn requests_are_recorded_in_order_without_their_key() {
 }
 
 #[tokio::test]
-async fn a_tamper_changes_withholds_and_lets_go() {
+async fn tamper_can_change_and_withhold_responses_and_be_removed() {
     let account = Account::new().await;
-    let lie: Tamper = Arc::new(|request, answer: Answer| {
+    let change: Tamper = Arc::new(|request, answer: Answer| {
         Box::pin(async move {
             let mut json = answer.json();
             json["id"] = json!(request.path);
             Answer { status: 299, ..answer }.with_json(&json)
         })
     });
-    account.stripe.tamper(Some(lie));
-    let told = account.get("/v1/customers/cus_A").await;
-    assert_eq!((told.status, &told.json()["id"]), (299, &json!("/v1/customers/cus_A")));
-    assert!(told.header("request-id").starts_with("req_"));
+    account.stripe.tamper(Some(change));
+    let response = account.get("/v1/customers/cus_A").await;
+    assert_eq!((response.status, &response.json()["id"]), (299, &json!("/v1/customers/cus_A")));
+    assert!(response.header("request-id").starts_with("req_"));
     account.stripe.tamper(Some(Arc::new(|_, _| Box::pin(pending()))));
     assert!(timeout(Duration::from_millis(50), account.get("/v1/customers/cus_A")).await.is_err());
     account.stripe.tamper(None);
@@ -89,8 +89,8 @@ async fn a_tamper_changes_withholds_and_lets_go() {
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_refused() {
+async fn refuses_too_large_body() {
     let account = Account::new().await;
-    let told = account.post(&format!("customer={}", "x".repeat(2 * 1024 * 1024))).await;
-    assert_eq!(told.status, 413);
+    let response = account.post(&format!("customer={}", "x".repeat(2 * 1024 * 1024))).await;
+    assert_eq!(response.status, 413);
 }

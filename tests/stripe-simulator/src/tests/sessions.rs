@@ -8,10 +8,9 @@ use super::{Account, FORM, SESSIONS, refusal};
 use crate::{Configuration, Mode};
 
 #[tokio::test]
-async fn a_session_has_every_documented_member() {
+async fn session_has_every_documented_member() {
     let account = Account::new().await;
-    let told = account.post("customer=cus_A&return_url=https%3A%2F%2Fapp.test%2F&locale=pt-BR");
-    let session = told.await.json();
+    let session = account.post("customer=cus_A&return_url=https%3A%2F%2Fapp.test%2F&locale=pt-BR").await.json();
     let object = session.as_object().unwrap();
     assert!(object["id"].as_str().unwrap().starts_with("bps_1"));
     assert!(object["created"].as_u64().unwrap() > 1_700_000_000);
@@ -30,7 +29,7 @@ async fn a_session_has_every_documented_member() {
 }
 
 #[tokio::test]
-async fn each_session_has_a_url_of_its_own() {
+async fn each_session_has_unique_url() {
     let account = Account::new().await;
     let mut urls = HashSet::new();
     for _ in 0..20 {
@@ -40,7 +39,7 @@ async fn each_session_has_a_url_of_its_own() {
 }
 
 #[tokio::test]
-async fn parameters_that_are_wrong_are_refused_by_name() {
+async fn refuses_invalid_parameters() {
     let account = Account::new().await;
     for (body, code, param) in [
         ("", "parameter_missing", "customer"),
@@ -66,25 +65,25 @@ async fn parameters_that_are_wrong_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn a_query_counts_as_the_body_does() {
+async fn parses_query_like_body() {
     let account = Account::new().await;
     let bearer = account.bearer(Mode::Test);
     let headers = [("authorization", bearer.as_str()), ("content-type", FORM)];
     for (query, code, param) in [("x=1", "parameter_unknown", "x"), ("customer=cus_A", "", "customer")] {
-        let told = account.send("POST", &format!("{SESSIONS}?{query}"), &headers, "customer=cus_A").await;
-        assert_eq!(told.refusal(), refusal(400, code, param));
+        let response = account.send("POST", &format!("{SESSIONS}?{query}"), &headers, "customer=cus_A").await;
+        assert_eq!(response.refusal(), refusal(400, code, param));
     }
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_form_is_refused() {
+async fn refuses_body_that_is_not_a_form() {
     let account = Account::new().await;
     let bearer = account.bearer(Mode::Test);
     for content_type in ["application/json", "text/plain; charset=utf-8", "multipart/form-data", ""] {
         let headers = [("authorization", bearer.as_str()), ("content-type", content_type)];
-        let told = account.send("POST", SESSIONS, &headers, "customer=cus_A").await;
-        assert_eq!(told.refusal(), refusal(400, "", ""), "{content_type}");
-        assert!(told.message().starts_with("Invalid request"), "{content_type}");
+        let response = account.send("POST", SESSIONS, &headers, "customer=cus_A").await;
+        assert_eq!(response.refusal(), refusal(400, "", ""), "{content_type}");
+        assert!(response.message().starts_with("Invalid request"), "{content_type}");
     }
     let headers =
         [("authorization", bearer.as_str()), ("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
@@ -92,7 +91,7 @@ async fn a_body_that_is_no_form_is_refused() {
 }
 
 #[tokio::test]
-async fn a_customer_that_is_missing_deleted_or_of_the_other_mode_gets_no_session() {
+async fn refuses_customer_that_is_missing_deleted_or_of_other_mode() {
     let account = Account::new().await;
     account.stripe.delete_customer(Mode::Test, "cus_B");
     for (customer, text) in [
@@ -103,14 +102,14 @@ async fn a_customer_that_is_missing_deleted_or_of_the_other_mode_gets_no_session
             "No such customer: 'cus_L'; a similar object exists in live mode, but a test mode key was used to make this request.",
         ),
     ] {
-        let told = account.post(&format!("customer={customer}")).await;
-        assert_eq!(told.refusal(), refusal(400, "resource_missing", "customer"));
-        assert_eq!(told.message(), text);
+        let response = account.post(&format!("customer={customer}")).await;
+        assert_eq!(response.refusal(), refusal(400, "resource_missing", "customer"));
+        assert_eq!(response.message(), text);
     }
 }
 
 #[tokio::test]
-async fn a_return_url_is_absolute_and_https_in_live_mode() {
+async fn return_url_must_be_absolute_and_https_in_live_mode() {
     let account = Account::new().await;
     for url in [
         "nowhere",
@@ -126,20 +125,20 @@ async fn a_return_url_is_absolute_and_https_in_live_mode() {
         " https://app.test/",
         "https:%5C%5Capp.test",
     ] {
-        let told = account.post(&format!("customer=cus_A&return_url={url}")).await;
-        assert_eq!(told.refusal(), refusal(400, "url_invalid", "return_url"), "{url}");
-        assert_eq!(told.message(), "Not a valid URL");
+        let response = account.post(&format!("customer=cus_A&return_url={url}")).await;
+        assert_eq!(response.refusal(), refusal(400, "url_invalid", "return_url"), "{url}");
+        assert_eq!(response.message(), "Not a valid URL");
     }
     let empty = account.post("customer=cus_A&return_url=").await;
     assert_eq!(empty.refusal(), refusal(400, "parameter_invalid_empty", "return_url"));
     assert_eq!(account.post("customer=cus_A&return_url=http://localhost:3000/x").await.status, 200);
-    let told = account.post_in(Mode::Live, "customer=cus_L&return_url=http://app.test/", &[]).await;
-    assert_eq!(told.refusal(), refusal(400, "url_invalid", "return_url"));
+    let response = account.post_in(Mode::Live, "customer=cus_L&return_url=http://app.test/", &[]).await;
+    assert_eq!(response.refusal(), refusal(400, "url_invalid", "return_url"));
     assert_eq!(account.post_in(Mode::Live, "customer=cus_L&return_url=https://app.test/", &[]).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_configuration_is_the_named_one_or_the_modes_default() {
+async fn uses_given_configuration_or_default_of_mode() {
     let account = Account::new().await;
     account.stripe.add_configuration(Configuration::new("bpc_off").active(false));
     account.stripe.add_configuration(Configuration::new("bpc_live").mode(Mode::Live));
@@ -149,8 +148,8 @@ async fn a_configuration_is_the_named_one_or_the_modes_default() {
         ("bpc_off", ""),
         ("", "parameter_invalid_empty"),
     ] {
-        let told = account.post(&format!("customer=cus_A&configuration={id}")).await;
-        assert_eq!(told.refusal(), refusal(400, code, "configuration"), "{id}");
+        let response = account.post(&format!("customer=cus_A&configuration={id}")).await;
+        assert_eq!(response.refusal(), refusal(400, code, "configuration"), "{id}");
     }
     account.stripe.add_configuration(Configuration::new("bpc_2").default_of_mode(true));
     assert_eq!(account.post("customer=cus_A").await.json()["configuration"], "bpc_2");
@@ -158,15 +157,15 @@ async fn a_configuration_is_the_named_one_or_the_modes_default() {
 }
 
 #[tokio::test]
-async fn without_an_active_default_configuration_stripe_says_what_to_do() {
+async fn refuses_without_active_default_configuration() {
     let account = Account::new().await;
     account.stripe.add_configuration(Configuration::new("bpc_1").default_of_mode(true).active(false));
     assert_eq!(account.post("customer=cus_A").await.refusal(), refusal(400, "", ""));
     account.stripe.remove_configurations(Mode::Test);
-    let told = account.post("customer=cus_A").await;
-    assert_eq!(told.refusal(), refusal(400, "", ""));
+    let response = account.post("customer=cus_A").await;
+    assert_eq!(response.refusal(), refusal(400, "", ""));
     assert_eq!(
-        told.message(),
+        response.message(),
         "No configuration provided and your test mode default configuration has not been created. Provide a configuration or create your default by saving your customer portal settings in test mode at https://dashboard.stripe.com/test/settings/billing/portal."
     );
     assert_eq!(account.post_in(Mode::Live, "customer=cus_L", &[]).await.status, 200);

@@ -10,12 +10,12 @@ use tokio::{
 
 use crate::process::{Process, command};
 
-async fn ended(arguments: &[&str]) -> (Option<i32>, String, String) {
+async fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command(arguments).output().await.unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
-/// One request over a connection of its own; the status, and the whole answer.
+/// Sends one request on a new connection, and returns the status and the complete response.
 async fn get(process: &Process, key: &str, path: &str) -> (u16, String) {
     let address = process.value("STRIPE_API_BASE").strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -28,7 +28,7 @@ async fn get(process: &Process, key: &str, path: &str) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn it_prints_what_a_client_needs_and_ends_when_it_is_asked() {
+async fn prints_values_for_clients_and_stops_on_signal() {
     for signal in ["TERM", "INT"] {
         let process = Process::start(&["--secret-key=rk_test_chosen", "--account=acct_1Acme"]).await;
         assert_eq!(process.value("STRIPE_TEST_KEY"), "rk_test_chosen");
@@ -40,7 +40,7 @@ async fn it_prints_what_a_client_needs_and_ends_when_it_is_asked() {
 }
 
 #[tokio::test]
-async fn customers_come_from_arguments_from_files_and_by_the_thousand() {
+async fn adds_customers_from_arguments_files_and_count() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("customers.jsonl");
     let lines = [
@@ -62,7 +62,7 @@ async fn customers_come_from_arguments_from_files_and_by_the_thousand() {
     ])
     .await;
     let key = process.value("STRIPE_TEST_KEY");
-    for (key, path, status, said) in [
+    for (key, path, status, expected) in [
         (key, "/v1/customers/cus_T000001", 200, r#""tenant_id":"tenant-1""#),
         (key, "/v1/customers/cus_T001000", 200, r#""tenant_id":"tenant-1000""#),
         (key, "/v1/customers/cus_T001001", 404, "No such customer"),
@@ -80,12 +80,12 @@ async fn customers_come_from_arguments_from_files_and_by_the_thousand() {
     ] {
         let (seen, answer) = get(&process, key, path).await;
         assert_eq!(seen, status, "{path}: {answer}");
-        assert!(answer.contains(said), "{path}: {answer}");
+        assert!(answer.contains(expected), "{path}: {answer}");
     }
 }
 
 #[tokio::test]
-async fn over_tls_the_cas_certificate_is_written_where_it_is_wanted() {
+async fn writes_ca_certificate_to_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
     let process = Process::start(&["--tls", &format!("--ca-file={}", file.display())]).await;
@@ -95,33 +95,33 @@ async fn over_tls_the_cas_certificate_is_written_where_it_is_wanted() {
 }
 
 #[tokio::test]
-async fn help_and_the_list_of_faults_say_all_there_is() {
-    let (code, help, _) = ended(&["--help"]).await;
+async fn help_and_fault_list_are_complete() {
+    let (code, help, _) = run(&["--help"]).await;
     assert_eq!(code, Some(0));
-    for said in ["--tenants", "--customers", "--fault", "--tls", "simulator_fault", "cus_FaultStatus503"] {
-        assert!(help.contains(said), "{said}: {help}");
+    for expected in ["--tenants", "--customers", "--fault", "--tls", "simulator_fault", "cus_FaultStatus503"] {
+        assert!(help.contains(expected), "{expected}: {help}");
     }
-    let (code, list, _) = ended(&["--list-faults"]).await;
+    let (code, list, _) = run(&["--list-faults"]).await;
     assert_eq!((code, list.lines().count()), (Some(0), Fault::ALL.len()));
     assert!(list.starts_with("other-customer "));
 }
 
 #[tokio::test]
-async fn what_is_wrong_stops_the_start_with_one_line_that_says_so() {
+async fn invalid_arguments_prevent_start() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("customers.jsonl");
     std::fs::write(&file, "{\"id\": \"cus_A\"}\n{\"id\": \"cus_B\", \"fault\": \"unheard-of\"}\n").unwrap();
-    let taken = Process::start(&[]).await;
-    let address = taken.value("STRIPE_API_BASE").strip_prefix("http://").unwrap();
-    for (argument, said) in [
-        ("--fault=unheard-of".to_owned(), "there is no fault 'unheard-of'"),
+    let running = Process::start(&[]).await;
+    let address = running.value("STRIPE_API_BASE").strip_prefix("http://").unwrap();
+    for (argument, expected) in [
+        ("--fault=unheard-of".to_owned(), "unknown fault 'unheard-of'"),
         ("--customer={}".to_owned(), "missing field `id`"),
         ("--customer={\"id\": \"cus_A\", \"plan\": 1}".to_owned(), "unknown field `plan`"),
         ("--configuration={\"id\": \"bpc_A\", \"without\": [\"all\"]}".to_owned(), "unknown variant `all`"),
-        ("--restricted-key=rk_test_x=charge_read".to_owned(), "'charge_read' is none of"),
-        ("--secret-key=pk_test_x".to_owned(), "names no mode"),
+        ("--restricted-key=rk_test_x=charge_read".to_owned(), "unknown permission 'charge_read'"),
+        ("--secret-key=pk_test_x".to_owned(), "invalid Stripe key"),
         ("--tls".to_owned(), "--ca-file"),
-        (format!("--customers={}", file.display()), "line 2: there is no fault 'unheard-of'"),
+        (format!("--customers={}", file.display()), "line 2: unknown fault 'unheard-of'"),
         (format!("--customers={}/none", folder.path().display()), "none: No such file"),
         (format!("--listen={address}"), "in use"),
     ] {
@@ -129,8 +129,8 @@ async fn what_is_wrong_stops_the_start_with_one_line_that_says_so() {
         if !argument.starts_with("--listen") {
             arguments.push("--listen=127.0.0.1:0");
         }
-        let (code, printed, error) = ended(&arguments).await;
+        let (code, printed, error) = run(&arguments).await;
         assert!(code.is_some_and(|code| code != 0) && printed.is_empty(), "{argument}: {printed}");
-        assert!(error.contains(said), "{argument}: {error}");
+        assert!(error.contains(expected), "{argument}: {error}");
     }
 }

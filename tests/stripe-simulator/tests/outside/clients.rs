@@ -1,4 +1,4 @@
-//! The simulator is as strict as Stripe: Stripe's own command line, library and declarations say so, in `clients/`.
+//! Runs the tests in `clients/`, which compare the simulator with Stripe's command line, library and declarations.
 
 use std::process::Stdio;
 
@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use crate::process::Process;
 
-/// What the tests in `clients/` find.
+/// The account for the tests in `clients/`.
 const ACCOUNT: &[&str] = &[
     "--account=acct_1Clients",
     "--restricted-key=rk_test_customersonly=customer_read",
@@ -22,7 +22,7 @@ const ACCOUNT: &[&str] = &[
     r#"--customer={"id": "cus_Hopeless", "fault": "status-503 first=1 should-retry=false"}"#,
 ];
 
-/// Runs one file of tests, and shows what it says.
+/// Runs one test file and prints its output.
 async fn run(file: &str, arguments: &[&str]) {
     assert!(std::env::var_os("NODE_PATH").is_some(), "Stripe's packages are missing; tests/run installs them");
     let faulty: Vec<String> =
@@ -43,20 +43,20 @@ async fn run(file: &str, arguments: &[&str]) {
         node.env("NODE_EXTRA_CA_CERTS", ca);
     }
     let output = node.output().await.expect("node is missing; tests/run installs it");
-    let said = String::from_utf8_lossy(&output.stdout);
-    println!("{said}");
-    assert!(output.status.success(), "{file}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    let report = String::from_utf8_lossy(&output.stdout);
+    println!("{report}");
+    assert!(output.status.success(), "{file}: {report}{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[tokio::test]
 #[ignore = "needs node and the Stripe CLI: tests/run installs them"]
-async fn the_command_line_of_stripe_drives_it() {
+async fn stripe_cli_works_with_simulator() {
     run("cli.test.js", &[]).await;
 }
 
 #[tokio::test]
 #[ignore = "needs node and Stripe's library: tests/run installs them"]
-async fn the_library_of_stripe_drives_it_over_https() {
+async fn stripe_library_works_with_simulator_over_https() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     run("sdk.test.js", &["--tls", &format!("--ca-file={}", ca.display())]).await;
@@ -64,6 +64,6 @@ async fn the_library_of_stripe_drives_it_over_https() {
 
 #[tokio::test]
 #[ignore = "needs node and Stripe's declarations: tests/run installs them"]
-async fn it_takes_and_answers_what_stripe_declares_and_nothing_else() {
+async fn parameters_and_responses_match_declarations() {
     run("declarations.test.js", &[]).await;
 }

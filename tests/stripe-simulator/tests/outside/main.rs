@@ -1,4 +1,4 @@
-//! The simulator from outside: as a process, and with the clients that Stripe publishes.
+//! Tests of the simulator as a process, also with Stripe's own clients.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 

@@ -1,4 +1,4 @@
-//! The simulator as a process, read by what it prints.
+//! The simulator as a process, and the values that it prints.
 
 use std::{collections::HashMap, process::Stdio};
 
@@ -7,7 +7,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-/// It ends, at the latest, when it is dropped.
+/// A running simulator process, which is killed on drop.
 pub(crate) struct Process {
     child: Child,
     printed: HashMap<String, String>,
@@ -20,14 +20,14 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 }
 
 impl Process {
-    /// On a free port; returns once it has printed what a client needs.
+    /// Starts a process on a free port. Returns when it has printed all values.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
         let mut child = command(arguments).arg("--listen=127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut printed = HashMap::new();
         let last = if arguments.contains(&"--tls") { "STRIPE_CA_FILE" } else { "STRIPE_LIVE_KEY" };
         while !printed.contains_key(last) {
-            let line = lines.next_line().await.unwrap().expect("it ended early");
+            let line = lines.next_line().await.unwrap().expect("the simulator ended before it printed all values");
             let (name, value) = line.split_once('=').unwrap();
             printed.insert(name.to_owned(), value.to_owned());
         }
@@ -42,7 +42,7 @@ impl Process {
         &self.printed
     }
 
-    /// Asks it to end, and returns its exit code.
+    /// Sends a signal, waits for the process to end, and returns the exit code.
     pub(crate) async fn end(mut self, signal: &str) -> Option<i32> {
         let id = self.child.id().unwrap();
         let kill = Command::new("sh").args(["-c", &format!("kill -{signal} {id}")]).status().await.unwrap();

@@ -1,4 +1,4 @@
-//! What the account holds, as the command line tells it.
+//! The contents of the account, from the command line.
 
 use std::{collections::BTreeMap, io, str::FromStr};
 
@@ -7,13 +7,13 @@ use stripe_simulator::{Customer, Injection, Mode, Simulator, Subscription};
 
 use crate::arguments::Arguments;
 
-/// A customer as it is written in JSON.
+/// A customer in JSON.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Listed {
+pub(crate) struct CustomerJson {
     id: String,
     #[serde(default)]
-    mode: ListedMode,
+    mode: ModeJson,
     name: Option<String>,
     email: Option<String>,
     #[serde(default)]
@@ -22,56 +22,56 @@ pub(crate) struct Listed {
     deleted: bool,
     fault: Option<String>,
     #[serde(default)]
-    subscriptions: Vec<ListedSubscription>,
+    subscriptions: Vec<SubscriptionJson>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum ListedMode {
+pub(crate) enum ModeJson {
     #[default]
     Test,
     Live,
 }
 
-impl From<ListedMode> for Mode {
-    fn from(listed: ListedMode) -> Self {
-        match listed {
-            ListedMode::Test => Self::Test,
-            ListedMode::Live => Self::Live,
+impl From<ModeJson> for Mode {
+    fn from(mode: ModeJson) -> Self {
+        match mode {
+            ModeJson::Test => Self::Test,
+            ModeJson::Live => Self::Live,
         }
     }
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ListedSubscription {
+struct SubscriptionJson {
     id: String,
-    items: Vec<ListedItem>,
+    items: Vec<ItemJson>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ListedItem {
+struct ItemJson {
     id: String,
     price: String,
     quantity: u32,
 }
 
-impl FromStr for Listed {
+impl FromStr for CustomerJson {
     type Err = String;
 
-    /// A fault that there is not stops the start, rather than the first request.
+    /// Validates faults, so that an invalid fault prevents the start instead of failing the first request.
     fn from_str(json: &str) -> Result<Self, String> {
-        let listed: Self = serde_json::from_str(json).map_err(|error| error.to_string())?;
-        let in_metadata = listed.metadata.get("simulator_fault");
-        for fault in listed.fault.iter().chain(in_metadata) {
+        let customer: Self = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        let in_metadata = customer.metadata.get("simulator_fault");
+        for fault in customer.fault.iter().chain(in_metadata) {
             fault.parse::<Injection>()?;
         }
-        Ok(listed)
+        Ok(customer)
     }
 }
 
-impl Listed {
+impl CustomerJson {
     fn add(self, stripe: &Simulator) -> Result<(), String> {
         let mode = self.mode.into();
         let mut customer = Customer::new(&self.id).mode(mode).deleted(self.deleted);
@@ -88,9 +88,9 @@ impl Listed {
             customer = customer.fault(fault.parse::<Injection>()?);
         }
         stripe.add_customer(customer);
-        for listed in self.subscriptions {
-            let mut subscription = Subscription::new(&listed.id, &self.id).mode(mode);
-            for ListedItem { id, price, quantity } in listed.items {
+        for SubscriptionJson { id, items } in self.subscriptions {
+            let mut subscription = Subscription::new(&id, &self.id).mode(mode);
+            for ItemJson { id, price, quantity } in items {
                 subscription = subscription.item(&id, &price, quantity);
             }
             stripe.add_subscription(subscription);
@@ -99,25 +99,28 @@ impl Listed {
     }
 }
 
-/// Adds all that the arguments name.
+/// Adds the customers, configurations and faults in the arguments.
 ///
 /// # Errors
-/// When a file can't be read, or a line is no customer.
+/// Fails if a file cannot be read, or if a line is not a valid customer.
 pub(crate) fn fill(stripe: &Simulator, arguments: &Arguments) -> io::Result<()> {
-    arguments.configuration.iter().for_each(|listed| stripe.add_configuration(listed.configuration()));
-    for at in 1..=arguments.tenants {
-        stripe.add_customer(Customer::new(&format!("cus_T{at:06}")).metadata("tenant_id", &format!("tenant-{at}")));
+    arguments.configuration.iter().for_each(|json| stripe.add_configuration(json.to_configuration()));
+    for number in 1..=arguments.tenants {
+        stripe.add_customer(
+            Customer::new(&format!("cus_T{number:06}")).metadata("tenant_id", &format!("tenant-{number}")),
+        );
     }
     for path in &arguments.customers {
-        let wrong = |what: String| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {what}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-        for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let listed = line.parse::<Listed>().and_then(|listed| listed.add(stripe));
-            listed.map_err(|error| wrong(format!("line {}: {error}", at + 1)))?;
+        let invalid =
+            |problem: String| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {problem}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let added = line.parse::<CustomerJson>().and_then(|customer| customer.add(stripe));
+            added.map_err(|error| invalid(format!("line {}: {error}", index + 1)))?;
         }
     }
-    for listed in &arguments.customer {
-        listed.clone().add(stripe).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    for customer in &arguments.customer {
+        customer.clone().add(stripe).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     }
     arguments.fault.iter().for_each(|fault| stripe.inject(*fault));
     Ok(())

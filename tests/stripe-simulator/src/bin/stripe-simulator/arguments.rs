@@ -5,63 +5,63 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{ArgAction, Parser};
 use stripe_simulator::{Injection, Permission, Settings};
 
-use crate::{account::Listed, configuration::ListedConfiguration};
+use crate::{account::CustomerJson, configuration::ConfigurationJson};
 
-/// A simulator of Stripe: customers, portal sessions, portal configurations and the account, as strict as Stripe, and as
-/// faulty as it is told to be. It prints the API's base URL and the account's keys, one NAME=value a line, and ends with
+/// A simulator of Stripe's API for customers, portal sessions, portal configurations and the account, as strict as Stripe
+/// and with configurable faults. Prints the base URL of the API and the keys of the account as NAME=value lines. Stops on
 /// Ctrl-C or SIGTERM.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP, disable_help_flag = true, max_term_width = 100)]
 pub(crate) struct Arguments {
-    /// Where to listen; port 0 for any
+    /// Address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4242")]
     pub(crate) listen: SocketAddr,
 
-    /// The account's key of the mode that its prefix names, once for each mode [default: random]
+    /// API key for the mode in its prefix; can be repeated, once for each mode [default: random]
     #[arg(long, value_name = "KEY")]
     secret_key: Vec<String>,
 
-    /// A further key that may do only what it is permitted: rk_test_x=customer_read,customer_portal_write
+    /// Additional key with only the given permissions, such as rk_test_x=customer_read,customer_portal_write
     #[arg(long, value_name = "KEY=PERMISSIONS", value_parser = restricted)]
     restricted_key: Vec<(String, Vec<Permission>)>,
 
-    /// The account's id
+    /// Account ID
     #[arg(long, value_name = "ID", default_value = "acct_1Simulated")]
     account: String,
 
-    /// Where the URLs of sessions lie [default: the API's base]
+    /// Origin of the session URLs [default: base URL of the API]
     #[arg(long, value_name = "ORIGIN")]
     portal_origin: Option<String>,
 
-    /// Serve https, with a certificate for loopback of a CA that is made for it
+    /// Serve https with a certificate for loopback, signed by a CA that is generated at start
     #[arg(long, requires = "ca_file")]
     tls: bool,
 
-    /// Where to write that CA's certificate, as PEM
+    /// File to write the certificate of that CA to, as PEM
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// A customer as JSON
+    /// Customer in JSON
     #[arg(long, value_name = "JSON")]
-    pub(crate) customer: Vec<Listed>,
+    pub(crate) customer: Vec<CustomerJson>,
 
-    /// A file of customers, one JSON object a line
+    /// File of customers, one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub(crate) customers: Vec<PathBuf>,
 
-    /// Customers cus_T000001 and so on, with metadata tenant_id = tenant-1 and so on
+    /// Number of generated customers: cus_T000001 with the metadata tenant_id = tenant-1, and so on
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub(crate) tenants: u32,
 
-    /// A portal configuration as JSON; each mode has a default, bpc_default, until one takes its place
+    /// Portal configuration in JSON; each mode has the default bpc_default unless another default is added
     #[arg(long, value_name = "JSON")]
-    pub(crate) configuration: Vec<ListedConfiguration>,
+    pub(crate) configuration: Vec<ConfigurationJson>,
 
-    /// A fault that befalls whoever asks, with its limits: 'status-503 on=sessions first=2 should-retry=true'
+    /// Fault for all requests, with options, such as 'status-503 on=sessions first=2 should-retry=true'
     #[arg(long, value_name = "FAULT")]
     pub(crate) fault: Vec<Injection>,
 
-    /// Print every fault with what it does, and end
+    /// Print all faults with descriptions, and exit
     #[arg(long)]
     pub(crate) list_faults: bool,
 
@@ -71,13 +71,13 @@ pub(crate) struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-A customer: {\"id\": \"cus_A\", \"metadata\": {\"tenant_id\": \"acme\"}}, and any of
+Customer: {\"id\": \"cus_A\", \"metadata\": {\"tenant_id\": \"acme\"}} and optionally
   \"mode\": \"live\", \"name\", \"email\", \"deleted\": true, \"fault\": \"hang first=1\",
   \"subscriptions\": [{\"id\": \"sub_A\", \"items\": [{\"id\": \"si_A\", \"price\": \"price_A\", \"quantity\": 1}]}]
-A configuration: {\"id\": \"bpc_A\"}, and any of \"mode\": \"live\", \"default\": true, \"active\": false, \"name\",
+Configuration: {\"id\": \"bpc_A\"} and optionally \"mode\": \"live\", \"default\": true, \"active\": false, \"name\",
   \"prices\": [\"price_A\"], \"allowed_updates\": [\"email\"], \"login_page\": true, \"without\": [\"subscription_cancel\"]
-A client chooses a fault, too: by a customer whose metadata has simulator_fault, or whose id is
-  cus_Fault and the fault's name in camel case, such as cus_FaultStatus503.";
+A client can also choose a fault by using a customer with a fault in the metadata simulator_fault, or with an ID
+  of cus_Fault and the name of the fault in camel case, such as cus_FaultStatus503.";
 
 impl Arguments {
     pub(crate) fn settings(&self) -> Settings {
@@ -96,11 +96,11 @@ impl Arguments {
 }
 
 fn restricted(text: &str) -> Result<(String, Vec<Permission>), String> {
-    let (key, names) = text.split_once('=').ok_or("it has no '='")?;
+    let (key, names) = text.split_once('=').ok_or("expected KEY=PERMISSIONS")?;
     let permission = |name: &str| {
         Permission::from_name(name).ok_or_else(|| {
             let known = Permission::ALL.map(Permission::name).join(", ");
-            format!("'{name}' is none of {known}")
+            format!("unknown permission '{name}'; expected one of {known}")
         })
     };
     let permissions = names.split(',').filter(|name| !name.is_empty()).map(permission).collect::<Result<_, _>>()?;

@@ -1,19 +1,19 @@
-//! Portal configurations, as the command line tells them.
+//! Portal configurations from the command line.
 
 use std::str::FromStr;
 
 use serde::Deserialize;
 use stripe_simulator::{Configuration, Feature};
 
-use crate::account::ListedMode;
+use crate::account::ModeJson;
 
-/// A portal configuration as it is written in JSON.
+/// A portal configuration in JSON.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListedConfiguration {
+pub(crate) struct ConfigurationJson {
     id: String,
     #[serde(default)]
-    mode: ListedMode,
+    mode: ModeJson,
     #[serde(default)]
     default: bool,
     active: Option<bool>,
@@ -24,12 +24,12 @@ pub(crate) struct ListedConfiguration {
     #[serde(default)]
     login_page: bool,
     #[serde(default)]
-    without: Vec<ListedFeature>,
+    without: Vec<FeatureJson>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum ListedFeature {
+enum FeatureJson {
     CustomerUpdate,
     InvoiceHistory,
     PaymentMethodUpdate,
@@ -37,19 +37,19 @@ enum ListedFeature {
     SubscriptionUpdate,
 }
 
-impl From<ListedFeature> for Feature {
-    fn from(listed: ListedFeature) -> Self {
-        match listed {
-            ListedFeature::CustomerUpdate => Self::CustomerUpdate,
-            ListedFeature::InvoiceHistory => Self::InvoiceHistory,
-            ListedFeature::PaymentMethodUpdate => Self::PaymentMethodUpdate,
-            ListedFeature::SubscriptionCancel => Self::SubscriptionCancel,
-            ListedFeature::SubscriptionUpdate => Self::SubscriptionUpdate,
+impl From<FeatureJson> for Feature {
+    fn from(feature: FeatureJson) -> Self {
+        match feature {
+            FeatureJson::CustomerUpdate => Self::CustomerUpdate,
+            FeatureJson::InvoiceHistory => Self::InvoiceHistory,
+            FeatureJson::PaymentMethodUpdate => Self::PaymentMethodUpdate,
+            FeatureJson::SubscriptionCancel => Self::SubscriptionCancel,
+            FeatureJson::SubscriptionUpdate => Self::SubscriptionUpdate,
         }
     }
 }
 
-impl FromStr for ListedConfiguration {
+impl FromStr for ConfigurationJson {
     type Err = serde_json::Error;
 
     fn from_str(json: &str) -> Result<Self, Self::Err> {
@@ -57,8 +57,8 @@ impl FromStr for ListedConfiguration {
     }
 }
 
-impl ListedConfiguration {
-    pub(crate) fn configuration(&self) -> Configuration {
+impl ConfigurationJson {
+    pub(crate) fn to_configuration(&self) -> Configuration {
         let mut configuration = Configuration::new(&self.id)
             .mode(self.mode.into())
             .default_of_mode(self.default)

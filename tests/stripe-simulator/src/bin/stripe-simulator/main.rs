@@ -1,4 +1,4 @@
-//! The simulator as a process of its own, for clients in other languages and for load.
+//! The simulator as a process, for clients in other languages and for load tests.
 
 mod account;
 mod arguments;
@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.list_faults {
         let lines = Fault::ALL.iter().map(|fault| format!("{:28}{}\n", fault.name(), fault.description()));
-        // Whoever reads may have read enough.
+        // The reader may close the pipe early, as `head` does.
         drop(io::stdout().write_all(lines.collect::<String>().as_bytes()));
         return ExitCode::SUCCESS;
     }
@@ -37,17 +37,17 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> io::Result<()> {
-    let named = |what: &str, error: io::Error| io::Error::new(error.kind(), format!("{what}: {error}"));
+    let with_name = |name: &str, error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
     let listener = TcpListener::bind(arguments.listen).await;
-    let listener = listener.map_err(|error| named(&arguments.listen.to_string(), error))?;
-    // Before anyone can ask: whoever reads the address may end the process.
+    let listener = listener.map_err(|error| with_name(&arguments.listen.to_string(), error))?;
+    // Before the address is printed, because its reader may then stop the process.
     let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stripe = Simulator::start_with(listener, arguments.settings())?;
-    // A load's requests would fill the memory, and nobody in this process reads them.
+    // The requests of a load test would fill the memory, and nothing in this process reads them.
     stripe.record_requests(false);
     account::fill(&stripe, arguments)?;
     if let (Some(path), Some(pem)) = (&arguments.ca_file, stripe.ca_pem()) {
-        std::fs::write(path, pem).map_err(|error| named(&path.display().to_string(), error))?;
+        std::fs::write(path, pem).map_err(|error| with_name(&path.display().to_string(), error))?;
     }
     println!("STRIPE_API_BASE={}", stripe.base_url());
     println!("STRIPE_TEST_KEY={}", stripe.secret_key(Mode::Test));
