@@ -1,122 +1,156 @@
-//! What is documented is what is built: the reasons with their codes, and every setting.
+//! The documents agree with the code: reasons, metrics, alerts, links, and the code blocks of the guide for backends.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
-use billing_portal::{commands, grpc::status::code_and_text, portal::Reason};
-use clap::Arg;
+use billing_portal::{grpc::status::code_and_text, portal::Reason, telemetry::metrics::NAMES};
 
 const CONTRACT: &str = include_str!("../../../docs/contract.md");
-const GUIDE: &str = include_str!("../../../docs/bff.md");
+const INTEGRATE: &str = include_str!("../../../docs/integrate.md");
+const OPERATE: &str = include_str!("../../../docs/operate.md");
 const README: &str = include_str!("../../../README.md");
 const PROTO: &str = include_str!("../../../proto/billing/portal/v1/billing_portal.proto");
+const ALERTS: &str = include_str!("../../../helm/billing-portal/alerts.yaml");
 
-/// The rows of the first table whose header is as given, cell by cell.
-fn table<'a>(text: &'a str, header: &str) -> Vec<Vec<&'a str>> {
+/// Returns the rows of the first table with this header, cell by cell, without backticks.
+fn table(text: &str, header: &str) -> Vec<Vec<String>> {
     let (_, rest) = text.split_once(header).unwrap_or_else(|| panic!("no table {header}"));
     let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|'));
-    rows.map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
+    rows.map(|line| line.trim_matches('|').split(" | ").map(|cell| cell.trim().replace('`', "")).collect()).collect()
 }
 
-/// The words in capitals of a cell, as reasons are written.
-fn reasons(cell: &str) -> impl Iterator<Item = String> {
-    cell.split(|c: char| !(c.is_ascii_uppercase() || c == '_')).filter(|word| word.len() > 2).map(str::to_owned)
+/// Every reason that a caller can receive. CANCELLED appears in the audit only.
+fn reasons() -> impl Iterator<Item = Reason> {
+    Reason::ALL.iter().copied().filter(|reason| *reason != Reason::Cancelled)
+}
+
+/// The name of a code as the gRPC specification writes it.
+fn code_name(reason: Reason) -> String {
+    let code = format!("{:?}", code_and_text(reason).0);
+    code.chars().enumerate().fold(String::new(), |mut name, (at, letter)| {
+        if at > 0 && letter.is_uppercase() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+        name
+    })
 }
 
 #[test]
-fn every_reason_has_the_code_that_the_contract_documents() {
+fn contract_documents_each_reason_once_with_its_code() {
     let mut documented = BTreeMap::new();
-    for row in table(CONTRACT, "| code | reasons |") {
-        for reason in reasons(row[1]) {
-            assert_eq!(documented.insert(reason.clone(), row[0].to_owned()), None, "{reason} stands twice");
-        }
+    for row in table(CONTRACT, "| code | reason | meaning |") {
+        assert_eq!(documented.insert(row[1].clone(), row[0].clone()), None, "duplicate {}", row[1]);
     }
-    let built: BTreeMap<_, _> = Reason::ALL
-        .iter()
-        // Nobody is told this one; it stands in the audit only.
-        .filter(|reason| **reason != Reason::Cancelled)
-        .map(|reason| {
-            let code = format!("{:?}", code_and_text(*reason).0);
-            let parted = code.chars().enumerate().fold(String::new(), |mut name, (at, letter)| {
-                if at > 0 && letter.is_uppercase() {
-                    name.push('_');
-                }
-                name.push(letter.to_ascii_uppercase());
-                name
-            });
-            (reason.as_str().to_owned(), parted)
-        })
-        .collect();
+    let built: BTreeMap<_, _> = reasons().map(|reason| (reason.as_str().to_owned(), code_name(reason))).collect();
     assert_eq!(documented, built);
 }
 
 #[test]
-fn the_proto_names_every_reason() {
-    let named: Vec<_> = PROTO.lines().filter(|line| line.trim_start().starts_with("//")).flat_map(reasons).collect();
-    for reason in Reason::ALL.iter().filter(|reason| **reason != Reason::Cancelled) {
-        assert!(named.contains(&reason.as_str().to_owned()), "{reason:?}");
-    }
-}
-
-/// A row of the README's table, from what `--help` and the variables are made of.
-fn row(argument: &Arg) -> String {
-    let name = format!("`--{}`", argument.get_long().unwrap());
-    let variable = argument.get_env().map_or_else(String::new, |name| format!("`{}`", name.to_str().unwrap()));
-    let defaults: Vec<_> = argument.get_default_values().iter().map(|value| value.to_str().unwrap()).collect();
-    let default = match (argument.is_required_set(), defaults.as_slice()) {
-        (true, _) => "**required**".to_owned(),
-        (false, []) => String::new(),
-        (false, values) => format!("`{}`", values.join(",")),
-    };
-    let choices: Vec<_> =
-        argument.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
-    let choices = if choices.is_empty() || !argument.get_action().takes_values() {
-        String::new()
-    } else {
-        format!("; {}", choices.join(", "))
-    };
-    format!("| {name} | {variable} | {default} | {}{choices} |", argument.get_help().unwrap())
-}
-
-#[test]
-fn the_readme_has_every_setting() {
-    let command = commands::command();
-    let arguments = command.get_arguments().filter(|argument| !argument.is_positional() && argument.get_id() != "help");
-    let rows: Vec<_> = arguments.map(row).collect();
-    let (_, table) = README.split_once("| flag | variable | default | meaning |\n| --- | --- | --- | --- |\n").unwrap();
-    let found: Vec<_> = table.lines().take_while(|line| line.starts_with('|')).collect();
-    assert!(found == rows, "the README's table of settings is to be:\n{}", rows.join("\n"));
-}
-
-#[test]
-fn every_setting_has_the_variable_of_its_name() {
-    for argument in commands::command().get_arguments().filter(|argument| argument.get_env().is_some()) {
-        let name = argument.get_long().unwrap().to_uppercase().replace('-', "_");
-        let expected = if name == "DATABASE_URL" { name } else { format!("BILLING_PORTAL_{name}") };
-        assert_eq!(argument.get_env().unwrap(), expected.as_str());
+fn proto_names_every_reason() {
+    let comments: Vec<_> = PROTO.lines().filter(|line| line.trim_start().starts_with("//")).collect();
+    let words: Vec<_> =
+        comments.iter().flat_map(|line| line.split(|c: char| !(c.is_ascii_uppercase() || c == '_'))).collect();
+    for reason in reasons() {
+        assert!(words.contains(&reason.as_str()), "{reason:?}");
     }
 }
 
 #[test]
-fn the_guide_for_callers_says_what_to_do_for_every_reason_once() {
-    let told: Vec<_> =
-        table(GUIDE, "| reason | what happened |").iter().flat_map(|row| reasons(row[0]).collect::<Vec<_>>()).collect();
-    for reason in Reason::ALL.iter().filter(|reason| **reason != Reason::Cancelled) {
-        assert_eq!(told.iter().filter(|told| *told == reason.as_str()).count(), 1, "{reason:?}");
-    }
-    assert_eq!(told.len(), Reason::ALL.len() - 1, "a reason that there isn't");
+fn guide_for_backends_has_each_reason_once() {
+    let mut documented: Vec<_> =
+        table(INTEGRATE, "| reason | what happened |").into_iter().map(|row| row[0].clone()).collect();
+    let mut expected: Vec<_> = reasons().map(|reason| reason.as_str().to_owned()).collect();
+    documented.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(documented, expected);
 }
 
 #[test]
-fn every_line_that_the_guide_for_callers_shows_stands_in_an_example() {
+fn code_blocks_of_the_guide_for_backends_are_in_an_example() {
     let sources = [
         include_str!("../../../examples/bff-typescript/src/billing.ts"),
         include_str!("../../../examples/bff-typescript/src/main.ts"),
         include_str!("../../../examples/bff-typescript/src/token.ts"),
         include_str!("../../../examples/bff/billing.rs"),
     ];
-    let shown: Vec<_> = GUIDE.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap().1).collect();
-    assert_eq!(shown.len(), 4);
-    for block in shown {
-        assert!(sources.iter().any(|source| source.contains(block)), "no example has:\n{block}");
+    let blocks: Vec<_> =
+        INTEGRATE.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap().1).collect();
+    assert_eq!(blocks.len(), 4);
+    for block in blocks {
+        assert!(sources.iter().any(|source| source.contains(block)), "no example contains:\n{block}");
     }
+}
+
+#[test]
+fn runbook_documents_each_metric_once() {
+    let mut documented: Vec<_> =
+        table(OPERATE, "| metric | unit | meaning |").into_iter().map(|row| row[0].clone()).collect();
+    let mut expected = NAMES.map(str::to_owned);
+    documented.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(documented, expected);
+}
+
+#[test]
+fn runbook_has_a_section_for_each_alert() {
+    let alerts: Vec<_> = ALERTS.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    assert!(!alerts.is_empty());
+    let (_, section) = OPERATE.split_once("\n## Alerts\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let documented: Vec<_> = section.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    assert_eq!(documented, alerts);
+}
+
+/// Every Markdown file of the repository that a person reads, by its path from the root.
+fn documents() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for folder in ["", "docs", "tests"] {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                found.push(path);
+            }
+        }
+    }
+    assert!(found.len() > 10);
+    found
+}
+
+/// The anchor that a heading gets when the document is rendered.
+fn anchor(heading: &str) -> String {
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+#[test]
+fn relative_links_resolve() {
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") {
+                continue;
+            }
+            let (file, fragment) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { document.clone() } else { document.parent().unwrap().join(file) };
+            assert!(target.exists(), "{}: {link}", document.display());
+            if !fragment.is_empty() {
+                let text = fs::read_to_string(&target).unwrap();
+                let headings =
+                    text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches(['#', ' ']));
+                assert!(headings.map(anchor).any(|anchor| anchor == fragment), "{}: {link}", document.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn readme_and_contract_stay_readable() {
+    assert!(README.lines().count() <= 140);
+    let long: Vec<_> = CONTRACT.lines().filter(|line| line.chars().count() > 120).collect();
+    assert!(long.is_empty(), "longer than 120 characters: {long:#?}");
 }

@@ -85,9 +85,9 @@ fn settings_page_is_up_to_date() {
 
 #[test]
 fn required_settings_come_first_in_their_section() {
-    for heading_and_arguments in arguments(&commands::command()).chunk_by(|one, other| {
-        one.get_help_heading() == other.get_help_heading()
-    }) {
+    for heading_and_arguments in
+        arguments(&commands::command()).chunk_by(|one, other| one.get_help_heading() == other.get_help_heading())
+    {
         let required: Vec<_> = heading_and_arguments.iter().map(Arg::is_required_set).collect();
         assert!(required.is_sorted_by(|one, other| one >= other), "{:?}", heading_and_arguments[0].get_help_heading());
     }
