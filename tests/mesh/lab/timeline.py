@@ -97,8 +97,8 @@ def format_step(figures, start):
     lines = [f"{figures['step']}: {figures['method']}"]
     lines.append(f"    {figures['event']:<36}{figures['delay']:.2f} s after the command was started")
     if not figures["persists"]:
-        lines.append(f"    {'last ' + figures['before'] + ' started':<36}{_milliseconds(figures['last_before'])} later")
-    lines.append(f"    {'first other call started':<36}{_milliseconds(figures['first_after'])} later")
+        lines.append(f"    {'last ' + figures['before'] + ' started':<36}{_milliseconds(figures['last_before'])} after the change")
+    lines.append(f"    {'first other call started':<36}{_milliseconds(figures['first_after'])} after the change")
     lines.append(f"    {'calls started since':<36}{_counts(figures['calls'])}")
     lines += [f"    {label:<36}{text}" for label, text in figures["page"]]
     return f"{start:6.1f} s  " + "\n          ".join(lines)
