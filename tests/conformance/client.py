@@ -1,6 +1,5 @@
-"""A client made from the proto alone, and what it is told."""
+"""A client that is generated from the proto, and the results of its calls."""
 
-import pathlib
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -23,46 +22,47 @@ from billing.portal.v1 import billing_portal_pb2_grpc as rpc  # noqa: E402
 
 
 @dataclass
-class Told:
-    """OK with a URL or an access, or a refusal."""
+class Result:
+    """The result of a call: a URL, an access decision, or a refusal."""
 
     code: str = "OK"
     reason: str = "OK"
     url: str = ""
     request_id: str = ""
     field: str = ""
-    retry: float | None = None
+    retry_delay: float | None = None
     text: str = ""
     visible: bool | None = None
 
     @property
-    def pair(self) -> tuple[str, str]:
+    def code_and_reason(self) -> tuple[str, str]:
         return self.code, self.reason
 
 
-def refusal(error: grpc.RpcError) -> Told:
-    raw = dict(error.trailing_metadata()).get("grpc-status-details-bin")
-    assert raw, f"no details: {error.code()} {error.details()}"
-    return refused(error.code().name, error.details(), raw)
+def refusal_from_error(error: grpc.RpcError) -> Result:
+    details = dict(error.trailing_metadata()).get("grpc-status-details-bin")
+    assert details, f"status without details: {error.code()} {error.details()}"
+    return parse_refusal(error.code().name, error.details(), details)
 
 
-def refused(code: str, text: str, raw: bytes) -> Told:
-    status = status_pb2.Status.FromString(raw)
-    told = Told(code, reason="", text=text)
+def parse_refusal(code: str, text: str, details: bytes) -> Result:
+    status = status_pb2.Status.FromString(details)
+    result = Result(code, reason="", text=text)
     for detail in status.details:
-        read(detail, told)
-    return told
+        add_detail(detail, result)
+    return result
 
 
-def read(detail: Any, told: Told) -> None:
-    info, retry, bad = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo(), error_details_pb2.BadRequest()
+def add_detail(detail: Any, result: Result) -> None:
+    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+    bad_request = error_details_pb2.BadRequest()
     if detail.Unpack(info):
         assert info.domain == "billing.portal.v1", info
-        told.reason, told.request_id = info.reason, info.metadata["request_id"]
+        result.reason, result.request_id = info.reason, info.metadata["request_id"]
     elif detail.Unpack(retry):
-        told.retry = retry.retry_delay.ToTimedelta().total_seconds()
-    elif detail.Unpack(bad):
-        told.field = bad.field_violations[0].field
+        result.retry_delay = retry.retry_delay.ToTimedelta().total_seconds()
+    elif detail.Unpack(bad_request):
+        result.field = bad_request.field_violations[0].field
 
 
 class Client:
@@ -71,22 +71,24 @@ class Client:
         self.channel = grpc.insecure_channel(address, options=[("grpc.enable_retries", 0)])
         self.portal, self.access = rpc.BillingPortalStub(self.channel), rpc.PortalAccessStub(self.channel)
 
-    def open(self, token: str | None, metadata: tuple = (), timeout: float | None = None, **fields: object) -> Told:
+    def create_session(
+        self, token: str | None, metadata: tuple = (), timeout: float | None = None, **fields: object
+    ) -> Result:
         fields = {"return_url": RETURN_URL} | fields
         try:
-            answer = self.portal.CreatePortalSession(
+            response = self.portal.CreatePortalSession(
                 pb.CreatePortalSessionRequest(**fields), metadata=(*bearer(token), *metadata), timeout=timeout)
-            return Told(url=answer.url)
+            return Result(url=response.url)
         except grpc.RpcError as error:
-            return refusal(error)
+            return refusal_from_error(error)
 
-    def ask(self, token: str | None, metadata: tuple = (), displayed: str = "") -> Told:
+    def get_access(self, token: str | None, metadata: tuple = (), displayed_tenant: str = "") -> Result:
         try:
-            message = pb.GetPortalAccessRequest(displayed_tenant_id=displayed)
-            answer = self.access.GetPortalAccess(message, metadata=(*bearer(token), *metadata))
-            return Told(visible=answer.visible, reason=pb.Reason.Name(answer.reason))
+            message = pb.GetPortalAccessRequest(displayed_tenant_id=displayed_tenant)
+            response = self.access.GetPortalAccess(message, metadata=(*bearer(token), *metadata))
+            return Result(visible=response.visible, reason=pb.Reason.Name(response.reason))
         except grpc.RpcError as error:
-            return refusal(error)
+            return refusal_from_error(error)
 
     def close(self) -> None:
         self.channel.close()

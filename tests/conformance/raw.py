@@ -1,4 +1,4 @@
-"""Bytes that no gRPC library sends: one HTTP/2 request on a connection of its own."""
+"""Sends requests that gRPC libraries cannot send: one HTTP/2 request per connection."""
 
 import base64
 import socket
@@ -8,21 +8,25 @@ import h2.connection
 import h2.events
 import h2.settings
 
-from client import Told, refused
+from client import Result, parse_refusal
 
-OPEN = "/billing.portal.v1.BillingPortal/CreatePortalSession"
+CREATE_SESSION = "/billing.portal.v1.BillingPortal/CreatePortalSession"
 
 
 def frame(message: bytes, flag: int = 0) -> bytes:
     return bytes([flag]) + len(message).to_bytes(4, "big") + message
 
 
-def send(address: str, headers: list[tuple[str, str]], body: bytes, path: str = OPEN, method: str = "POST") -> dict[str, str]:
-    """All the answer's headers and trailers; validation is off, so that anything can be sent."""
-    config = h2.config.H2Configuration(header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False)
+def send(
+    address: str, headers: list[tuple[str, str]], body: bytes, path: str = CREATE_SESSION, method: str = "POST"
+) -> dict[str, str]:
+    """Sends a request and returns the response's headers and trailers. Validation is off, to allow invalid requests."""
+    config = h2.config.H2Configuration(
+        header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False
+    )
     connection = h2.connection.H2Connection(config)
     host, port = address.rsplit(":", 1)
-    told: dict[str, str] = {}
+    received: dict[str, str] = {}
     with socket.create_connection((host, int(port)), timeout=20) as stream:
         connection.initiate_connection()
         pseudo = [(":method", method), (":path", path), (":scheme", "http"), (":authority", address)]
@@ -34,11 +38,11 @@ def send(address: str, headers: list[tuple[str, str]], body: bytes, path: str = 
         while data := stream.recv(65_536):
             for event in connection.receive_data(data):
                 if isinstance(event, (h2.events.ResponseReceived, h2.events.TrailersReceived)):
-                    told |= dict(event.headers)
+                    received |= dict(event.headers)
                 elif isinstance(event, (h2.events.StreamEnded, h2.events.StreamReset)):
-                    return told
+                    return received
             stream.sendall(connection.data_to_send())
-    return told
+    return received
 
 
 CODES = ["OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
@@ -46,11 +50,13 @@ CODES = ["OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", 
          "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"]
 
 
-def grpc(address: str, token: str, body: bytes, *headers: tuple[str, str], path: str = OPEN) -> Told:
-    usual = [("content-type", "application/grpc"), ("te", "trailers"), ("authorization", f"Bearer {token}")]
-    told = send(address, usual + list(headers), body, path)
-    code = CODES[int(told["grpc-status"])]
+def call(address: str, token: str, body: bytes, *headers: tuple[str, str], path: str = CREATE_SESSION) -> Result:
+    """Makes a gRPC call with a body of framed messages and returns its result."""
+    grpc_headers = [("content-type", "application/grpc"), ("te", "trailers"), ("authorization", f"Bearer {token}")]
+    received = send(address, grpc_headers + list(headers), body, path)
+    code = CODES[int(received["grpc-status"])]
     if code == "OK":
-        return Told()
-    raw = told["grpc-status-details-bin"]
-    return refused(code, told.get("grpc-message", ""), base64.b64decode(raw + "=" * (-len(raw) % 4)))
+        return Result()
+    details = received["grpc-status-details-bin"]
+    padded = details + "=" * (-len(details) % 4)
+    return parse_refusal(code, received.get("grpc-message", ""), base64.b64decode(padded))

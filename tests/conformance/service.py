@@ -1,4 +1,4 @@
-"""The service's binary as a process, with a directory, keys, a flag and a Stripe of this client's own."""
+"""Runs the service as a process, with its own directory, keys, flag and Stripe server."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 
-from stripe import KEY, Stripe
+from stripe import KEY, StripeServer
 from tokens import ISSUER, Key
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -23,17 +23,17 @@ OWNERS = [("acme", "olivia"), ("globex", "greta"), ("dark", "dora"), ("initech",
 
 
 class World:
-    """Files in a folder, and the settings that name them."""
+    """The files, database and Stripe server that the service uses, and the processes of the service."""
 
     def __init__(self) -> None:
         self.temporary = tempfile.TemporaryDirectory(prefix="billing-portal-conformance-")
         self.folder = pathlib.Path(self.temporary.name)
-        self.stripe = Stripe()
+        self.stripe = StripeServer()
         self.key = Key("EdDSA", "key-1")
         self.processes: list[subprocess.Popen] = []
         self.log: list[dict] = []
-        self.flag(FLAG)
-        self.keys([self.key.jwk()])
+        self.write_flag(FLAG)
+        self.write_keys([self.key.jwk()])
         self.write("stripe.key", KEY)
         self.database = sqlite3.connect(self.folder / "directory.db", isolation_level=None, check_same_thread=False)
         self.database.execute("CREATE TABLE billing_portal_tenants (tenant_id text, stripe_customer_id text)")
@@ -41,17 +41,17 @@ class World:
         self.reset()
 
     def reset(self) -> None:
-        """The directory and Stripe as they were at the start."""
-        self.stripe.forget()
+        """Resets the directory and the Stripe server to their initial state."""
+        self.stripe.reset()
         self.stripe.customers = {customer: tenant for tenant, customer in TENANTS if customer}
-        self.tenants(TENANTS)
-        self.owners(OWNERS)
+        self.set_tenants(TENANTS)
+        self.set_owners(OWNERS)
 
-    def tenants(self, rows: list[tuple]) -> None:
+    def set_tenants(self, rows: list[tuple]) -> None:
         self.database.execute("DELETE FROM billing_portal_tenants")
         self.database.executemany("INSERT INTO billing_portal_tenants VALUES (?, ?)", rows)
 
-    def owners(self, rows: list[tuple]) -> None:
+    def set_owners(self, rows: list[tuple]) -> None:
         self.database.execute("DELETE FROM billing_portal_owners")
         self.database.executemany("INSERT INTO billing_portal_owners VALUES (?, ?)", rows)
 
@@ -59,10 +59,10 @@ class World:
         (self.folder / name).write_text(text)
         return self.folder / name
 
-    def flag(self, flag: dict | None) -> None:
+    def write_flag(self, flag: dict | None) -> None:
         self.write("flags.json", json.dumps({"flags": {"billing-portal": flag} if flag else {}}))
 
-    def keys(self, keys: list[dict]) -> None:
+    def write_keys(self, keys: list[dict]) -> None:
         self.write("jwks.json", json.dumps({"keys": keys}))
 
     def settings(self, changes: dict[str, str | None]) -> list[str]:
@@ -78,12 +78,12 @@ class World:
         return [f"--{name}={value}" for name, value in (settings | changes).items() if value is not None]
 
     def run(self, changes: dict[str, str | None], **variables: str) -> subprocess.CompletedProcess:
-        """To its end, which a setting is to bring about."""
+        """Runs the service with an invalid setting, which makes it exit."""
         command = [BINARY, *self.settings(changes)]
         return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=20)
 
-    def serve(self, changes: dict[str, str | None] | None = None, **variables: str) -> str:
-        """Returns the address, once it listens."""
+    def start(self, changes: dict[str, str | None] | None = None, **variables: str) -> str:
+        """Starts the service and returns its address when it listens."""
         environment = {"RUST_LOG": "billing_portal=trace"} | variables
         command = [BINARY, *self.settings(changes or {})]
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
@@ -101,10 +101,10 @@ class World:
 
         threading.Thread(target=read, daemon=True).start()
         address = listening.get(timeout=20)
-        assert address, f"it ended early: {self.log}"
+        assert address, f"the service exited before it listened: {self.log}"
         return address
 
-    def audit(self) -> list[dict]:
+    def read_audit(self) -> list[dict]:
         path = self.folder / "audit.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 

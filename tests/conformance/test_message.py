@@ -1,6 +1,6 @@
-"""The message: what may be asked for, and how a field that may not is named."""
+"""The request message: valid values, and the field that a refusal names."""
 
-from base import Group
+from base import ServiceTest
 from client import pb
 from service import RETURN_URL
 
@@ -13,13 +13,13 @@ def confirm(**item: object) -> dict:
     return {"subscription_update_confirm": Request.SubscriptionUpdateConfirm(subscription_id="sub_1", item=items)}
 
 
-class Message(Group):
-    def open(self, **fields: object):
-        return self.client.open(self.world.key.token(), **fields)
+class MessageTest(ServiceTest):
+    def create_session(self, **fields: object):
+        return self.client.create_session(self.world.key.token(), **fields)
 
-    def test_return_urls(self) -> None:
+    def test_only_canonical_urls_of_allowed_origins_are_accepted(self) -> None:
         for url in [RETURN_URL, f"{APP}/", f"{APP}/a?b=c&d=%20", f"{APP}/a//b", "http://127.0.0.1:3000/x"]:
-            self.opens(url, self.open(return_url=url))
+            self.expect_session(url, self.create_session(return_url=url))
         for url in [
             "", APP, f"{APP}#x", f"{APP}/#", f"{APP}/#x", "https://app@evil.example/", "https://u@app.example.com/",
             "https://:p@app.example.com/", "https://evil.example\\@app.example.com/", "https:app.example.com/", "https:/app.example.com/",
@@ -31,43 +31,43 @@ class Message(Group):
             "http://127.1:3000/", "https://app.example.com.evil.example/", "https://evil.example/", f"{APP}/ä", f"{APP}/a b",
             f" {APP}/", f"{APP}/ ", f"{APP}/{'x' * 2_048}", "https://[::1]/", "ftp://app.example.com/",
         ]:
-            told = self.tell(url, self.open(return_url=url), "INVALID_ARGUMENT", "RETURN_URL_NOT_ALLOWED")
-            self.assertEqual(told.field, "return_url")
+            result = self.expect(url, self.create_session(return_url=url), "INVALID_ARGUMENT", "RETURN_URL_NOT_ALLOWED")
+            self.assertEqual(result.field, "return_url")
 
-    def test_locales(self) -> None:
+    def test_unknown_locales_are_refused(self) -> None:
         for locale in ["", "auto", "de", "pt-BR", "zh-TW"]:
-            self.opens(locale, self.open(locale=locale))
+            self.expect_session(locale, self.create_session(locale=locale))
         for locale in ["DE", "xx", "de-XX", "pt_BR", " de", "en\n"]:
-            told = self.tell(locale, self.open(locale=locale), "INVALID_ARGUMENT", "LOCALE_INVALID")
-            self.assertEqual(told.field, "locale")
+            result = self.expect(locale, self.create_session(locale=locale), "INVALID_ARGUMENT", "LOCALE_INVALID")
+            self.assertEqual(result.field, "locale")
 
-    def test_flows_ask_stripe_for_exactly_this(self) -> None:
-        after = {"flow_data[after_completion][type]": "redirect",
+    def test_flows_send_exactly_these_parameters_to_stripe(self) -> None:
+        redirect = {"flow_data[after_completion][type]": "redirect",
                  "flow_data[after_completion][redirect][return_url]": RETURN_URL}
         item = "flow_data[subscription_update_confirm][items][0]"
-        for fields, sent in [
+        for fields, parameters in [
             ({}, {}),
-            ({"payment_method_update": {}}, after | {"flow_data[type]": "payment_method_update"}),
-            ({"customer_update": {}}, after | {"flow_data[type]": "customer_update"}),
+            ({"payment_method_update": {}}, redirect | {"flow_data[type]": "payment_method_update"}),
+            ({"customer_update": {}}, redirect | {"flow_data[type]": "customer_update"}),
             ({"subscription_cancel": {"subscription_id": "sub_1"}},
-             after | {"flow_data[type]": "subscription_cancel", "flow_data[subscription_cancel][subscription]": "sub_1"}),
+             redirect | {"flow_data[type]": "subscription_cancel", "flow_data[subscription_cancel][subscription]": "sub_1"}),
             ({"subscription_update": {"subscription_id": "sub_1"}},
-             after | {"flow_data[type]": "subscription_update", "flow_data[subscription_update][subscription]": "sub_1"}),
+             redirect | {"flow_data[type]": "subscription_update", "flow_data[subscription_update][subscription]": "sub_1"}),
             (confirm(id="si_1", price_id="price_1", quantity=2),
-             after | {"flow_data[type]": "subscription_update_confirm",
+             redirect | {"flow_data[type]": "subscription_update_confirm",
                       "flow_data[subscription_update_confirm][subscription]": "sub_1",
                       f"{item}[id]": "si_1", f"{item}[price]": "price_1", f"{item}[quantity]": "2"}),
         ]:
-            told = self.open(**fields)
-            posts = [asked for asked in self.world.stripe.asked if asked.method == "POST"]
-            self.assertEqual([post.form for post in posts], [{"customer": "cus_A", "return_url": RETURN_URL} | sent])
+            result = self.create_session(**fields)
+            posts = [request for request in self.world.stripe.requests if request.method == "POST"]
+            self.assertEqual([post.form for post in posts], [{"customer": "cus_A", "return_url": RETURN_URL} | parameters])
             self.assertEqual(posts[0].headers["stripe-version"], "2026-09-30.endive")
-            self.opens(fields, told)
+            self.expect_session(fields, result)
 
-    def test_flows_that_are_malformed(self) -> None:
+    def test_malformed_flows_are_refused(self) -> None:
         for fields, field in [
-            *[({"subscription_cancel": {"subscription_id": bad}}, "subscription_cancel.subscription_id")
-              for bad in ["", "sub_", "sub_a b", "si_1", "sub_1/../2", "sub_" + "a" * 252]],
+            *[({"subscription_cancel": {"subscription_id": invalid}}, "subscription_cancel.subscription_id")
+              for invalid in ["", "sub_", "sub_a b", "si_1", "sub_1/../2", "sub_" + "a" * 252]],
             ({"subscription_update": {"subscription_id": "cus_1"}}, "subscription_update.subscription_id"),
             (confirm(id="sub_1", price_id="price_1"), "subscription_update_confirm.item.id"),
             (confirm(id="si_1", price_id="cus_1"), "subscription_update_confirm.item.price_id"),
@@ -75,14 +75,14 @@ class Message(Group):
             (confirm(id="si_1"), "subscription_update_confirm.item"),
             ({"subscription_update_confirm": {"subscription_id": "sub_1"}}, "subscription_update_confirm.item"),
         ]:
-            told = self.tell(fields, self.open(**fields), "INVALID_ARGUMENT", "FLOW_INVALID")
-            self.assertEqual(told.field, field)
+            result = self.expect(fields, self.create_session(**fields), "INVALID_ARGUMENT", "FLOW_INVALID")
+            self.assertEqual(result.field, field)
         for price in ["price_1", "plan_1"]:
-            self.opens(price, self.open(**confirm(id="si_1", price_id=price)))
+            self.expect_session(price, self.create_session(**confirm(id="si_1", price_id=price)))
 
-    def test_the_displayed_tenant_is_only_compared(self) -> None:
-        self.opens("the same", self.open(displayed_tenant_id="acme"))
+    def test_displayed_tenant_must_match_the_token(self) -> None:
+        self.expect_session("same tenant", self.create_session(displayed_tenant_id="acme"))
         for other in ["globex", "ACME", "acme ", "a b", "x" * 300]:
-            self.tell(other, self.open(displayed_tenant_id=other), "FAILED_PRECONDITION", "TENANT_MISMATCH")
-            told = self.client.ask(self.world.key.token(), displayed=other)
-            self.tell(other, told, "FAILED_PRECONDITION", "TENANT_MISMATCH")
+            self.expect(other, self.create_session(displayed_tenant_id=other), "FAILED_PRECONDITION", "TENANT_MISMATCH")
+            result = self.client.get_access(self.world.key.token(), displayed_tenant=other)
+            self.expect(other, result, "FAILED_PRECONDITION", "TENANT_MISMATCH")

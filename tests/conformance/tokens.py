@@ -1,4 +1,4 @@
-"""The product's login, as this client has it: keys of all four algorithms, and tokens of every kind, good and bad."""
+"""Signs principal tokens, valid and invalid, with keys of all four algorithms."""
 
 import base64
 import hashlib
@@ -14,16 +14,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 ISSUER = "https://login.example.com"
 
 
-def b64(data: bytes) -> str:
+def base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def number(value: int, length: int | None = None) -> str:
-    return b64(value.to_bytes(length or (value.bit_length() + 7) // 8, "big"))
+def encode_integer(value: int, length: int | None = None) -> str:
+    return base64url(value.to_bytes(length or (value.bit_length() + 7) // 8, "big"))
 
 
 class Key:
-    """A key pair with its `kid` and its one algorithm."""
+    """A key pair with its `kid` and its algorithm."""
 
     def __init__(self, alg: str, kid: str, bits: int = 2048) -> None:
         self.alg, self.kid = alg, kid
@@ -38,12 +38,13 @@ class Key:
         public = self.private.public_key()
         jwk: dict = {"kid": self.kid, "alg": self.alg, "use": "sig"}
         if self.alg == "EdDSA":
-            jwk |= {"kty": "OKP", "crv": "Ed25519", "x": b64(public.public_bytes(Encoding.Raw, PublicFormat.Raw))}
+            jwk |= {"kty": "OKP", "crv": "Ed25519", "x": base64url(public.public_bytes(Encoding.Raw, PublicFormat.Raw))}
         elif self.alg == "ES256":
             point = public.public_numbers()
-            jwk |= {"kty": "EC", "crv": "P-256", "x": number(point.x, 32), "y": number(point.y, 32)}
+            jwk |= {"kty": "EC", "crv": "P-256", "x": encode_integer(point.x, 32), "y": encode_integer(point.y, 32)}
         else:
-            jwk |= {"kty": "RSA", "n": number(public.public_numbers().n), "e": number(public.public_numbers().e)}
+            numbers = public.public_numbers()
+            jwk |= {"kty": "RSA", "n": encode_integer(numbers.n), "e": encode_integer(numbers.e)}
         return jwk | members
 
     def sign(self, message: bytes) -> bytes:
@@ -58,21 +59,21 @@ class Key:
         return self.private.sign(message, pss, hashes.SHA256())
 
     def header(self, **members: object) -> dict:
-        return without_none({"alg": self.alg, "typ": "principal+jwt", "kid": self.kid} | members)
+        return drop_none({"alg": self.alg, "typ": "principal+jwt", "kid": self.kid} | members)
 
     def token(self, user: str = "olivia", tenant: str = "acme", role: str = "owner", **members: object) -> str:
-        return self.compact(self.header(), claims(user, tenant, role) | members)
+        return self.sign_compact(self.header(), claims(user, tenant, role) | members)
 
-    def compact(self, header: dict | str, payload: dict | str) -> str:
-        parts = [part if isinstance(part, str) else json.dumps(without_none(part)) for part in (header, payload)]
-        message = ".".join(b64(part.encode()) for part in parts)
-        return f"{message}.{b64(self.sign(message.encode()))}"
+    def sign_compact(self, header: dict | str, payload: dict | str) -> str:
+        parts = [part if isinstance(part, str) else json.dumps(drop_none(part)) for part in (header, payload)]
+        message = ".".join(base64url(part.encode()) for part in parts)
+        return f"{message}.{base64url(self.sign(message.encode()))}"
 
-    def with_hmac(self) -> str:
-        """HS256, keyed with the public key as everyone has it."""
-        message = f"{b64(json.dumps(self.header(alg='HS256')).encode())}.{b64(json.dumps(claims()).encode())}"
+    def token_signed_with_hmac(self) -> str:
+        """Returns a token signed with HS256, with the public key in PEM as the secret."""
+        message = f"{base64url(json.dumps(self.header(alg='HS256')).encode())}.{base64url(json.dumps(claims()).encode())}"
         secret = self.private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        return f"{message}.{b64(hmac.new(secret, message.encode(), hashlib.sha256).digest())}"
+        return f"{message}.{base64url(hmac.new(secret, message.encode(), hashlib.sha256).digest())}"
 
 
 def claims(user: str = "olivia", tenant: str = "acme", role: str = "owner") -> dict:
@@ -83,5 +84,5 @@ def claims(user: str = "olivia", tenant: str = "acme", role: str = "owner") -> d
     }
 
 
-def without_none(members: dict) -> dict:
+def drop_none(members: dict) -> dict:
     return {name: value for name, value in members.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Every example of values, on, off and with a canary: taken by a real API server, found good by istioctl, and injected by it."""
+"""Applies, validates, analyzes and injects what the chart renders for each example of values."""
 
 import json
 import os
@@ -6,93 +6,95 @@ import sys
 from pathlib import Path
 
 from lab import cluster
-from lab.cluster import KUBECONFIG, apply, kubectl, parsed
+from lab.cluster import KUBECONFIG, apply, kubectl, parse_manifests
 from lab.programs import ROOT, WORK, environment, run
 
 CHART, NAMESPACE = ROOT / "helm/billing-portal", "billing"
 CANARY = ("mesh.traffic=canary", "canary.enabled=true", "canary.image.tag=v2")
 VARIANTS = {"on": ("mesh.traffic=on",), "off": ("mesh.traffic=off",), "canary": CANARY}
-# Kinds whose definitions are to be had as no package.
-UNDEFINED = ("policy.linkerd.io/", "monitoring.coreos.com/")
+# API groups whose CRDs are not available as a package.
+WITHOUT_CRD = ("policy.linkerd.io/", "monitoring.coreos.com/")
 
 INJECTION = (("injectConfigFile", "config"), ("valuesFile", "values"), ("meshConfigFile", "mesh"))
-# A namespace that refuses pods under Pod Security's restricted level, and warns of whatever would make some.
+# The namespace enforces the restricted Pod Security level, and warns about workloads whose pods would violate it.
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
 
 
 def main():
-    cluster.network()
+    cluster.set_up_network()
     cluster.start_api_server()
     cluster.install_crds(Path(os.environ["ISTIO_SOURCE"]), Path(os.environ["GATEWAY_API_SOURCE"]))
-    make_injection()
+    write_injection_files()
     apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": RESTRICTED}})
-    taken = 0
+    total = 0
     for example in sorted((ROOT / "helm/examples").glob("*.yaml")):
-        variants = {"as it is": ()} if "createPolicies: false" in example.read_text() else VARIANTS
+        variants = {"unchanged": ()} if "createPolicies: false" in example.read_text() else VARIANTS
         for name, settings in variants.items():
-            taken += validate(example, name, settings)
-    print(f"{taken} objects were taken")
+            total += validate(example, name, settings)
+    print(f"{total} objects accepted")
 
 
 def validate(example, name, settings):
-    """Says how many objects the server took; an error is anybody's complaint."""
-    chosen = [part for value in settings for part in ("--set", value)]
-    rendered = run("helm4", "template", "billing-portal", CHART, "-n", NAMESPACE, "-f", example, *chosen, env=environment())
+    """Returns how many objects the API server accepted. Raises an error if any tool reports a problem."""
+    options = [part for value in settings for part in ("--set", value)]
+    rendered = run("helm4", "template", "billing-portal", CHART, "-n", NAMESPACE, "-f", example, *options, env=environment())
     documents = [document for document in rendered.split("\n---\n") if "\nkind: " in document]
-    known = [document for document in documents if not any(f"apiVersion: {group}" in document for group in UNDEFINED)]
+    known = [document for document in documents if not any(f"apiVersion: {group}" in document for group in WITHOUT_CRD)]
     manifest = WORK / "rendered.yaml"
     manifest.write_text("\n---\n".join(known))
-    code, said = kubectl("apply", "--server-side", "--validate=strict", "-f", manifest, fails=True)
-    if code or "Warning" in said:
-        raise RuntimeError(f"{example.name}, {name}: {said}")
+    code, output = kubectl("apply", "--server-side", "--validate=strict", "-f", manifest, may_fail=True)
+    if code or "Warning" in output:
+        raise RuntimeError(f"{example.name}, {name}: {output}")
     is_istio = "linkerd" not in example.stem
     if is_istio:
         run("istioctl", "validate", "-f", manifest, env=environment())
-        options = ("--use-kube=false", "--failure-threshold=Info", "-n", NAMESPACE)
-        run("istioctl", "analyze", *options, manifest, env=environment())
-        wrong = inject(manifest)
-        if wrong:
-            raise RuntimeError(f"{example.name}, {name}: {wrong}")
+        flags = ("--use-kube=false", "--failure-threshold=Info", "-n", NAMESPACE)
+        run("istioctl", "analyze", *flags, manifest, env=environment())
+        problem = find_injection_problem(manifest)
+        if problem:
+            raise RuntimeError(f"{example.name}, {name}: {problem}")
     kubectl("delete", "-f", manifest, "--wait=true", "--ignore-not-found")
-    count, left_out = len(said.splitlines()), len(documents) - len(known)
-    verdicts = "applied, validated, analyzed, injected" if is_istio else "applied"
-    print(f"{example.stem}, {name}: {count} objects {verdicts}" + (f"; {left_out} without a definition" if left_out else ""))
+    count, skipped = len(output.splitlines()), len(documents) - len(known)
+    results = "applied, validated, analyzed, injected" if is_istio else "applied"
+    print(f"{example.stem}, {name}: {count} objects {results}" + (f"; {skipped} without a CRD skipped" if skipped else ""))
     return count
 
 
-def make_injection():
-    """What Istio's own chart tells its injector: templates, values, and the mesh's settings."""
+def write_injection_files():
+    """Writes the injector's templates, values and mesh settings, as rendered by Istio's own chart."""
     chart = Path(os.environ["ISTIO_SOURCE"]) / "manifests/charts/istio-control/istio-discovery"
-    shown = [f"--show-only=templates/{name}.yaml" for name in ("istiod-injector-configmap", "configmap")]
-    rendered = run("helm4", "template", "istiod", chart, "-n", "istio-system", *shown, env=environment())
-    told = {}
-    for item in parsed(rendered):
-        told |= item["data"]
+    templates = [f"--show-only=templates/{name}.yaml" for name in ("istiod-injector-configmap", "configmap")]
+    rendered = run("helm4", "template", "istiod", chart, "-n", "istio-system", *templates, env=environment())
+    data = {}
+    for item in parse_manifests(rendered):
+        data |= item["data"]
     for name in ("config", "values", "mesh"):
-        (WORK / f"injection-{name}").write_text(told[name])
+        (WORK / f"injection-{name}").write_text(data[name])
 
 
-def inject(manifest):
-    """Gives the pods their proxies, and says what is wrong with them then."""
+def find_injection_problem(manifest):
+    """Injects the proxies with istioctl. Returns a description of the first problem, or None."""
     files = [f"--{flag}={WORK}/injection-{name}" for flag, name in INJECTION]
     command = ("istioctl", "kube-inject", "-f", manifest, *files)
-    for item in parsed(run(*command, env=environment(KUBECONFIG=str(KUBECONFIG)))):
+    for item in parse_manifests(run(*command, env=environment(KUBECONFIG=str(KUBECONFIG)))):
         if item["kind"] not in ("Deployment", "Pod"):
             continue
         pod = item["spec"]["template"]["spec"] if item["kind"] == "Deployment" else item["spec"]
-        before = [each["name"] for each in pod["initContainers"]]
-        proxy = pod["initContainers"][before.index("istio-proxy")]
-        if proxy.get("restartPolicy") != "Always" or "check" in before[: before.index("istio-proxy")]:
-            return f"the proxy of {item['metadata']['name']} starts too late, or ends too early: {before}"
+        containers = [container["name"] for container in pod["initContainers"]]
+        position = containers.index("istio-proxy")
+        proxy = pod["initContainers"][position]
+        if proxy.get("restartPolicy") != "Always" or "check" in containers[:position]:
+            name = item["metadata"]["name"]
+            return f"{name}: the proxy is not a native sidecar or starts after the check: {containers}"
         if item["kind"] == "Pod":
             continue
         (service,) = pod["containers"]
-        asked = [service[probe] for probe in ("startupProbe", "readinessProbe", "livenessProbe")]
-        if any("grpc" in probe for probe in asked):
-            return f"a kubelet without a certificate asks the port of the calls: {asked}"
-        config = {each["name"]: each.get("value") for each in proxy["env"]}["PROXY_CONFIG"]
+        probes = [service[probe] for probe in ("startupProbe", "readinessProbe", "livenessProbe")]
+        if any("grpc" in probe for probe in probes):
+            return f"a probe uses the gRPC port, but the kubelet does not have a client certificate: {probes}"
+        config = {variable["name"]: variable.get("value") for variable in proxy["env"]}["PROXY_CONFIG"]
         if json.loads(config)["proxyHeaders"] != {"forwardedClientCert": "SANITIZE_SET"}:
-            return f"a forged certificate header reaches the service: {config}"
+            return f"the proxy does not sanitize the client certificate header: {config}"
     return None
 
 

@@ -1,9 +1,12 @@
 """A mesh on one machine without containers: a real Kubernetes API server, Istio's control plane, and Envoy sidecars.
 
-`cluster` is the API server with what is installed in it, `sidecar` a proxy under Istio's agent, `pods` stands for a kubelet
-and the controllers of a Deployment, `page` is the settings page in a real browser, `load` calls without end and remembers
-each call, `timeline` says what a change did to the calls.
+- `cluster`: the API server and what is installed in it
+- `sidecar`: Envoy under Istio's agent
+- `pods`: takes the place of the kubelet and of the controllers of a Deployment
+- `page`: the settings page in a real browser
+- `load`: sends calls at a steady rate and records each of them
+- `timeline`: measures the effect of a change on the calls
 
-All of it runs in network, process and mount namespaces of its own (tests/mesh/drill makes them), so that ports are free,
-nothing is reached from outside, and the kernel ends all of it together with the first process.
+Everything runs in its own network, PID and mount namespaces, which `in_lab` in tests/mesh/tools.sh creates. All ports are
+therefore free, nothing is reachable from outside, and the kernel ends all processes together with the first one.
 """

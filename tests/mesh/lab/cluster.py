@@ -1,4 +1,4 @@
-"""The API server with etcd behind it, the objects' schemas, and Istio's control plane."""
+"""The API server with its etcd, the CRDs, and Istio's control plane."""
 
 import http.client
 import json
@@ -7,9 +7,9 @@ import ssl
 import threading
 import time
 
-from lab.programs import WORK, environment, run, start, until
+from lab.programs import WORK, environment, run, start, wait_for
 
-# What the kernel routes to this machine itself; `network` adds them to the loopback device.
+# Addresses of pods and services. `set_up_network` adds them to the loopback device, so that packets stay on this machine.
 PODS, SERVICES = "10.244.0.0/16", "10.96.0.0/16"
 KUBECONFIG = WORK / "kubeconfig"
 TOKEN = secrets.token_urlsafe()
@@ -21,12 +21,12 @@ enableTracing: false
 defaultProviders: {}
 enableAutoMtls: true
 outboundTrafficPolicy: { mode: REGISTRY_ONLY }
-# Who refused a call, and why, stands in the proxies' logs.
+# The proxies' logs show which proxy refused a call, and why.
 accessLogFile: /dev/stdout
 accessLogEncoding: JSON
 """
 
-# A stock Envoy lacks Istio's own filters, and certificates come from files.
+# The lab's Envoy does not have Istio's own filters, and its certificates come from files.
 ISTIOD = {
     "PILOT_CERT_PROVIDER": "none",
     "ENABLE_CA_SERVER": "false",
@@ -40,32 +40,32 @@ ISTIOD = {
 }
 
 
-def network():
-    """The addresses of pods and services, in the lab's own network namespace."""
+def set_up_network():
+    """Adds the addresses of pods and services to the lab's network namespace."""
     run("ip", "link", "set", "lo", "up")
     for block in (PODS, SERVICES):
         run("ip", "address", "add", block, "dev", "lo")
 
 
-def name(address, host):
-    """Gives an address a name, for programs of this lab only."""
+def add_host_name(address, host):
+    """Makes a host name resolve to an address, in the lab's mount namespace only."""
     hosts = WORK / "hosts"
     hosts.write_text(f"127.0.0.1 localhost\n{address} {host}\n")
     run("mount", "--bind", hosts, "/etc/hosts")
 
 
-def kubectl(*arguments, stdin=None, fails=False):
-    """The operator's program, as the operator types it."""
-    return run("kubectl", *arguments, stdin=stdin, env=environment(KUBECONFIG=str(KUBECONFIG)), fails=fails)
+def kubectl(*arguments, stdin=None, may_fail=False):
+    """Runs kubectl with the operator's credentials."""
+    return run("kubectl", *arguments, stdin=stdin, env=environment(KUBECONFIG=str(KUBECONFIG)), may_fail=may_fail)
 
 
-def objects(*arguments):
-    """What `kubectl get` finds, as data."""
+def get_object(*arguments):
+    """Returns the result of `kubectl get` as parsed JSON."""
     return json.loads(kubectl("get", *arguments, "-o", "json"))
 
 
-def parsed(manifests):
-    """Objects as data, without sending them anywhere."""
+def parse_manifests(manifests):
+    """Returns the objects in a YAML text, without creating them."""
     listed = kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-", stdin=manifests)
     decoder, items = json.JSONDecoder(), []
     while listed := listed.lstrip():
@@ -76,13 +76,13 @@ def parsed(manifests):
 
 
 def apply(*manifests):
-    """Objects of the lab's own."""
+    """Creates or updates objects that belong to the lab and not to the release."""
     listed = {"apiVersion": "v1", "kind": "List", "items": list(manifests)}
     kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(listed))
 
 
 def start_api_server():
-    """etcd, the API server, and the one administrator's credentials."""
+    """Starts etcd and the API server, and writes the operator's kubeconfig."""
     folder = WORK / "kubernetes"
     folder.mkdir(parents=True)
     etcd = ["etcd", "--data-dir", folder / "etcd", "--unsafe-no-fsync", "--log-level", "error"]
@@ -106,7 +106,7 @@ def start_api_server():
         f"--service-cluster-ip-range={SERVICES}",
     ]
     start("kube-apiserver", command, env=environment())
-    until("the API server's certificate", lambda: (folder / "apiserver.crt").exists())
+    wait_for("the API server's certificate", lambda: (folder / "apiserver.crt").exists())
     KUBECONFIG.write_text(
         json.dumps(
             {
@@ -128,11 +128,11 @@ def start_api_server():
         )
     )
     KUBECONFIG.chmod(0o600)
-    until("the API server", lambda: kubectl("get", "--raw", "/readyz") == "ok")
+    wait_for("the API server", lambda: kubectl("get", "--raw", "/readyz") == "ok")
 
 
 def install_crds(istio, gateway_api):
-    """The schemas of Istio's objects and of the Gateway API's, from the modules that the programs were built from."""
+    """Installs the CRDs of Istio and the Gateway API from the Go modules that the programs were built from."""
     files = [istio / "manifests/charts/base/files/crd-all.gen.yaml"]
     files += sorted((gateway_api / "config/crd/standard").glob("gateway.networking.k8s.io_*s.yaml"))
     kubectl("apply", "--server-side", *[f"--filename={file}" for file in files if "vap" not in file.name])
@@ -140,7 +140,7 @@ def install_crds(istio, gateway_api):
 
 
 def start_istiod():
-    """Istio's control plane, in plain text on loopback."""
+    """Starts Istio's control plane, in plain text on loopback."""
     (WORK / "mesh.yaml").write_text(MESH)
     command = [
         "pilot-discovery",
@@ -157,11 +157,11 @@ def start_istiod():
         "--caCertFile=",
     ]
     start("istiod", command, env=environment(**ISTIOD), cwd=WORK)
-    until("istiod", lambda: answers("127.0.0.1", 15080, "/ready"))
+    wait_for("istiod", lambda: responds_ok("127.0.0.1", 15080, "/ready"))
 
 
-def answers(host, port, path):
-    """Whether an HTTP server says yes."""
+def responds_ok(host, port, path):
+    """Returns whether an HTTP server responds with status 200."""
     connection = http.client.HTTPConnection(host, port, timeout=1)
     try:
         connection.request("GET", path)
@@ -171,34 +171,33 @@ def answers(host, port, path):
 
 
 class Watch:
-    """Notes when the API server took a change of an object, whoever made it and however."""
+    """Records when the API server accepts changes of the objects under a path, independent of who makes them."""
 
     def __init__(self, path):
         context = ssl.create_default_context(cafile=str(WORK / "kubernetes" / "apiserver.crt"))
         connection = http.client.HTTPSConnection("127.0.0.1", 6443, context=context)
         connection.request("GET", f"{path}?watch=1", headers={"Authorization": f"Bearer {TOKEN}"})
-        self._answer = connection.getresponse()
-        if self._answer.status != 200:
-            raise RuntimeError(f"{path}: {self._answer.read()}")
-        self._taken = []
+        self._response = connection.getresponse()
+        if self._response.status != 200:
+            raise RuntimeError(f"{path}: {self._response.read()}")
+        self._changes = []
         self._changed = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
-        for line in self._answer:
+        for line in self._response:
             now, event = time.time(), json.loads(line)
-            metadata = event["object"]["metadata"]
             with self._changed:
-                self._taken.append((now, event["type"], metadata["name"], metadata.get("generation")))
+                self._changes.append((now, event["object"]["metadata"]["name"]))
                 self._changed.notify_all()
 
-    def taken(self, name, since):
-        """When the first change of the object after a moment was taken."""
+    def wait_for_change(self, name, since):
+        """Waits for the first change of an object after a time, and returns when it was accepted."""
 
         def first():
-            return next((when for when, _, changed, _ in self._taken if changed == name and when >= since), None)
+            return next((when for when, changed in self._changes if changed == name and when >= since), None)
 
         with self._changed:
             if not self._changed.wait_for(first, timeout=30):
-                raise TimeoutError(f"{name} was not changed")
+                raise TimeoutError(f"timed out waiting for a change of {name}")
             return first()

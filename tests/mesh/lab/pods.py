@@ -1,7 +1,7 @@
-"""What a kubelet and the controllers of a Deployment do, with processes in place of containers.
+"""Does the work of a kubelet and of the controllers of a Deployment, with processes instead of containers.
 
-The pods are made from the chart's own template: its labels, annotations and arguments, and the objects that its volumes
-name. Only what ties the service to this machine is set otherwise.
+Pods are created from the chart's own template, with its labels, annotations and arguments, and with the objects that its
+volumes name. Only settings that depend on this machine are overridden.
 """
 
 import base64
@@ -11,22 +11,22 @@ import os
 import threading
 import time
 
-from lab.cluster import apply, kubectl, objects
-from lab.load import serving
-from lab.programs import WORK, start, until
-from lab.sidecar import Sidecar, ingress
+from lab.cluster import apply, get_object, kubectl
+from lab.load import is_serving
+from lab.programs import WORK, start, wait_for
+from lab.sidecar import Sidecar, create_ingress
 
-# Which program a version is; both are the same where no other one was given.
+# The program of each version. Both are the same unless --previous names another one.
 BINARIES = {"v1": os.environ["PREVIOUS_BINARY"], "v2": os.environ["BILLING_PORTAL_BINARY"]}
 PORT = 50051
 _numbers = itertools.count(11)
 
-# What Istio's injector adds to a pod.
-INJECTED = {"security.istio.io/tlsMode": "istio", "service.istio.io/canonical-revision": "latest"}
+# Labels that Istio's injector adds to a pod.
+INJECTED_LABELS = {"security.istio.io/tlsMode": "istio", "service.istio.io/canonical-revision": "latest"}
 
 
 class Volume:
-    """A folder that follows a ConfigMap or a Secret as the kubelet's do: a new folder, then one atomic swap of a link."""
+    """A folder with the content of a ConfigMap or Secret, updated by an atomic swap of a symlink as a kubelet does."""
 
     def __init__(self, folder, namespace, kind, name):
         self.folder, self._object, self._version = folder, (kind, name, "-n", namespace), None
@@ -34,16 +34,16 @@ class Volume:
         self.sync()
 
     def sync(self):
-        """When the swap was made, if there was anything to swap."""
-        found = objects(*self._object)
-        version, secret = found["metadata"]["resourceVersion"], found["kind"] == "Secret"
+        """Updates the folder if the object has changed. Returns the time of the swap, or None."""
+        source = get_object(*self._object)
+        version, is_secret = source["metadata"]["resourceVersion"], source["kind"] == "Secret"
         if version == self._version:
             return None
         self._version = version
         data = self.folder / f"..{version}"
         data.mkdir()
-        for name, text in found.get("data", {}).items():
-            (data / name).write_text(base64.b64decode(text).decode() if secret else text)
+        for name, text in source.get("data", {}).items():
+            (data / name).write_text(base64.b64decode(text).decode() if is_secret else text)
             if not (self.folder / name).is_symlink():
                 (self.folder / name).symlink_to(f"..data/{name}")
         (self.folder / "..next").symlink_to(data.name)
@@ -52,30 +52,30 @@ class Volume:
 
 
 class Pod:
-    """A process of the service with its sidecar, and the Pod object that stands for both."""
+    """A process of the service with its sidecar, and the Pod object that represents both."""
 
-    def __init__(self, deployment, otherwise):
+    def __init__(self, deployment, overrides):
         template, metadata = deployment["spec"]["template"], deployment["metadata"]
         number = next(_numbers)
         self.namespace, self.name = metadata["namespace"], f"{metadata['name']}-{number}"
-        self.address, self.leaving = f"10.244.0.{number}", False
+        self.address, self.terminating = f"10.244.0.{number}", False
         self.template, self._port = template, 20000 + number
         self.container = template["spec"]["containers"][0]
         self.version = self.container["image"].rpartition(":")[2]
         self.folder = WORK / "pods" / self.name
         self.volumes = [Volume(self.folder / name, self.namespace, *source) for name, source in self._sources()]
-        self._create(template)
+        self._create_object(template)
         annotations = template["metadata"]["annotations"]
-        labels = {**template["metadata"]["labels"], **INJECTED, "lab/pod": self.name}
+        labels = {**template["metadata"]["labels"], **INJECTED_LABELS, "lab/pod": self.name}
         account = template["spec"]["serviceAccountName"]
         config = annotations.get("proxy.istio.io/config", "")
-        ingress(self.name, self.namespace, self.address, PORT, self._port)
+        create_ingress(self.name, self.namespace, self.address, PORT, self._port)
         self.sidecar = Sidecar(self.name, self.namespace, account, self.address, labels, config)
-        # As the annotation holdApplicationUntilProxyStarts has it.
+        # The same order as with holdApplicationUntilProxyStarts.
         self.sidecar.wait_ready()
-        self._start(otherwise)
-        until(f"{self.name} to serve", lambda: serving(f"127.0.0.1:{self._port}"))
-        self._ready()
+        self._start(overrides)
+        wait_for(f"{self.name} to serve", lambda: is_serving(f"127.0.0.1:{self._port}"))
+        self._mark_ready()
 
     def _sources(self):
         for volume in self.template["spec"]["volumes"]:
@@ -84,85 +84,85 @@ class Pod:
             else:
                 yield volume["name"], ("secret", volume["secret"]["secretName"])
 
-    def _create(self, template):
+    def _create_object(self, template):
         metadata = {"name": self.name, "namespace": self.namespace, "annotations": template["metadata"]["annotations"]}
-        metadata["labels"] = {**template["metadata"]["labels"], **INJECTED, "lab/pod": self.name}
+        metadata["labels"] = {**template["metadata"]["labels"], **INJECTED_LABELS, "lab/pod": self.name}
         spec = {**template["spec"], "nodeName": "lab"}
         apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
         status = {"phase": "Pending", "podIP": self.address, "podIPs": [{"ip": self.address}]}
-        self._status({**status, "hostIP": "10.244.0.1"})
+        self._patch_status({**status, "hostIP": "10.244.0.1"})
 
-    def _ready(self):
+    def _mark_ready(self):
         conditions = [{"type": kind, "status": "True"} for kind in ("Initialized", "ContainersReady", "Ready")]
-        self._status({"phase": "Running", "conditions": conditions})
+        self._patch_status({"phase": "Running", "conditions": conditions})
 
-    def _status(self, status):
+    def _patch_status(self, status):
         patch = json.dumps({"status": status})
         kubectl("patch", "pod", self.name, "-n", self.namespace, "--subresource=status", "--type=merge", "-p", patch)
 
-    def _start(self, otherwise):
-        variables = {each["name"]: self._here(each["value"]) for each in self.container["env"]}
-        variables |= {"BILLING_PORTAL_LISTEN": f"127.0.0.1:{self._port}", **otherwise}
+    def _start(self, overrides):
+        variables = {entry["name"]: self._to_local_path(entry["value"]) for entry in self.container["env"]}
+        variables |= {"BILLING_PORTAL_LISTEN": f"127.0.0.1:{self._port}", **overrides}
         variables = {name: value for name, value in variables.items() if value is not None}
         self.audit = self.folder / "audit.jsonl"
         with open(self.audit, "wb") as audit:
             self.process = start(self.name, [BINARIES[self.version]], env=variables, stdout=audit)
 
-    def _here(self, value):
+    def _to_local_path(self, value):
         for mount in self.container["volumeMounts"]:
             value = value.replace(mount["mountPath"] + "/", f"{self.folder / mount['name']}/")
         return value
 
-    def end(self):
-        """As a kubelet ends a pod with a native sidecar: the service after its preStop sleep, and the proxy after the service."""
+    def terminate(self):
+        """Terminates the pod as a kubelet does: the preStop sleep, then the service, then the native sidecar."""
         time.sleep(self.container["lifecycle"]["preStop"]["sleep"]["seconds"])
         self.process.terminate()
-        self.code = self.process.wait(timeout=self.template["spec"]["terminationGracePeriodSeconds"])
+        self.exit_code = self.process.wait(timeout=self.template["spec"]["terminationGracePeriodSeconds"])
         self.sidecar.stop()
         kubectl("delete", "pod", self.name, "-n", self.namespace, "--grace-period=0", "--force")
 
 
 class Track:
-    """A Deployment and its Service: one replica, and a new one is ready before the old one is asked to end."""
+    """A Deployment with one replica, and its Service. A new pod is ready before the old one is terminated."""
 
-    def __init__(self, name, namespace, otherwise):
-        self.name, self.namespace, self._otherwise = name, namespace, otherwise
-        self.pods, self.all, self._ending = [], [], []
+    def __init__(self, name, namespace, overrides):
+        self.name, self.namespace, self._overrides = name, namespace, overrides
+        self.pods, self.all_pods, self._terminations = [], [], []
 
-    def roll(self):
-        """Brings the pods to the Deployment's template; those that had to go, whose end goes on meanwhile."""
-        deployment = objects("deployment", self.name, "-n", self.namespace)
+    def roll_out(self):
+        """Replaces the pods if the Deployment's template has changed. Returns the old pods, which may still terminate."""
+        deployment = get_object("deployment", self.name, "-n", self.namespace)
         if self.pods and self.pods[-1].template == deployment["spec"]["template"]:
             return []
-        old, new = self.pods, Pod(deployment, self._otherwise)
+        old, new = self.pods, Pod(deployment, self._overrides)
         self.pods = [new]
-        self.all.append(new)
+        self.all_pods.append(new)
         self._publish([*old, new])
-        self._end(old)
+        self._terminate(old)
         self._publish([*old, new])
         return old
 
     def remove(self):
-        """Ends the pods of a Deployment that is gone."""
+        """Terminates the pods of a deleted Deployment."""
         old, self.pods = self.pods, []
-        self._end(old)
+        self._terminate(old)
         self._publish(old)
 
-    def _end(self, pods):
+    def _terminate(self, pods):
         for pod in pods:
             kubectl("delete", "pod", pod.name, "-n", self.namespace, "--wait=false")
-            pod.leaving = True
-            self._ending.append(threading.Thread(target=pod.end))
-            self._ending[-1].start()
+            pod.terminating = True
+            self._terminations.append(threading.Thread(target=pod.terminate))
+            self._terminations[-1].start()
 
-    def wait_ended(self):
-        """Until all that had to go are gone."""
-        for thread in self._ending:
+    def wait_terminated(self):
+        """Waits until all pods that were replaced or removed have terminated."""
+        for thread in self._terminations:
             thread.join()
         self._publish(self.pods)
 
     def sync(self):
-        """What the kubelet does at once when a pod is annotated: when the files changed."""
+        """Updates the volumes, as a kubelet does when a pod is annotated. Returns the times of the changes."""
         return [when for pod in self.pods for volume in pod.volumes if (when := volume.sync())]
 
     def _publish(self, pods):
@@ -177,6 +177,6 @@ class Track:
 
 
 def _endpoint(pod):
-    conditions = {"ready": not pod.leaving, "serving": True, "terminating": pod.leaving}
+    conditions = {"ready": not pod.terminating, "serving": True, "terminating": pod.terminating}
     target = {"kind": "Pod", "name": pod.name, "namespace": pod.namespace}
     return {"addresses": [pod.address], "conditions": conditions, "targetRef": target}

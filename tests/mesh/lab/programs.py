@@ -6,15 +6,15 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
-# A file system in memory that only the lab's mount namespace has.
+# An in-memory file system that is visible only in the lab's mount namespace.
 WORK = Path(os.environ["LAB"])
 
 
 def start(name, command, *, env=None, cwd=None, stdin=subprocess.DEVNULL, stdout=None):
-    """A program with a log of its own. It ends with the lab's process namespace, if not before."""
+    """Starts a program that logs to its own file. It ends with the lab's PID namespace at the latest."""
     (WORK / "logs").mkdir(parents=True, exist_ok=True)
     log = open(WORK / "logs" / f"{name}.log", "ab")
-    # A session of its own, so that a Ctrl-C meets the lab only.
+    # A separate session, so that Ctrl-C reaches only the lab's first process.
     return subprocess.Popen(
         [str(part) for part in command],
         env=env,
@@ -26,8 +26,11 @@ def start(name, command, *, env=None, cwd=None, stdin=subprocess.DEVNULL, stdout
     )
 
 
-def run(*command, stdin=None, env=None, cwd=None, fails=False):
-    """Runs a program to its end; what it printed on standard output, or on both if it may fail."""
+def run(*command, stdin=None, env=None, cwd=None, may_fail=False):
+    """Runs a program to completion and returns its standard output.
+
+    With `may_fail`, returns the exit code together with standard output and standard error.
+    """
     done = subprocess.run(
         [str(part) for part in command],
         input=stdin,
@@ -36,28 +39,28 @@ def run(*command, stdin=None, env=None, cwd=None, fails=False):
         cwd=cwd,
         text=True,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT if fails else subprocess.PIPE,
+        stderr=subprocess.STDOUT if may_fail else subprocess.PIPE,
     )
-    if done.returncode and not fails:
+    if done.returncode and not may_fail:
         raise RuntimeError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-    return (done.returncode, done.stdout) if fails else done.stdout
+    return (done.returncode, done.stdout) if may_fail else done.stdout
 
 
 def environment(**variables):
-    """Only what a program needs: nothing of the developer's shell decides what it does."""
+    """Returns a minimal environment, so that the developer's shell does not influence the programs."""
     return {"PATH": os.environ["PATH"], "HOME": str(WORK), **variables}
 
 
-def until(what, check, seconds=60):
-    """Asks again until there is an answer. For programs of others, which tell nobody when they are ready."""
+def wait_for(what, check, seconds=60):
+    """Polls until `check` returns a true value, and returns it. For programs that do not signal when they are ready."""
     end = time.monotonic() + seconds
     while True:
         try:
-            answer = check()
-            if answer:
-                return answer
+            result = check()
+            if result:
+                return result
         except (OSError, RuntimeError) as error:
-            answer = error
+            result = error
         if time.monotonic() > end:
-            raise TimeoutError(f"{what}: not in {seconds} s: {answer!r}")
+            raise TimeoutError(f"timed out after {seconds} s waiting for {what}; last result: {result!r}")
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""A proxy beside a program: Envoy under Istio's own agent, with a certificate that names the workload."""
+"""The proxy of a workload: Envoy under Istio's own agent, with a certificate for the workload's identity."""
 
 import itertools
 import json
@@ -6,19 +6,19 @@ import os
 import shutil
 from pathlib import Path
 
-from lab.cluster import answers, apply
-from lab.programs import WORK, environment, run, start, until
+from lab.cluster import apply, responds_ok
+from lab.programs import WORK, environment, run, start, wait_for
 
 ENVOY = Path(os.environ["ENVOY"])
 TEMPLATE = Path(os.environ["ISTIO_SOURCE"]) / "tools/packaging/common/envoy_bootstrap.json"
 AUTHORITY = WORK / "authority"
 
-# The agents' own ports are on every address, so each has another.
+# The agents bind their ports on all addresses, so each agent needs different ones.
 _numbers = itertools.count()
 
 
 def make_authority():
-    """The mesh's certificate authority, which in production is istiod."""
+    """Creates the mesh's certificate authority. In production, istiod has this role."""
     AUTHORITY.mkdir()
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /O=cluster.local"
     run(*command.split(), "-keyout", AUTHORITY / "key.pem", "-out", AUTHORITY / "certificate.pem")
@@ -36,7 +36,7 @@ def _certificate(folder, identity):
 
 
 class Sidecar:
-    """The proxy of one pod. What comes in and goes out is said by a `Sidecar` object, as nothing is captured here."""
+    """The proxy of one pod. The lab does not capture traffic, so a `Sidecar` object defines the proxy's listeners."""
 
     def __init__(self, pod, namespace, account, address, labels, proxy_config=""):
         self.name, self.address = pod, address
@@ -46,7 +46,7 @@ class Sidecar:
         _certificate(self.folder / "var/run/secrets/workload-spiffe-credentials", identity)
         bootstrap = TEMPLATE.read_text().replace("{{ .wildcard }}", address)
         (self.folder / "bootstrap.json").write_text(bootstrap)
-        own = {
+        settings = {
             "binaryPath": str(ENVOY),
             "configPath": str(self.folder / "proxy"),
             "discoveryAddress": "127.0.0.1:15010",
@@ -54,8 +54,8 @@ class Sidecar:
             "proxyAdminPort": admin,
             "statusPort": self.status_port,
         }
-        # The injector puts the pod's annotation there; a JSON value is a YAML value, too.
-        config = proxy_config + "\n" + "".join(f"{key}: {json.dumps(value)}\n" for key, value in own.items())
+        # The injector adds the pod's annotation here. JSON values are valid YAML.
+        config = proxy_config + "\n" + "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
         variables = {
             "POD_NAME": pod,
             "POD_NAMESPACE": namespace,
@@ -72,29 +72,29 @@ class Sidecar:
         self.process = start(f"sidecar-{pod}", command, env=environment(**variables), cwd=self.folder)
 
     def wait_ready(self):
-        """Until the agent says that Envoy has all that it needs."""
-        until(f"the sidecar of {self.name}", lambda: answers("127.0.0.1", self.status_port, "/healthz/ready"))
+        """Waits until the agent reports that Envoy is ready."""
+        wait_for(f"the sidecar of {self.name}", lambda: responds_ok("127.0.0.1", self.status_port, "/healthz/ready"))
 
     def stop(self):
-        """As a kubelet does; Envoy drains first."""
+        """Stops the proxy as a kubelet does. Envoy drains first."""
         self.process.terminate()
         return self.process.wait(timeout=90)
 
 
-def ingress(pod, namespace, address, port, application):
-    """What comes in at a pod's port goes to the program behind it."""
+def create_ingress(pod, namespace, address, port, local_port):
+    """Forwards connections to the pod's port to the program's local port."""
     listener = {"port": {"number": port, "protocol": "GRPC", "name": "grpc"}, "bind": address}
-    spec = {"ingress": [{**listener, "defaultEndpoint": f"127.0.0.1:{application}"}], "egress": [{"hosts": ["./*"]}]}
-    _sidecar_object(pod, namespace, spec)
+    spec = {"ingress": [{**listener, "defaultEndpoint": f"127.0.0.1:{local_port}"}], "egress": [{"hosts": ["./*"]}]}
+    _create_sidecar_object(pod, namespace, spec)
 
 
-def egress(pod, namespace, address, port, hosts):
-    """What the program sends to an address goes to a service of the mesh."""
+def create_egress(pod, namespace, address, port, hosts):
+    """Forwards connections from the program to an address into the mesh."""
     listener = {"port": {"number": port, "protocol": "GRPC", "name": "grpc"}, "bind": address, "captureMode": "NONE"}
-    _sidecar_object(pod, namespace, {"egress": [{**listener, "hosts": hosts}]})
+    _create_sidecar_object(pod, namespace, {"egress": [{**listener, "hosts": hosts}]})
 
 
-def _sidecar_object(pod, namespace, spec):
+def _create_sidecar_object(pod, namespace, spec):
     selector = {"workloadSelector": {"labels": {"lab/pod": pod}}}
     metadata = {"name": pod, "namespace": namespace}
     apply({"apiVersion": "networking.istio.io/v1", "kind": "Sidecar", "metadata": metadata, "spec": {**selector, **spec}})

@@ -1,10 +1,10 @@
-"""The steps, in the order in which an operator would take them, each with what must hold at its end."""
+"""The steps of the drill in the order in which an operator takes them, each with its expected result."""
 
 import time
 
 from lab.cluster import Watch
+from lab.runbook import read_commands, run_as_operator
 from lab.timeline import Step
-from lab.words import commands, typed
 
 ROUTES = {
     "virtualService": ("networking.istio.io/v1/namespaces/billing/virtualservices", "Route, VirtualService"),
@@ -14,155 +14,167 @@ ROUTES = {
 BUTTON, PORTAL = "the button", "the portal of Acme Robotics"
 UNAVAILABLE = "Billing is unavailable right now."
 NOT_REACHED = "Billing can't be reached right now. Please try again in a few minutes."
-JUST_OFF = "Billing has just been switched off for this workspace. Nothing was changed."
-NOT_YET = "Billing is not available for this workspace yet."
+SWITCHED_OFF = "Billing has just been switched off for this workspace. Nothing was changed."
+NOT_AVAILABLE = "Billing is not available for this workspace yet."
 
 
-class Steps:
-    """Makes a change, finds out when it was taken, and watches page and calls for a while."""
+class Changes:
+    """Makes a change, finds out when it became effective, and observes the page and the calls for a while."""
 
     def __init__(self, mesh, browser):
         self.mesh, self.browser, self._number = mesh, browser, 0
-        path, self.route_words = ROUTES[mesh.route]
+        path, self.runbook_heading = ROUTES[mesh.route]
         self._route, self._deployment = Watch(f"/apis/{path}"), Watch("/apis/apps/v1/namespaces/billing/deployments")
 
-    def by_route(self, name, how, before, change, seconds=6):
-        """A change whose moment is the API server's taking of the route."""
-        stale = self._stale()
-        asked = time.time()
+    def by_route(self, name, method, before, change, seconds=6):
+        """Makes a change that is effective when the API server accepts the route."""
+        has_button = self._load_page()
+        requested = time.time()
         change()
-        taken = self._route.taken("billing-portal", asked)
-        return self._watched(Step(name, how, before, "the API server took the route", asked, taken), stale, seconds)
+        effective = self._route.wait_for_change("billing-portal", requested)
+        step = Step(name, method, before, "API server accepted the route", requested, effective)
+        return self._observe(step, has_button, seconds)
 
-    def by_release(self, name, how, before, change):
-        """A change of the pods, whose moment is the API server's taking of the Deployment."""
-        stale = self._stale()
-        asked = time.time()
+    def by_release(self, name, method, before, change):
+        """Makes a change of the pods that is effective when the API server accepts the Deployment."""
+        has_button = self._load_page()
+        requested = time.time()
         change()
-        taken = self._deployment.taken("billing-portal", asked)
-        self.mesh.stable.roll()
-        return self._watched(Step(name, how, before, "the API server took the pods", asked, taken), stale, 12)
+        effective = self._deployment.wait_for_change("billing-portal", requested)
+        self.mesh.stable.roll_out()
+        step = Step(name, method, before, "API server accepted the pods", requested, effective)
+        return self._observe(step, has_button, 12)
 
     def by_flag(self, name, before, command):
-        """A change whose moment is the flag file's in the pod, because when a kubelet writes it is the kubelet's affair."""
-        stale = self._stale()
-        asked = time.time()
-        typed(command)
-        taken = max(self.mesh.stable.sync())
-        how = "kubectl replace, kubectl annotate"
-        return self._watched(Step(name, how, before, "the flag file changed", asked, taken), stale, 6)
+        """Makes a change that is effective when the flag file in the pod changes.
 
-    def by_stripe(self, name, how, before, change):
-        """Not a change of ours: Stripe goes away, or comes back."""
-        stale = self._stale()
-        asked = time.time()
+        The time from the ConfigMap to the file is not measured, because it depends on the kubelet.
+        """
+        has_button = self._load_page()
+        requested = time.time()
+        run_as_operator(command)
+        effective = max(self.mesh.stable.sync())
+        step = Step(name, "kubectl replace, kubectl annotate", before, "flag file changed", requested, effective)
+        return self._observe(step, has_button, 6)
+
+    def by_stripe(self, name, method, before, change):
+        """Makes Stripe unreachable, or reachable again."""
+        has_button = self._load_page()
+        requested = time.time()
         change()
-        return self._watched(Step(name, how, before, "it was so", asked, time.time()), stale, 8)
+        step = Step(name, method, before, "connections changed", requested, time.time())
+        return self._observe(step, has_button, 8)
 
     def deploy_meanwhile(self):
-        """A deployment while the route is off by hand; where the operator's patch and helm contradict, helm must fail."""
-        code, said = self.mesh.upgrade("v2", "mesh.traffic=on", fails=True)
-        if not code or "conflict" not in said:
-            raise RuntimeError(f"a deployment undid what was switched off by hand: {said}")
+        """Deploys while the route is off by hand, and checks that Helm reports a conflict with the manual change."""
+        code, output = self.mesh.upgrade("v2", "mesh.traffic=on", may_fail=True)
+        if not code or "conflict" not in output:
+            raise RuntimeError(f"the deployment did not report a conflict with the manual change: {output}")
 
-    def _stale(self):
+    def _load_page(self):
+        """Loads the page before the change. Returns whether it has the button."""
         self._number += 1
-        return self.browser.settings(f"{self._number:02}-a-before") == BUTTON
+        return self.browser.load_settings(f"{self._number:02}-a-before") == BUTTON
 
-    def _watched(self, step, stale, seconds):
-        # A person is not as fast as the load.
+    def _observe(self, step, has_button, seconds):
+        # A user is slower than the load.
         time.sleep(1.5)
-        picture = f"{self._number:02}"
-        if stale:
-            step.page.append(("a page from before, clicked", self.browser.open(f"{picture}-b-clicked")))
-        said = self.browser.settings(f"{picture}-c-settings")
-        step.page.append(("the settings then", said))
-        if said == BUTTON and not stale:
-            step.page.append(("clicked", self.browser.open(f"{picture}-d-clicked")))
-        time.sleep(max(0.0, step.taken + seconds - time.time()))
-        step.until = time.time()
+        screenshot = f"{self._number:02}"
+        if has_button:
+            step.page.append(("click on the page already open", self.browser.click_button(f"{screenshot}-b-clicked")))
+        text = self.browser.load_settings(f"{screenshot}-c-settings")
+        step.page.append(("settings page, loaded again", text))
+        if text == BUTTON and not has_button:
+            step.page.append(("click", self.browser.click_button(f"{screenshot}-d-clicked")))
+        time.sleep(max(0.0, step.effective_at + seconds - time.time()))
+        step.ended_at = time.time()
         return step
 
 
-def _expect(kinds, page, share=None):
-    """At the end of a step only these kinds of calls are left, and the page said these things."""
+def _expect(kinds, page, canary_share=None):
+    """Returns a check of a step's figures: all calls at its end are of these kinds, and the page showed these texts."""
 
     def check(figures):
-        settled, wrong = dict(figures["settled"]), []
-        if not settled or any(not what.startswith(tuple(kinds)) for what in settled):
-            wrong.append(f"{figures['step']}: at its end {settled}, not {kinds} only")
-        if [said for _, said in figures["page"]] != page:
-            wrong.append(f"{figures['step']}: the page said {figures['page']}")
-        if share:
+        settled, failures = dict(figures["settled"]), []
+        if not settled or any(not kind.startswith(tuple(kinds)) for kind in settled):
+            failures.append(f"{figures['step']}: calls at the end: {settled}; expected only {kinds}")
+        if [text for _, text in figures["page"]] != page:
+            failures.append(f"{figures['step']}: the page showed {figures['page']}; expected {page}")
+        if canary_share:
             calls = dict(figures["calls"])
-            part = calls.get("session by v2", 0) / max(1, sum(calls.values()))
-            if not share[0] <= part <= share[1]:
-                wrong.append(f"{figures['step']}: {part:.0%} went to the new version")
-        return wrong
+            share = calls.get("session by v2", 0) / max(1, sum(calls.values()))
+            if not canary_share[0] <= share <= canary_share[1]:
+                failures.append(f"{figures['step']}: the new version received {share:.0%} of the calls")
+        return failures
 
     return check
 
 
-def steps(mesh, browser):
-    """Each step as it was taken, with what must hold of its figures."""
-    take, beside = Steps(mesh, browser), ("canary.enabled=true", "canary.image.tag=v2")
-    portal, (plain, forced) = [PORTAL, BUTTON], commands("Release")
-    # The API server fills in what helm left out of a GRPCRoute, so what a hand put back is not what helm would write.
+def run_steps(mesh, browser):
+    """Runs the steps. Yields each step when it has ended, with a function that checks its figures."""
+    changes, canary = Changes(mesh, browser), ("canary.enabled=true", "canary.image.tag=v2")
+    portal, (plain, forced) = [PORTAL, BUTTON], read_commands("Release")
+    # A GRPCRoute that was patched back differs from what Helm writes: the API server adds defaults that Helm leaves out.
     rollback = forced if mesh.route == "grpcRoute" else plain
 
     def deploy(traffic="on"):
         mesh.upgrade("v2", f"mesh.traffic={traffic}")
 
-    # The canary's pods first, then calls for them.
-    mesh.upgrade("v1", *beside)
-    mesh.canary.roll()
-    # Two versions share Stripe's rate, so the first one's pods are new, too.
-    mesh.stable.roll()
+    # Starts the canary's pods before the route sends calls to them.
+    mesh.upgrade("v1", *canary)
+    mesh.canary.roll_out()
+    # The two versions share Stripe's rate limit, so the pods of the first version also get a new template.
+    mesh.stable.roll_out()
     time.sleep(4)
     yield (
-        take.by_route(
+        changes.by_route(
             "canary 10 %",
             "helm upgrade --set mesh.traffic=canary",
             "session by v1",
-            lambda: mesh.upgrade("v1", "mesh.traffic=canary", "mesh.canaryWeight=10", *beside),
+            lambda: mesh.upgrade("v1", "mesh.traffic=canary", "mesh.canaryWeight=10", *canary),
             seconds=20,
         ),
-        _expect(["session"], portal, share=(0.04, 0.18)),
+        _expect(["session"], portal, canary_share=(0.04, 0.18)),
     )
-    yield (
-        take.by_release("full", "helm upgrade --set image.tag=v2", "session by v1", lambda: mesh.upgrade("v2", *beside)),
-        _expect(["session by v2"], portal),
+    upgrade = changes.by_release(
+        "full", "helm upgrade --set image.tag=v2", "session by v1", lambda: mesh.upgrade("v2", *canary)
     )
-    off, back = commands(take.route_words)
+    yield upgrade, _expect(["session by v2"], portal)
+    off, back = read_commands(changes.runbook_heading)
     by_mesh, unavailable = ["UNAVAILABLE (by the mesh)"], [UNAVAILABLE, UNAVAILABLE]
 
-    def without_canary():
-        # The upgrade took its Deployment away, and gave the other all of the rate.
+    def remove_canary():
+        # The upgrade deleted the canary's Deployment and assigned the whole rate limit to the other one.
         mesh.canary.remove()
-        mesh.stable.roll()
+        mesh.stable.roll_out()
 
-    # By the chart's value, and then by what is typed in the middle of the night.
-    for how, switch_off, meanwhile, switch_on in (
-        ("helm upgrade --set mesh.traffic", lambda: deploy("off"), without_canary, lambda: deploy("on")),
-        ("kubectl patch", lambda: typed(off), take.deploy_meanwhile, lambda: typed(back)),
+    # First with the chart's value, then with the commands of the runbook.
+    for method, switch_off, meanwhile, switch_on in (
+        ("helm upgrade --set mesh.traffic", lambda: deploy("off"), remove_canary, lambda: deploy("on")),
+        (
+            "kubectl patch",
+            lambda: run_as_operator(off),
+            changes.deploy_meanwhile,
+            lambda: run_as_operator(back),
+        ),
     ):
-        yield take.by_route("off by route", how, "session", switch_off), _expect(by_mesh, unavailable)
+        yield changes.by_route("off by route", method, "session", switch_off), _expect(by_mesh, unavailable)
         meanwhile()
-        yield take.by_route("back", how, "UNAVAILABLE", switch_on), _expect(["session by v2"], [BUTTON, PORTAL])
-    off, back = commands("Flag")
-    disabled = _expect(["FAILED_PRECONDITION FEATURE_DISABLED"], [JUST_OFF, NOT_YET])
-    yield take.by_flag("off by flag", "session", off), disabled
-    yield take.by_flag("back", "FAILED_PRECONDITION", back), _expect(["session by v2"], [BUTTON, PORTAL])
-    down = take.by_stripe("Stripe is down", "its connections are cut, and refused", "session", mesh.stripe.close)
+        yield changes.by_route("back", method, "UNAVAILABLE", switch_on), _expect(["session by v2"], [BUTTON, PORTAL])
+    off, back = read_commands("Flag")
+    disabled = _expect(["FAILED_PRECONDITION FEATURE_DISABLED"], [SWITCHED_OFF, NOT_AVAILABLE])
+    yield changes.by_flag("off by flag", "session", off), disabled
+    yield changes.by_flag("back", "FAILED_PRECONDITION", back), _expect(["session by v2"], [BUTTON, PORTAL])
+    down = changes.by_stripe("Stripe is down", "connections closed and refused", "session", mesh.stripe.close)
     yield down, _expect(["UNAVAILABLE STRIPE_UNAVAILABLE"], [NOT_REACHED, BUTTON])
-    up = take.by_stripe("Stripe is back", "connections are taken again", "UNAVAILABLE", mesh.stripe.open)
+    up = changes.by_stripe("Stripe is back", "connections accepted again", "UNAVAILABLE", mesh.stripe.open)
     yield up, _expect(["session by v2"], portal)
-    # The sixth is the second version with all of the calls and without a canary.
+    # Revision 6 is the second version with all calls and without a canary.
     for name, revision, old, new in (("previous version", "1", "v2", "v1"), ("and back", "6", "v1", "v2")):
-        step = take.by_release(
+        step = changes.by_release(
             name,
             "helm rollback",
             f"session by {old}",
-            lambda: typed(rollback.replace("REVISION", revision)),
+            lambda: run_as_operator(rollback.replace("REVISION", revision)),
         )
         yield step, _expect([f"session by {new}"], portal)

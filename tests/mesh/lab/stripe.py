@@ -1,4 +1,4 @@
-"""The way from the service to Stripe, which can be cut."""
+"""The connection from the service to Stripe, which the drill interrupts."""
 
 import socket
 import threading
@@ -9,12 +9,12 @@ ADDRESS = ("127.0.0.1", 4243)
 URL = "http://127.0.0.1:4243"
 
 
-class Way:
-    """Forwards connections to the simulator of Stripe while it is open; a closed one refuses them."""
+class StripeProxy:
+    """Forwards connections to the Stripe simulator while it is open. Connections to a closed proxy are refused."""
 
     def __init__(self):
         self._host, port = STRIPE.removeprefix("http://").split(":")
-        self._port, self._listener, self._open = int(port), None, []
+        self._port, self._listener, self._connections = int(port), None, []
         self.open()
 
     def open(self):
@@ -22,23 +22,23 @@ class Way:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def close(self):
-        """Those that are open are cut, too."""
-        # A thread that waits in accept would hold the listener.
+        """Stops listening and closes all open connections."""
+        # Without a shutdown, the thread that waits in `accept` keeps the listener open.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for each in self._open:
-            _end(each)
-        self._open = []
+        for connection in self._connections:
+            _shut_down(connection)
+        self._connections = []
 
     def _accept(self, listener):
         while True:
             try:
-                near, _ = listener.accept()
+                service, _ = listener.accept()
             except OSError:
                 return
-            far = socket.create_connection((self._host, self._port))
-            self._open += [near, far]
-            for pair in ((near, far), (far, near)):
+            simulator = socket.create_connection((self._host, self._port))
+            self._connections += [service, simulator]
+            for pair in ((service, simulator), (simulator, service)):
                 threading.Thread(target=_copy, args=pair, daemon=True).start()
 
 
@@ -48,10 +48,10 @@ def _copy(source, sink):
             sink.sendall(data)
     except OSError:
         pass
-    _end(sink)
+    _shut_down(sink)
 
 
-def _end(connection):
+def _shut_down(connection):
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
