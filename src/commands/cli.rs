@@ -19,11 +19,12 @@ const AFTER_HELP: &str = "Every flag has a variable; a flag wins over its variab
 
 /// Printed below the short help.
 const EXAMPLE: &str = "Example:
-  billing-portal --caller-identity none --principal-jwks jwks.json --principal-issuer https://login.example.com \\
-    --return-url-origins https://app.example.com --database-url sqlite:directory.db --flags-file flags.json \\
-    --stripe-secret-key-file stripe.key --stripe-mode test
+  billing-portal --caller-identity none --stripe-mode test \\
+    --principal-jwks jwks.json --principal-issuer https://login.example.com \\
+    --return-url-origins https://app.example.com --flags-file flags.json \\
+    --database-url sqlite:directory.db --stripe-secret-key-file stripe.key
 
---help lists every setting. A command comes first: billing-portal check --caller-identity …";
+--help lists every setting. The command, if any, comes first: billing-portal check …";
 
 /// What the process does.
 #[derive(Debug)]
@@ -108,25 +109,39 @@ where
 /// Returns the definition of the command line.
 #[must_use]
 pub fn command() -> clap::Command {
-    let shared = |name: &'static str, about: &'static str| {
-        let command = clap::Command::new(name).about(about).max_term_width(120).after_help(AFTER_HELP);
-        Arguments::augment_args(command)
-    };
-    shared("billing-portal", ABOUT)
+    Arguments::augment_args(clap::Command::new("billing-portal"))
+        .about(ABOUT)
         .version(env!("CARGO_PKG_VERSION"))
+        .max_term_width(120)
+        .override_usage("billing-portal [COMMAND] <SETTINGS>")
         .after_help(EXAMPLE)
         .after_long_help(AFTER_HELP)
         .args_conflicts_with_subcommands(true)
         .subcommand_negates_reqs(true)
         .subcommand_value_name("COMMAND")
         .disable_help_subcommand(true)
-        .subcommand(shared("serve", "Serve gRPC until a signal (default)"))
-        .subcommand(CheckOptions::augment_args(shared(
+        .subcommand(subcommand("serve", "Serve gRPC until a signal (default)", |command| command))
+        .subcommand(subcommand(
             "check",
             "Test every setting against the real database, flag file, keys and Stripe",
-        )))
-        .subcommand(AuditMappingOptions::augment_args(shared(
+            CheckOptions::augment_args,
+        ))
+        .subcommand(subcommand(
             "audit-mapping",
             "Compare each tenant's row with its Stripe customer",
-        )))
+            AuditMappingOptions::augment_args,
+        ))
+}
+
+/// Returns a command with its own options and the shared settings.
+fn subcommand(
+    name: &'static str,
+    about: &'static str,
+    add_options: fn(clap::Command) -> clap::Command,
+) -> clap::Command {
+    Arguments::augment_args(add_options(clap::Command::new(name)))
+        .about(about)
+        .max_term_width(120)
+        .override_usage(format!("billing-portal {name} [OPTIONS] <SETTINGS>"))
+        .after_help(AFTER_HELP)
 }

@@ -14,7 +14,7 @@ pub(super) struct DirectoryArguments {
     database_url: String,
 
     /// File with the password for PostgreSQL; read again for new connections
-    #[arg(long, env = "BILLING_PORTAL_DATABASE_PASSWORD_FILE", value_name = "FILE")]
+    #[arg(long, env = "BILLING_PORTAL_DATABASE_PASSWORD_FILE", value_name = "FILE", hide_short_help = true)]
     database_password_file: Option<PathBuf>,
 
     /// File with a SELECT that yields tenant_id and stripe_customer_id, instead of the view billing_portal_tenants

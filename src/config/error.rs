@@ -46,6 +46,9 @@ impl SettingError {
             ErrorKind::MissingRequiredArgument => format!("missing required settings: {argument}"),
             ErrorKind::InvalidValue | ErrorKind::ValueValidation => format!("{argument}: {expected}"),
             ErrorKind::UnknownArgument if is_flag => format!("{argument}: unknown flag"),
+            ErrorKind::ArgumentConflict if argument.is_empty() => {
+                "the command (serve, check or audit-mapping) must come before all flags".to_owned()
+            }
             ErrorKind::ArgumentConflict | ErrorKind::TooManyValues => {
                 format!("{argument}: duplicate or conflicting flag")
             }

@@ -13,7 +13,7 @@ pub(super) struct ListenerArguments {
     listen: SocketAddr,
 
     /// Whether server reflection is offered
-    #[arg(long, env = "BILLING_PORTAL_REFLECTION", value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    #[arg(long, env = "BILLING_PORTAL_REFLECTION", value_name = "BOOL", default_value_t = true, action = ArgAction::Set, hide_short_help = true)]
     reflection: bool,
 }
 

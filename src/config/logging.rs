@@ -7,7 +7,7 @@ use crate::telemetry::LogFormat;
 #[command(next_help_heading = "Logging")]
 pub(super) struct LoggingArguments {
     /// Format of the logs on standard error; text on a terminal, otherwise json
-    #[arg(long, env = "BILLING_PORTAL_LOG_FORMAT", value_name = "FORMAT", value_enum)]
+    #[arg(long, env = "BILLING_PORTAL_LOG_FORMAT", value_name = "FORMAT", value_enum, hide_short_help = true)]
     log_format: Option<LogFormat>,
 }
 

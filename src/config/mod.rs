@@ -33,8 +33,7 @@ use crate::{grpc::caller::Callers, portal::ReturnOrigins};
 /// The arguments that every command shares, by concern.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    #[command(flatten)]
-    listener: listener::ListenerArguments,
+    // Concerns with required settings come first.
     #[command(flatten)]
     caller: caller::CallerArguments,
     #[command(flatten)]
@@ -47,6 +46,8 @@ pub struct Arguments {
     flag: flag::FlagArguments,
     #[command(flatten)]
     stripe: stripe::StripeArguments,
+    #[command(flatten)]
+    listener: listener::ListenerArguments,
     #[command(flatten)]
     limits: limits::LimitsArguments,
     #[command(flatten)]

@@ -26,7 +26,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// The file cannot be read; the text is the operating system's.
-    #[error("cannot be read: {0}")]
+    #[error("{0}")]
     Unreadable(String),
     /// The file is too large.
     #[error("larger than {MAX_BYTES} bytes")]

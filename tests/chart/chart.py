@@ -11,8 +11,8 @@ CHART = ROOT / "helm/billing-portal"
 EXAMPLES = sorted((ROOT / "helm/examples").glob("*.yaml"))
 
 # Documents that must agree with the chart.
-SETTINGS_PAGE = ROOT / "README.md"
-ROLLBACK_PAGE = ROOT / "docs/rollback.md"
+SETTINGS_PAGE = ROOT / "docs/settings.md"
+ROLLBACK_PAGE = ROOT / "docs/operate.md"
 
 # Settings that are combined with each example: other timeouts, the off switch, and a canary with no, some and all calls.
 VARIANTS = [

@@ -1,86 +1,111 @@
-//! The arrows of the design: dependencies point inward, the domain names no framework, files stay small.
+//! The modules of the crate: each depends only on those below it, the domain names no framework, and files stay small.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
-fn sources(folder: &str) -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    let mut folders = vec![root.join(folder)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                files.push((path.strip_prefix(root).unwrap().to_owned(), fs::read_to_string(&path).unwrap()));
-            }
-        }
-    }
-    assert!(!files.is_empty(), "{folder} has no sources");
-    files
-}
+use super::sources::{code, sources};
 
-/// The code of a file, without its comments, so that a word in prose is no dependency.
-fn code(text: &str) -> String {
-    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
-}
+/// The modules from top to bottom. Modules on one level do not depend on each other.
+const LEVELS: [&[&str]; 8] = [
+    &["commands"],
+    &["server"],
+    &["wiring"],
+    &["config"],
+    &["grpc", "adapters"],
+    &["reload"],
+    &["portal"],
+    &["telemetry"],
+];
 
-/// Whether `use crate::{ … }` or a path names a room of the crate.
-fn names_room(code: &str, room: &str) -> bool {
-    let nested = code.split("use crate::{").skip(1).any(|rest| {
-        let block = rest.split(";").next().unwrap_or_default();
-        block.split([',', '{', '\n']).any(|item| item.trim().split("::").next() == Some(room))
+/// Returns whether `use crate::{ … }` or a path names a module of the crate.
+fn names_module(code: &str, module: &str) -> bool {
+    let in_list = code.split("use crate::{").skip(1).any(|rest| {
+        let block = rest.split(';').next().unwrap_or_default();
+        block.split([',', '{', '\n']).any(|item| item.trim().split("::").next() == Some(module))
     });
-    nested || code.contains(&format!("crate::{room}"))
+    in_list || code.contains(&format!("crate::{module}::")) || code.contains(&format!("crate::{module};"))
 }
 
 #[test]
-fn no_arrow_points_outward() {
-    for (room, forbidden) in [
-        ("src/portal", &["grpc", "adapters", "server", "wiring", "config", "telemetry", "reload"][..]),
-        ("src/grpc", &["adapters", "server", "wiring", "config"]),
-        ("src/adapters", &["grpc", "server", "wiring", "config"]),
-    ] {
-        for (path, text) in sources(room) {
-            for outer in forbidden {
-                assert!(!names_room(&code(&text), outer), "{} names {outer}", path.display());
+fn each_module_depends_only_on_modules_below_it() {
+    let mut checked = 0;
+    for (position, level) in LEVELS.iter().enumerate() {
+        for module in *level {
+            let above = LEVELS[..=position].concat().into_iter().filter(|other| other != module);
+            let above: Vec<_> = above.collect();
+            for (path, text) in sources(&format!("src/{module}")) {
+                for other in &above {
+                    assert!(!names_module(&code(&text), other), "{} depends on {other}", path.display());
+                }
             }
+            checked += 1;
         }
+    }
+    let declared = include_str!("../../../src/lib.rs").lines().filter(|line| line.starts_with("pub mod ")).count();
+    assert_eq!(checked, declared, "a module of src/lib.rs has no level");
+}
+
+#[test]
+fn main_uses_commands_and_telemetry_only() {
+    let main = code(include_str!("../../../src/main.rs"));
+    for module in LEVELS.concat().into_iter().filter(|module| !["commands", "telemetry"].contains(module)) {
+        assert!(!main.contains(&format!(" {module}::")) && !main.contains(&format!(" {module},")), "{module}");
     }
 }
 
 #[test]
-fn the_domain_names_no_framework() {
+fn domain_names_no_framework() {
     for (path, text) in sources("src/portal") {
         for framework in ["tonic", "axum", "hyper", "http::", "sqlx", "stripe_", "open_feature", "jsonwebtoken", "clap"]
         {
             let code = code(&text);
-            // The constant names Stripe's locales; a crate would be named in a path.
-            let named = code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).any(|word| {
+            // The constant STRIPE_LOCALES is allowed; a crate would be named in a path.
+            let is_named = code.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).any(|word| {
                 word.starts_with(&format!("{framework}::"))
                     || (framework.ends_with([':', '_']) && word.starts_with(framework) && word.contains("::"))
             });
-            assert!(!named, "{} names {framework}", path.display());
+            assert!(!is_named, "{} names {framework}", path.display());
         }
     }
 }
 
 #[test]
-fn the_test_sees_an_arrow_that_points_outward() {
-    assert!(names_room("use crate::{\n    grpc::status::respond,\n    portal::Reason,\n};", "grpc"));
-    assert!(names_room("let x = crate::adapters::flag::parse;", "adapters"));
-    assert!(!names_room("use crate::portal::{Flag, grpc_like};", "grpc"));
+fn names_module_finds_imports_and_paths() {
+    assert!(names_module("use crate::{\n    grpc::status::refused,\n    portal::Reason,\n};", "grpc"));
+    assert!(names_module("let x = crate::adapters::flag::parse;", "adapters"));
+    assert!(!names_module("use crate::portal::{Flag, grpc_like};", "grpc"));
 }
 
 #[test]
-fn no_file_is_longer_than_a_reader_likes() {
+fn files_have_at_most_250_lines() {
     for folder in ["src", "examples", "tests"] {
         for (path, text) in sources(folder) {
             let lines = text.lines().count();
             assert!(lines <= 250, "{} has {lines} lines; split it, or give the reason here", path.display());
         }
+    }
+}
+
+/// Values that prove a check are constructed by that check only. Rust's visibility cannot express it across modules, so this test names
+/// the single file that may call each constructor; within `src/portal`, private fields do the rest.
+#[test]
+fn constructors_of_checked_values_have_a_single_caller() {
+    for (constructor, caller) in [
+        ("Principal::new(", "src/grpc/auth/token.rs"),
+        ("Owner::prove(", "src/grpc/auth/interceptor.rs"),
+        ("RecordedTenant::new(", "src/adapters/stripe/answer.rs"),
+        ("CheckedSession::new(", "src/adapters/stripe/answer.rs"),
+    ] {
+        let mut callers: Vec<_> = sources("src")
+            .into_iter()
+            .filter(|(path, text)| {
+                let code = code(text);
+                let without_tests = code.split("#[cfg(test)]").next().unwrap();
+                // The domain decides for any person as well, and refuses a role that does not own.
+                without_tests.contains(constructor) && path != Path::new("src/portal/access.rs")
+            })
+            .map(|(path, _)| path)
+            .collect();
+        callers.sort();
+        assert_eq!(callers, [Path::new(caller)], "{constructor}");
     }
 }

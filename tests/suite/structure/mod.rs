@@ -4,3 +4,4 @@ mod dependencies;
 mod documents;
 mod layers;
 mod settings_page;
+mod sources;
