@@ -1,4 +1,4 @@
-//! All tests that exercise more than one file of the crate, in one binary, because linking takes most of the build time.
+//! Tests that exercise more than one file of the crate, in one binary, because linking takes most of the build time.
 //!
 //! | module | question |
 //! | --- | --- |

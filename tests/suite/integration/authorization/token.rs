@@ -87,7 +87,7 @@ async fn rejects_invalid_claims() {
         ("act", json!({"sub": "service"})),
     ] {
         let case = format!("{name}: {value}");
-        // Issued at the `now` of the table, however long the rows before took.
+        // Issued at the table's `now`, because checking the earlier rows takes time.
         let valid =
             with_member(with_member(claims("olivia", "acme", "owner"), "iat", json!(now)), "exp", json!(now + 300));
         let token = world.issuer.sign(&world.issuer.header(), &with_member(valid, name, value));

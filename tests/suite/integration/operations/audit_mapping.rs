@@ -176,7 +176,7 @@ async fn failed_customer_read_is_retried() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
 
-/// `tests/run --long` selects tests by this module's name.
+/// `tests/run --long` selects this module by its name.
 mod long {
     use super::*;
 
