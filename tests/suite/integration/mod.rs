@@ -1,7 +1,7 @@
-//! The real server on a socket, over real parts, by concern.
+//! Tests of the real server on a socket with its real dependencies, grouped by concern.
 
 mod authorization;
 pub(crate) mod directory;
 mod operations;
-pub(crate) mod stripe;
+mod stripe;
 mod transport;

@@ -1,4 +1,4 @@
-//! What a call costs a PostgreSQL with a million tenants: the plan of the very query that the service sends.
+//! The cost of a call at a PostgreSQL server with a million tenants: the plan of the query that the service sends.
 
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,8 @@ use sqlx::AssertSqlSafe;
 
 use crate::support::{Postgres, postgres::TestDatabase};
 
-/// A product's tables with ids that are text: its own keys serve, but for the customer's index. Of a million tenants, one
-/// in ten has no customer; each has two members, and the first of them owns it.
+/// A product's tables with text ids: its primary keys are sufficient, except that the customer needs an index. Of a million
+/// tenants, one in ten has no customer. Each has two members, and the first of them is its owner.
 const TEXT: &str = "
     CREATE TABLE accounts (id text PRIMARY KEY, name text NOT NULL, stripe_customer text);
     CREATE TABLE members (account text NOT NULL, person text NOT NULL, role text NOT NULL, removed_at timestamptz);
@@ -24,7 +24,7 @@ const TEXT: &str = "
     ALTER TABLE members ADD PRIMARY KEY (account, person);
     CREATE INDEX ON accounts (stripe_customer);";
 
-/// The same with uuids: the view casts, and so does an index for each id that is compared.
+/// The same with uuid ids: the view casts them, so each compared id needs an index on the same cast.
 const UUID: &str = "
     CREATE TABLE accounts (id uuid PRIMARY KEY, name text NOT NULL);
     CREATE TABLE subscriptions (account uuid PRIMARY KEY, stripe_customer text);
@@ -72,7 +72,7 @@ async fn look_up(directory: &SqlDirectory, tenant: &str, user: &str) -> Director
     directory.look_up(&TenantId::parse(tenant).unwrap(), &UserId::parse(user).unwrap()).await.unwrap()
 }
 
-/// The plan, as the server carries it out for a prepared statement: made for these values, or for any.
+/// Returns the executed plan of the prepared query, custom or generic as `mode` says.
 async fn plan(database: &TestDatabase, directory: &SqlDirectory, mode: &str, tenant: &str, user: &str) -> String {
     let mut connection = database.admin.acquire().await.unwrap();
     let prepare = format!("SET plan_cache_mode = {mode}; PREPARE call (text, text) AS {}", directory.query());
@@ -83,14 +83,14 @@ async fn plan(database: &TestDatabase, directory: &SqlDirectory, mode: &str, ten
     lines.join("\n")
 }
 
-/// Owners all over the table.
+/// Returns a sample of the owners.
 async fn owners(database: &TestDatabase) -> Vec<(String, String)> {
     let sample = "SELECT account::text, person::text FROM members TABLESAMPLE SYSTEM (1) REPEATABLE (1)
         WHERE role = 'owner' ORDER BY md5(person::text) LIMIT 1000";
     sqlx::query_as(sample).fetch_all(&database.admin).await.unwrap()
 }
 
-/// The median time of calls one after the other, each for another tenant.
+/// Returns the median duration of sequential calls, each for a different tenant.
 async fn median(directory: &SqlDirectory, owners: &[(String, String)]) -> Duration {
     let mut times = Vec::new();
     for (tenant, user) in owners {
@@ -116,12 +116,12 @@ async fn check(server: &Postgres, name: &str, schema: &str, selects: [&str; 2]) 
         let directory = directory(server, &database, selects);
         let (tenant, user) = &owners[0];
         for mode in ["force_custom_plan", "force_generic_plan"] {
-            // Once for the server's memory, as every call but the first finds it.
+            // The first run fills the server's cache.
             plan(&database, &directory, mode, tenant, user).await;
             let plan = plan(&database, &directory, mode, tenant, user).await;
             eprintln!("\n{name} ids, {form}, {mode}:\n{plan}");
-            assert!(!plan.contains("Seq Scan"), "a whole table is read");
-            assert!(plan.matches("Index").count() >= 3, "tenant, customer and owner are found by an index each");
+            assert!(!plan.contains("Seq Scan"), "the query must not read a whole table");
+            assert!(plan.matches("Index").count() >= 3, "tenant, customer and owner must each be found by an index");
         }
         eprintln!("{name} ids, {form}: a call takes {:?} (median of 1000)", median(&directory, &owners).await);
     }
@@ -129,7 +129,7 @@ async fn check(server: &Postgres, name: &str, schema: &str, selects: [&str; 2]) 
 
 #[tokio::test]
 #[ignore = "fills a million tenants: run it with `tests/run --long`"]
-async fn a_call_reads_indexes_only_with_a_million_tenants() {
+async fn call_reads_only_indexes_with_million_tenants() {
     let server = Postgres::start();
     check(&server, "text", TEXT, TEXT_SELECTS).await;
     check(&server, "uuid", UUID, UUID_SELECTS).await;
@@ -137,7 +137,7 @@ async fn a_call_reads_indexes_only_with_a_million_tenants() {
 
 #[tokio::test]
 #[ignore = "fills a million tenants: run it with `tests/run --long`"]
-async fn a_customer_on_a_million_tenants_or_a_tenant_on_a_million_rows_costs_a_call_nothing() {
+async fn call_stays_cheap_when_million_rows_share_customer_or_tenant() {
     let server = Postgres::start();
     for (rows, broken) in [
         ("'tenant-' || i, 'cus_same'", Integrity::SharedCustomer),
@@ -161,7 +161,7 @@ async fn a_customer_on_a_million_tenants_or_a_tenant_on_a_million_rows_costs_a_c
         }
         for mode in ["force_custom_plan", "force_generic_plan"] {
             let plan = plan(&database, &directory, mode, "tenant-7", "olivia").await;
-            // The first line of the plan holds the pages that all of it read.
+            // The first `Buffers` line of the plan counts the pages of the whole query.
             let pages = plan.lines().find_map(|line| line.trim().strip_prefix("Buffers: shared ")).unwrap();
             let pages: u32 = pages.split([' ', '=']).filter_map(|word| word.parse::<u32>().ok()).sum();
             eprintln!("{rows}, {mode}: {pages} pages read");

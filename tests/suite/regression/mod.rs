@@ -1,3 +1,3 @@
-//! Who sees the billing action on the page.
+//! Regression tests of who sees the billing action on the page.
 
 mod visibility;

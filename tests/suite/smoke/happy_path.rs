@@ -1,4 +1,4 @@
-//! Smoke: the happy path with the programs that people use, a real Chromium and a real grpcurl.
+//! Smoke: the happy path with a real Chromium and a real grpcurl.
 
 use std::{path::PathBuf, process::Stdio};
 
@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::support::example::Example;
 
-/// A driver with one browser window; both end with it.
+/// A browser window and its driver.
 struct Browser {
     client: Client,
     driver: Child,
@@ -30,7 +30,7 @@ impl Browser {
             .expect("chromedriver is missing; tests/run installs it");
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port: u16 = loop {
-            let line = lines.next_line().await.unwrap().expect("chromedriver ended early");
+            let line = lines.next_line().await.unwrap().expect("chromedriver exited early");
             if let Some((_, port)) = line.split_once("started successfully on port ") {
                 break port.trim_end_matches('.').parse().unwrap();
             }
@@ -57,9 +57,9 @@ impl Browser {
         Self { client, driver, _profile: profile }
     }
 
-    async fn sign_in(&self, example: &Example, person: &str) {
+    async fn sign_in(&self, example: &Example, user: &str) {
         self.client.goto(&example.page).await.unwrap();
-        self.click(&format!("button[value={person}]")).await;
+        self.click(&format!("button[value={user}]")).await;
     }
 
     async fn click(&self, css: &str) {
@@ -82,7 +82,7 @@ impl Browser {
         eprintln!("screenshot: {}", path.display());
     }
 
-    async fn end(mut self) {
+    async fn close(mut self) {
         self.client.close().await.unwrap();
         self.driver.kill().await.unwrap();
     }
@@ -92,7 +92,7 @@ const ACTION: &str = "form[action='/settings/billing'] button";
 
 #[tokio::test]
 #[ignore = "needs Chromium and chromedriver: tests/run installs them"]
-async fn the_owner_clicks_and_stands_in_the_portal_of_their_tenant_and_comes_back() {
+async fn owner_opens_portal_of_own_tenant_and_returns() {
     let (example, browser) = (Example::start(&[]).await, Browser::start().await);
     browser.sign_in(&example, "olivia").await;
     assert_eq!(browser.text(ACTION).await, "Open billing portal");
@@ -104,59 +104,59 @@ async fn the_owner_clicks_and_stands_in_the_portal_of_their_tenant_and_comes_bac
     let url = browser.client.current_url().await.unwrap();
     let portal = example.value("Stripe");
     assert_eq!(url.origin().ascii_serialization(), portal);
-    assert_ne!(portal, example.page, "the portal lies on another origin than the page");
-    assert_eq!(browser.client.windows().await.unwrap().len(), 1, "in the same tab");
+    assert_ne!(portal, example.page, "the portal must be on its own origin");
+    assert_eq!(browser.client.windows().await.unwrap().len(), 1, "the portal must open in the same tab");
     browser.screenshot("portal").await;
 
     browser.click("#return").await;
     assert_eq!(browser.text("[role=status]").await, "You are back from the billing portal.");
     browser.screenshot("settings-returned").await;
-    browser.end().await;
+    browser.close().await;
     example.stop().await;
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium and chromedriver: tests/run installs them"]
-async fn a_member_sees_no_action() {
+async fn member_does_not_see_action() {
     let (example, browser) = (Example::start(&[]).await, Browser::start().await);
     browser.sign_in(&example, "mia").await;
     assert!(browser.text("#billing").await.contains("Only owners of this workspace can manage billing."));
     assert!(!browser.has(ACTION).await);
     browser.screenshot("settings-member").await;
-    browser.end().await;
+    browser.close().await;
     example.stop().await;
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium and chromedriver: tests/run installs them"]
-async fn a_click_after_the_flag_went_off_gives_a_friendly_sentence() {
+async fn click_after_flag_is_disabled_gets_message() {
     let (example, browser) = (Example::start(&[]).await, Browser::start().await);
     browser.sign_in(&example, "olivia").await;
     assert_eq!(browser.text(ACTION).await, "Open billing portal");
-    example.switch_off().await;
+    example.disable_flag().await;
     browser.click(ACTION).await;
     let alert = browser.text("[role=alert]").await;
     assert!(alert.contains("Billing has just been switched off for this workspace."), "{alert}");
     assert!(!browser.has(ACTION).await);
     browser.screenshot("settings-switched-off").await;
-    browser.end().await;
+    browser.close().await;
     example.stop().await;
 }
 
-async fn shell(line: &str) -> (bool, String) {
-    let output = Command::new("sh").args(["-c", line]).output().await.unwrap();
+async fn shell(command: &str) -> (bool, String) {
+    let output = Command::new("sh").args(["-c", command]).output().await.unwrap();
     let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
     (output.status.success(), text)
 }
 
 #[tokio::test]
 #[ignore = "needs grpcurl: tests/run installs it"]
-async fn the_printed_grpcurl_line_returns_a_url_over_reflection() {
+async fn printed_grpcurl_line_returns_url_over_reflection() {
     let example = Example::start(&[]).await;
     let (ok, text) = shell(&example.grpcurl).await;
     assert!(ok, "{text}");
-    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let url = answer["url"].as_str().unwrap();
+    let response: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let url = response["url"].as_str().unwrap();
     let html = reqwest::get(url).await.unwrap().text().await.unwrap();
     assert!(html.contains("cus_AcmeRobotics"), "{html}");
 
@@ -165,7 +165,7 @@ async fn the_printed_grpcurl_line_returns_a_url_over_reflection() {
     assert!(ok && text.contains("billing.portal.v1.BillingPortal") && text.contains("grpc.health.v1.Health"), "{text}");
     let (ok, text) = shell(&format!("grpcurl -plaintext {address} grpc.health.v1.Health/Check")).await;
     assert!(ok && text.contains("SERVING"), "{text}");
-    // Without a token, the refusal and its details are readable.
+    // Without a token, grpcurl prints the refusal with its details.
     let call = format!("grpcurl -plaintext {address} billing.portal.v1.BillingPortal/CreatePortalSession");
     let (ok, text) = shell(&call).await;
     assert!(!ok && text.contains("Unauthenticated") && text.contains("TOKEN_MISSING"), "{text}");

@@ -1,11 +1,11 @@
-//! What a caller is told: the status with its details, as a client in any language sees it.
+//! A refusal as a client in any language sees it: the status with its details.
 
 use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-/// A refusal on the wire.
+/// A refusal as a client receives it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ClientError {
     pub(crate) code: Code,
@@ -18,12 +18,14 @@ pub(crate) struct ClientError {
 }
 
 impl ClientError {
-    /// Every status of ours has an ErrorInfo of our domain with a request id, so a missing one is a failure.
+    /// Reads the details of a status.
+    ///
+    /// Panics without the service's ErrorInfo, because every refusal carries one with a request id.
     pub(crate) fn of(status: &Status) -> Self {
         let details = status.get_error_details();
         let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
         assert_eq!(info.domain, "billing.portal.v1");
-        let field = details.bad_request().map(|bad| bad.field_violations[0].field.clone());
+        let field = details.bad_request().map(|request| request.field_violations[0].field.clone());
         Self {
             code: status.code(),
             reason: info.reason.clone(),

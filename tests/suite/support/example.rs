@@ -1,4 +1,4 @@
-//! The reference settings page as a process of its own, read by what it prints.
+//! The settings page example as a separate process, used through the addresses that it prints.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,12 +17,12 @@ pub(crate) struct Example {
     printed: Vec<String>,
     /// The page's origin.
     pub(crate) page: String,
-    /// The printed line to paste.
+    /// The `grpcurl` command line that the example prints.
     pub(crate) grpcurl: String,
 }
 
 impl Example {
-    /// On free ports, with further arguments; returns once it has printed its grpcurl line.
+    /// Starts the example on free ports with additional arguments. Returns once it has printed its grpcurl line.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
         let mut all = vec!["--page-address=127.0.0.1:0", "--stripe-address=127.0.0.1:0"];
         if !arguments.iter().any(|argument| argument.starts_with("--service=")) {
@@ -42,36 +42,36 @@ impl Example {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut example = Self { child, lines, printed: Vec::new(), page: String::new(), grpcurl: String::new() };
         while !example.grpcurl.starts_with("grpcurl -plaintext") {
-            example.grpcurl = example.lines.next_line().await.unwrap().expect("it ended early");
+            example.grpcurl = example.lines.next_line().await.unwrap().expect("the example exited early");
             example.printed.push(example.grpcurl.clone());
         }
         example.page = example.value("Settings page");
         example
     }
 
-    /// The value that stands behind a label.
+    /// Returns the value printed after a label.
     pub(crate) fn value(&self, label: &str) -> String {
         let values: Vec<_> = self.printed.iter().filter_map(|line| line.strip_prefix(label)).collect();
-        assert_eq!(values.len(), 1, "{label} is not printed once");
+        assert_eq!(values.len(), 1, "{label} must be printed exactly once");
         values[0].trim().to_owned()
     }
 
-    /// Switches the flag off for everyone, as an operator does, and waits until the service has seen it.
-    pub(crate) async fn switch_off(&self) {
+    /// Disables the flag for everyone, as an operator does, and waits until the service has read the file.
+    pub(crate) async fn disable_flag(&self) {
         let address = format!("http://{}", self.value("gRPC service"));
         let channel = tonic::transport::Endpoint::from_shared(address).unwrap().connect_lazy();
         let request = HealthCheckRequest { service: "billing.portal.v1.BillingPortal".to_owned() };
         let mut watch = HealthClient::new(channel).watch(request).await.unwrap().into_inner();
         while watch.message().await.unwrap().unwrap().status() != ServingStatus::Serving {}
         let path = PathBuf::from(self.value("Flag file"));
-        let on = std::fs::read_to_string(&path).unwrap();
-        let off = on.replace("\"ENABLED\"", "\"DISABLED\"");
-        assert_ne!(on, off);
-        std::fs::write(path, off).unwrap();
+        let enabled = std::fs::read_to_string(&path).unwrap();
+        let disabled = enabled.replace("\"ENABLED\"", "\"DISABLED\"");
+        assert_ne!(enabled, disabled);
+        std::fs::write(path, disabled).unwrap();
         while watch.message().await.unwrap().unwrap().status() != ServingStatus::NotServing {}
     }
 
-    /// Ends it as Ctrl-C does, and returns all that it printed on both streams.
+    /// Stops the example as Ctrl-C does, and returns everything that it printed on both streams.
     pub(crate) async fn stop(mut self) -> String {
         let id = self.child.id().unwrap().to_string();
         assert!(std::process::Command::new("sh").args(["-c", &format!("kill -INT {id}")]).status().unwrap().success());
@@ -81,13 +81,13 @@ impl Example {
         let mut errors = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut errors).await.unwrap();
         assert_eq!(self.child.wait().await.unwrap().code(), Some(0), "{errors}");
-        // The printed line to paste holds a token on purpose; everything else is what must hold no secret.
+        // The grpcurl line contains a token on purpose. Nothing else may contain a secret.
         self.printed.retain(|line| !line.starts_with("grpcurl"));
         self.printed.join("\n") + &errors
     }
 }
 
-/// A browser without pictures: cookies, forms, and redirects only where they are asked for.
+/// A minimal browser: keeps cookies and submits forms, but does not follow redirects.
 pub(crate) struct Visitor {
     client: reqwest::Client,
     page: String,
@@ -100,10 +100,10 @@ impl Visitor {
         Self { client, page: page.to_owned() }
     }
 
-    pub(crate) async fn sign_in(page: &str, person: &str) -> Self {
+    pub(crate) async fn sign_in(page: &str, user: &str) -> Self {
         let visitor = Self::new(page);
-        let answer = visitor.post("/sign-in", &[("person", person)]).await;
-        assert_eq!(answer.status(), 303);
+        let response = visitor.post("/sign-in", &[("person", user)]).await;
+        assert_eq!(response.status(), 303);
         visitor
     }
 
@@ -125,15 +125,15 @@ impl Visitor {
         field(&self.settings().await, "csrf_token")
     }
 
-    /// Sends the billing form whether or not the page shows it, with a tenant as displayed.
+    /// Submits the billing form for a displayed tenant, whether or not the page shows the form.
     pub(crate) async fn open_billing(&self, displayed: &str) -> reqwest::Response {
         let csrf_token = self.csrf_token().await;
         self.post("/settings/billing", &[("csrf_token", &csrf_token), ("displayed_tenant_id", displayed)]).await
     }
 }
 
-/// The value of a hidden field.
+/// Returns the value of a hidden field.
 fn field(html: &str, name: &str) -> String {
-    let (_, rest) = html.split_once(&format!("name=\"{name}\" value=\"")).expect("the page has no such field");
+    let (_, rest) = html.split_once(&format!("name=\"{name}\" value=\"")).expect("the page does not have this field");
     rest.split('"').next().unwrap().to_owned()
 }

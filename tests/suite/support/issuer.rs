@@ -1,4 +1,4 @@
-//! The product's token issuer: principal tokens, good ones and every kind of bad one.
+//! The product's token issuer: signs valid principal tokens and arbitrary invalid ones.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -34,7 +34,7 @@ impl Issuer {
         json!({"alg": "EdDSA", "typ": "principal+jwt", "kid": self.kid})
     }
 
-    /// A good token for a person.
+    /// Signs a valid token for a user.
     pub(crate) fn token(&self, user: &str, tenant: &str, role: &str) -> String {
         self.sign(&self.header(), &claims(user, tenant, role))
     }
@@ -43,7 +43,7 @@ impl Issuer {
         self.sign_raw(&header.to_string(), &claims.to_string())
     }
 
-    /// Signs any text, so that members can stand twice.
+    /// Signs arbitrary text, so that a member can appear more than once.
     pub(crate) fn sign_raw(&self, header: &str, claims: &str) -> String {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = crypto::sign(message.as_bytes(), &self.key, Algorithm::EdDSA).unwrap();
@@ -51,7 +51,7 @@ impl Issuer {
     }
 }
 
-/// Claims of a token that was made now.
+/// Returns the claims of a valid token issued now.
 pub(crate) fn claims(user: &str, tenant: &str, role: &str) -> Value {
     let now = now();
     json!({

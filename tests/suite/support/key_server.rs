@@ -1,4 +1,4 @@
-//! The product's login as an https server with a certificate of its own authority, which publishes a key set.
+//! The product's login service: an https server that publishes a key set, with a certificate issued by a new CA.
 
 use std::{
     convert::Infallible,
@@ -10,43 +10,43 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer as Authority, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer as CertificateIssuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
 
-/// A status, a `location`, and a body.
-pub(crate) type Answer = (u16, Option<String>, String);
+/// A status, an optional `location`, and a body.
+pub(crate) type CannedResponse = (u16, Option<String>, String);
 
 pub(crate) struct KeyServer {
     pub(crate) url: String,
-    answer: Arc<Mutex<Answer>>,
-    asked: watch::Sender<usize>,
+    response: Arc<Mutex<CannedResponse>>,
+    request_count: watch::Sender<usize>,
     folder: TempDir,
     serving: JoinHandle<()>,
 }
 
 impl KeyServer {
-    pub(crate) async fn start(answer: Answer) -> Self {
+    pub(crate) async fn start(response: CannedResponse) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (authority, config) = loopback_tls();
-        std::fs::write(folder.path().join("ca.pem"), authority).unwrap();
+        let (ca, config) = loopback_tls();
+        std::fs::write(folder.path().join("ca.pem"), ca).unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://127.0.0.1:{}/jwks.json", listener.local_addr().unwrap().port());
-        let (answer, asked) = (Arc::new(Mutex::new(answer)), watch::channel(0).0);
-        let shared = (Arc::clone(&answer), asked.clone());
+        let (response, request_count) = (Arc::new(Mutex::new(response)), watch::channel(0).0);
+        let shared = (Arc::clone(&response), request_count.clone());
         let serving = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (acceptor, (answer, asked)) = (acceptor.clone(), shared.clone());
+                let (acceptor, (canned, request_count)) = (acceptor.clone(), shared.clone());
                 tokio::spawn(async move {
-                    // A client that does not trust us hangs up.
+                    // A client that does not trust the CA closes the connection.
                     let Ok(stream) = acceptor.accept(stream).await else { return };
                     let service = hyper::service::service_fn(move |_: Request<hyper::body::Incoming>| {
-                        asked.send_modify(|count| *count += 1);
-                        let (status, location, body) = answer.lock().unwrap().clone();
+                        request_count.send_modify(|count| *count += 1);
+                        let (status, location, body) = canned.lock().unwrap().clone();
                         let mut response = Response::builder().status(status);
                         if let Some(location) = location {
                             response = response.header("location", location);
@@ -61,21 +61,21 @@ impl KeyServer {
                 });
             }
         });
-        Self { url, answer, asked, folder, serving }
+        Self { url, response, request_count, folder, serving }
     }
 
-    /// The authority's certificate, for `SSL_CERT_FILE`.
-    pub(crate) fn authority(&self) -> PathBuf {
+    /// The CA certificate, for `SSL_CERT_FILE`.
+    pub(crate) fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
-    pub(crate) fn answers(&self, answer: Answer) {
-        *self.answer.lock().unwrap() = answer;
+    pub(crate) fn set_response(&self, response: CannedResponse) {
+        *self.response.lock().unwrap() = response;
     }
 
-    /// How often it was asked.
-    pub(crate) fn asked(&self) -> usize {
-        *self.asked.borrow()
+    /// The number of requests so far.
+    pub(crate) fn request_count(&self) -> usize {
+        *self.request_count.borrow()
     }
 }
 
@@ -85,15 +85,15 @@ impl Drop for KeyServer {
     }
 }
 
-/// A new authority, as PEM, and a server on 127.0.0.1 that it vouches for.
+/// Returns a new CA certificate as PEM, and the TLS configuration of a server on 127.0.0.1 with a certificate from that CA.
 pub(crate) fn loopback_tls() -> (String, rustls::ServerConfig) {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority_key = KeyPair::generate().unwrap();
-    let root = authority.self_signed(&authority_key).unwrap();
+    let mut ca = CertificateParams::default();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_key = KeyPair::generate().unwrap();
+    let root = ca.self_signed(&ca_key).unwrap();
     let key = KeyPair::generate().unwrap();
     let leaf = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-    let leaf = leaf.signed_by(&key, &Authority::new(authority, authority_key)).unwrap();
+    let leaf = leaf.signed_by(&key, &CertificateIssuer::new(ca, ca_key)).unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)

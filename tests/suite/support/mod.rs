@@ -1,4 +1,4 @@
-//! What tests share: a world of real parts, tokens, and what a caller is told.
+//! Shared support: a complete environment ([`World`]), tokens, servers, and refusals as a client sees them.
 
 pub(crate) mod client_error;
 pub(crate) mod example;
@@ -7,6 +7,7 @@ pub(crate) mod key_server;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod service;
+pub(crate) mod stripe;
 pub(crate) mod world;
 
 pub(crate) use client_error::ClientError;

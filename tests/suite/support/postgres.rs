@@ -1,7 +1,8 @@
-//! A PostgreSQL server of the tests' own: in a folder of its own, on a socket and a loopback port of its own.
+//! A PostgreSQL server for the tests, with its own folder, socket and loopback port.
 //!
-//! A guard, a shell whose standard input is ours, stops the server and removes the folder as soon as this process is gone,
-//! whichever way it went: the input ends then. It is in a process group of its own, so Ctrl-C does not end it first.
+//! A guard process stops the server and removes the folder when the test process ends for any reason. The guard is a shell
+//! that waits for the end of its standard input, a pipe from the test process. It has its own process group, so that
+//! Ctrl-C does not end it first.
 
 use std::{
     net::TcpListener,
@@ -23,10 +24,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-/// The user that the server runs as when the tests run as root, which it refuses: `nobody`, on every system.
+/// The id of `nobody`. The server runs as this user when the tests run as root, because PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65_534;
 
-/// Ends when its standard input does.
+/// Waits for the end of its standard input, then stops the server and removes the folder.
 const GUARD: &str = r#"cat >/dev/null
 if [ -f "$1/data/postmaster.pid" ]; then
     kill -CONT "$(head -n 1 "$1/data/postmaster.pid")"
@@ -34,25 +35,25 @@ if [ -f "$1/data/postmaster.pid" ]; then
 fi
 rm -rf "$1""#;
 
-/// Over the socket everyone is let in; over TCP a password is asked for.
+/// Connections over the socket are trusted; connections over TCP need a password.
 const HBA: &str = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
 
 pub(crate) struct Postgres {
     folder: PathBuf,
     programs: PathBuf,
     guard: Child,
-    /// Of the socket, and on 127.0.0.1.
+    /// The port of the socket, and on 127.0.0.1.
     pub(crate) port: u16,
 }
 
 impl Postgres {
-    /// The server that the tests of this process share, each with a database of its own.
+    /// Returns the server that the tests of this process share. Each test has its own database.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Postgres> = OnceLock::new();
         SHARED.get_or_init(Self::start)
     }
 
-    /// A server of the caller's own, to stop and pause.
+    /// Starts a separate server, which the caller can stop and pause.
     pub(crate) fn start() -> Self {
         let programs = programs();
         let folder = tempfile::Builder::new().prefix("billing-portal-postgres-").tempdir().unwrap().keep();
@@ -61,11 +62,11 @@ impl Postgres {
         as_database_user(&mut guard, &folder);
         let guard = guard.stdout(Stdio::null()).process_group(0).spawn().unwrap();
         let mut server = Self { folder, programs, guard, port: 0 };
-        server.give_away(&server.folder);
+        server.chown_to_database_user(&server.folder);
         server.run("initdb", &["--no-sync", "--auth=trust", "--username=admin", "--encoding=UTF8", "--locale=C"]);
         std::fs::write(server.folder.join("data/pg_hba.conf"), HBA).unwrap();
         server.write_certificates();
-        // Another process may take a free port before the server does; then there is a next one.
+        // Another process may take the free port before the server binds it, so several ports are tried.
         let started = (0..10).any(|_| {
             server.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             server.configure();
@@ -85,7 +86,7 @@ impl Postgres {
         std::fs::write(self.folder.join("data/postgresql.auto.conf"), settings).unwrap();
     }
 
-    /// A certificate for `localhost`, and for no address, by a CA of this server's own.
+    /// Writes a certificate for `localhost`, not for an IP address, from this server's own CA.
     fn write_certificates(&self) {
         let mut ca = CertificateParams::default();
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -97,10 +98,10 @@ impl Postgres {
         let key_file = self.folder.join("server.key");
         std::fs::write(&key_file, key.serialize_pem()).unwrap();
         std::fs::set_permissions(&key_file, std::fs::Permissions::from_mode(0o600)).unwrap();
-        self.give_away(&key_file);
+        self.chown_to_database_user(&key_file);
     }
 
-    fn give_away(&self, path: &Path) {
+    fn chown_to_database_user(&self, path: &Path) {
         if is_root(&self.folder) {
             chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
         }
@@ -125,7 +126,7 @@ impl Postgres {
         self.run("pg_ctl", &["--silent", "--wait", "--log=log", "start"]);
     }
 
-    /// Sends a signal to the server and to those of its processes that serve a client of the service.
+    /// Sends a signal to the server and to the given backend processes.
     pub(crate) async fn signal(&self, signal: &str, backends: &[i32]) {
         let postmaster = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
         let mut ids: Vec<String> = backends.iter().map(i32::to_string).collect();
@@ -134,17 +135,17 @@ impl Postgres {
         assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success(), "{command}");
     }
 
-    /// The socket's.
+    /// The folder of the socket.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Where `sslrootcert` or `SSL_CERT_FILE` may point.
+    /// The CA certificate, for `sslrootcert` or `SSL_CERT_FILE`.
     pub(crate) fn ca_file(&self) -> PathBuf {
         self.folder.join("ca.pem")
     }
 
-    /// A new database, with a role `portal_…` of the same name that may read everything in it.
+    /// Creates a database `portal_…`, and a role of the same name that may read every table in it.
     pub(crate) async fn database(&self) -> TestDatabase {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("portal_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -177,13 +178,13 @@ impl Drop for Postgres {
     }
 }
 
-/// A database of one test.
+/// The database of one test.
 pub(crate) struct TestDatabase {
-    /// Of the database, and of the role.
+    /// The name of the database and of its role.
     pub(crate) name: String,
-    /// May do anything.
+    /// Connections with all privileges.
     pub(crate) admin: PgPool,
-    /// By the socket, as the role.
+    /// Connects over the socket, as the role.
     pub(crate) url: String,
 }
 
@@ -198,7 +199,7 @@ impl TestDatabase {
 }
 
 fn is_root(folder: &Path) -> bool {
-    // The folder was just made, by us.
+    // This process created the folder, and may have given it to `nobody` since.
     [0, NOBODY].contains(&std::fs::metadata(folder).unwrap().uid())
 }
 
@@ -208,7 +209,7 @@ fn as_database_user(command: &mut Command, folder: &Path) {
     }
 }
 
-/// Debian keeps the server's programs off the PATH, by version.
+/// Returns the folder of the server's programs, which Debian installs outside PATH, by version.
 fn programs() -> PathBuf {
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let versions = debian.filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path())));
@@ -216,5 +217,5 @@ fn programs() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path =
         std::env::split_paths(&path).find(|folder| folder.join("initdb").exists() && folder.join("pg_ctl").exists());
-    newest.or(on_path).expect("PostgreSQL's server is missing: run tests/run, which installs it")
+    newest.or(on_path).expect("the PostgreSQL server programs are missing; tests/run installs them")
 }

@@ -1,4 +1,4 @@
-//! The real binary as a process of its own.
+//! The real binary as a separate process.
 
 use std::{
     net::SocketAddr,
@@ -23,8 +23,8 @@ pub(crate) fn binary() -> Command {
     command
 }
 
-/// A folder with good files, and the settings that name them.
-pub(crate) fn settings() -> (TempDir, Vec<String>) {
+/// Returns a folder with valid files, and the settings that refer to them.
+pub(crate) fn valid_settings() -> (TempDir, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("jwks.json"), Issuer::new("k").jwks().to_string()).unwrap();
     std::fs::write(folder.path().join("stripe.key"), "sk_test_abc123").unwrap();
@@ -34,23 +34,23 @@ pub(crate) fn settings() -> (TempDir, Vec<String>) {
     (folder, arguments)
 }
 
-/// The binary while it serves.
+/// A running service process.
 pub(crate) struct Serving {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
-    /// What it logged before it listened.
+    /// The log up to the line that reports the listening address.
     pub(crate) before: String,
-    /// All that it logs until it ends.
+    /// The whole log, once the process has exited.
     pub(crate) log: JoinHandle<String>,
 }
 
-/// Starts the binary and waits until its log says where it listens.
+/// Starts the binary and waits until it logs its listening address.
 pub(crate) async fn serve(mut command: Command) -> Serving {
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut text = String::new();
     let address = loop {
-        let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("it ended early: {text}"));
+        let line = lines.next_line().await.unwrap().unwrap_or_else(|| panic!("the service exited early: {text}"));
         text.push_str(&line);
         text.push('\n');
         let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
@@ -81,14 +81,14 @@ pub(crate) fn signal(child: &Child, signal: &str) {
     assert!(std::process::Command::new("sh").args(["-c", &format!("kill {signal} {id}")]).status().unwrap().success());
 }
 
-/// Runs it to its end on good settings, with some changed.
+/// Runs the binary on valid settings, with some changed, until it exits.
 pub(crate) async fn run_with(changes: &[&str], variables: &[(&str, &str)]) -> Output {
-    let (_folder, mut arguments) = settings();
+    let (_folder, mut arguments) = valid_settings();
     override_settings(&mut arguments, changes);
     binary().args(arguments).envs(variables.iter().copied()).output().await.unwrap()
 }
 
-/// Runs a command on a world to its end.
+/// Runs a command on a world's settings until it exits.
 pub(crate) async fn run(world: &World, command: &[&str], changes: &[&str]) -> Output {
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);

@@ -1,4 +1,4 @@
-//! The real binary as a process of its own, followed by the lines that it logs.
+//! The real binary as a separate process, observed through its log.
 
 use std::{process::Stdio, time::Duration};
 
@@ -9,16 +9,16 @@ use tokio::{
     time::timeout,
 };
 
-/// Ends when it is dropped.
+/// A service process, killed on drop.
 pub(crate) struct Service {
     child: Child,
     lines: Lines<BufReader<ChildStderr>>,
-    /// All that it has logged so far.
+    /// Everything logged so far.
     pub(crate) log: String,
 }
 
 impl Service {
-    /// At the most talkative log level, with no other variables than these.
+    /// Starts the binary at log level `trace`, with only these environment variables.
     pub(crate) fn start(arguments: &[String], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_billing-portal"));
         command.env_clear().env("RUST_LOG", "trace").envs(variables.iter().copied()).args(arguments);
@@ -28,11 +28,11 @@ impl Service {
         Self { child, lines, log: String::new() }
     }
 
-    /// Reads on to the next line that logs this message, and returns its fields.
-    pub(crate) async fn logs(&mut self, message: &str) -> Value {
+    /// Reads up to the next log line with this message, and returns its fields.
+    pub(crate) async fn wait_for_log(&mut self, message: &str) -> Value {
         loop {
             let line = timeout(Duration::from_secs(30), self.lines.next_line()).await.expect(message).unwrap();
-            let line = line.unwrap_or_else(|| panic!("it ended without {message:?}:\n{}", self.log));
+            let line = line.unwrap_or_else(|| panic!("the service exited without logging {message:?}:\n{}", self.log));
             self.log += &line;
             self.log.push('\n');
             match serde_json::from_str::<Value>(&line) {
@@ -42,8 +42,8 @@ impl Service {
         }
     }
 
-    /// Ends it, and returns all that it has logged.
-    pub(crate) async fn end(mut self) -> String {
+    /// Kills the process, and returns everything that it logged.
+    pub(crate) async fn kill(mut self) -> String {
         self.child.start_kill().unwrap();
         while let Some(line) = self.lines.next_line().await.unwrap() {
             self.log += &line;

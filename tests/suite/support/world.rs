@@ -1,4 +1,4 @@
-//! A world of real parts on ports of its own: the service on a socket, the simulator, SQLite and files in a folder.
+//! A complete test environment on its own ports: the service, the Stripe simulator, SQLite, and files in a folder.
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -24,10 +24,10 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 
 use super::{ClientError, Issuer};
 
-/// Where the page of every test lies.
+/// The URL of the settings page in every test.
 pub(crate) const RETURN_URL: &str = "https://app.example.com/settings";
 
-/// A flag that is on for every tenant but `dark`.
+/// A flag that is on for every tenant except `dark`.
 pub(crate) const FLAG_ON: &str = r#"{"flags":{"billing-portal":{"state":"ENABLED","variants":{"on":true,"off":false},
     "defaultVariant":"on","targeting":{"if":[{"==":[{"var":"targetingKey"},"dark"]},"off"]}}}}"#;
 
@@ -62,19 +62,19 @@ impl World {
         Self::with(&[]).await
     }
 
-    /// With settings of its own beside the usual ones; returns once the service is ready.
+    /// Starts with settings that override the defaults. Returns once the service is ready.
     pub(crate) async fn with(settings: &[&str]) -> Self {
         let world = Self::unready(settings).await;
         world.health_is("", ServingStatus::Serving).await;
         world
     }
 
-    /// Returns once the service listens, for a directory that is not there, or not yet.
+    /// Starts without waiting for readiness, for a directory that is missing. Returns once the service listens.
     pub(crate) async fn unready(settings: &[&str]) -> Self {
         Self::before(Settings::default(), settings).await
     }
 
-    /// Before a Stripe that speaks https, whose authority only a process of its own can be told to trust.
+    /// Starts with a simulator over TLS. Only a separate service process can be configured to trust its CA.
     pub(crate) async fn over_tls() -> Self {
         Self::before(Settings::default().tls(), &[]).await
     }
@@ -116,24 +116,24 @@ impl World {
         sqlx::raw_sql(statements).execute(&self.database).await.unwrap();
     }
 
-    /// Waits, by Watch, until the health of a service is as expected.
+    /// Waits on the health Watch stream until a service has the expected status.
     pub(crate) async fn health_is(&self, service: &str, expected: ServingStatus) {
         let request = HealthCheckRequest { service: service.to_owned() };
         let mut watch = HealthClient::new(self.channel.clone()).watch(request).await.unwrap().into_inner();
-        while let Some(told) = watch.message().await.unwrap() {
-            if told.status() == expected {
+        while let Some(response) = watch.message().await.unwrap() {
+            if response.status() == expected {
                 return;
             }
         }
         panic!("the watch ended");
     }
 
-    /// Publishes one more key and waits until it signs. All files are looked at every 250 ms and count at the second look, so
-    /// one that was written before has been seen too, or is about to be within the same look.
+    /// Publishes a second key and waits until it is accepted, then withdraws it. Every file is polled every 250 ms and takes
+    /// effect at the second poll, so a file written before this call has been read by then, or is read in the same poll.
     pub(crate) async fn key_set_is_read_again(&self) {
         let key = Issuer::new("key-2");
         let token = key.token("olivia", "acme", "member");
-        // Twice: the file in question may be looked at just after this one.
+        // Two rounds, because the file in question may be polled just after this one.
         for keys in [vec![self.issuer.jwk(), key.jwk()], vec![self.issuer.jwk()]] {
             let published = keys.len() == 2;
             std::fs::write(self.path("jwks.json"), serde_json::json!({"keys": keys}).to_string()).unwrap();
@@ -147,7 +147,7 @@ impl World {
         self.issuer.token("olivia", "acme", "owner")
     }
 
-    /// Opens the portal's home with a token.
+    /// Creates a session for the portal home.
     pub(crate) async fn open(&self, token: &str) -> Result<String, ClientError> {
         self.open_with(token, home()).await
     }
@@ -160,7 +160,7 @@ impl World {
         self.send(bearer(token, message)).await
     }
 
-    /// Sends a request as it is.
+    /// Sends a request unchanged.
     pub(crate) async fn send(&self, request: Request<CreatePortalSessionRequest>) -> Result<String, ClientError> {
         let answer = BillingPortalClient::new(self.channel.clone()).create_portal_session(request).await;
         answer.map(|answer| answer.into_inner().url).map_err(|status| ClientError::of(&status))
@@ -172,13 +172,13 @@ impl World {
         answer.map(tonic::Response::into_inner).map_err(|status| ClientError::of(&status))
     }
 
-    /// The audit lines so far; a call's line is written before its answer.
+    /// The audit records so far. A call's outcome is written before its response.
     pub(crate) fn audit(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.path("audit.jsonl")).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The reasons of the outcomes so far.
+    /// The reasons of the outcome records so far.
     pub(crate) fn outcomes(&self) -> Vec<String> {
         let lines = self.audit().into_iter().filter(|line| line["event"] == "outcome");
         lines.map(|line| line["reason"].as_str().unwrap().to_owned()).collect()
@@ -195,7 +195,7 @@ impl World {
     }
 }
 
-/// The settings of a world, with none that a test is likely to change.
+/// The default settings of a world.
 pub(crate) fn arguments(folder: &TempDir, stripe: &str) -> Vec<String> {
     let file = |name: &str| folder.path().join(name).display().to_string();
     [
@@ -211,7 +211,7 @@ pub(crate) fn arguments(folder: &TempDir, stripe: &str) -> Vec<String> {
         &format!("--stripe-api-base={stripe}"),
         &format!("--stripe-session-hosts={stripe}"),
         &format!("--audit=file:{}", file("audit.jsonl")),
-        // Most tests are not about the pace.
+        // High enough that only the tests of rate limits meet them.
         "--session-rate=10000",
         "--stripe-rate=10000",
     ]
@@ -223,7 +223,7 @@ fn database_url(folder: &TempDir) -> String {
     format!("sqlite:{}", folder.path().join("directory.db").display())
 }
 
-/// The portal's home.
+/// A request for the portal home.
 pub(crate) fn home() -> CreatePortalSessionRequest {
     CreatePortalSessionRequest { return_url: RETURN_URL.to_owned(), ..Default::default() }
 }
@@ -234,7 +234,7 @@ pub(crate) fn bearer<T>(token: &str, message: T) -> Request<T> {
     request
 }
 
-/// A setting given by a test takes the place of the usual one, for a flag that stands twice stops the start.
+/// Replaces default settings with those of a test, because a duplicate flag is a configuration error.
 pub(crate) fn override_settings(arguments: &mut Vec<String>, settings: &[&str]) {
     for setting in settings {
         let name = setting.split('=').next().unwrap();

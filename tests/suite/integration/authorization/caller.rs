@@ -1,4 +1,4 @@
-//! Integration: which workload may call, as Istio's and Linkerd's proxies tell it, over both services.
+//! Integration: both services accept only the allowed workloads, which Istio's and Linkerd's proxies identify.
 
 use billing_portal::grpc::proto::{
     GetPortalAccessRequest, billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
@@ -16,29 +16,30 @@ const L5D: &str = "l5d-client-id";
 const SETTINGS: &str = "spiffe://cluster.local/ns/web/sa/settings";
 const LINKERD: &str = "settings.web.serviceaccount.identity.linkerd.cluster.local";
 
-/// A request with headers in front of whatever else it has.
-fn with<T>(mut request: Request<T>, headers: &[(&'static str, String)]) -> Request<T> {
+/// Appends headers to a request.
+fn with_headers<T>(mut request: Request<T>, headers: &[(&'static str, String)]) -> Request<T> {
     for (name, value) in headers {
         request.metadata_mut().append(AsciiMetadataKey::from_static(name), value.parse().unwrap());
     }
     request
 }
 
-/// What both services say to an owner's call with these headers; they never differ.
-async fn told(world: &World, headers: &[(&'static str, String)]) -> Result<(), String> {
+/// Calls both services as an owner, and returns the refusal reason, which must be the same from both.
+async fn call_both(world: &World, headers: &[(&'static str, String)]) -> Result<(), String> {
     let token = world.olivia();
     let mut portal = BillingPortalClient::new(world.channel.clone());
-    let opened = portal.create_portal_session(with(bearer(&token, home()), headers)).await.map(drop);
+    let opened = portal.create_portal_session(with_headers(bearer(&token, home()), headers)).await.map(drop);
     let mut access = PortalAccessClient::new(world.channel.clone());
-    let asked = access.get_portal_access(with(bearer(&token, GetPortalAccessRequest::default()), headers)).await;
-    let [opened, asked] = [opened, asked.map(drop)].map(|answer| {
-        answer.map_err(|status| {
-            let told = ClientError::of(&status);
-            assert_eq!((status.code(), told.may_retry), (Code::PermissionDenied, false));
-            told.reason
+    let shown =
+        access.get_portal_access(with_headers(bearer(&token, GetPortalAccessRequest::default()), headers)).await;
+    let [opened, shown] = [opened, shown.map(drop)].map(|result| {
+        result.map_err(|status| {
+            let refusal = ClientError::of(&status);
+            assert_eq!((status.code(), refusal.may_retry), (Code::PermissionDenied, false));
+            refusal.reason
         })
     });
-    assert_eq!(opened, asked, "{headers:?}");
+    assert_eq!(opened, shown, "{headers:?}");
     opened
 }
 
@@ -47,15 +48,15 @@ fn element(uri: &str) -> String {
 }
 
 #[tokio::test]
-async fn istios_last_element_is_the_caller() {
+async fn istio_caller_is_last_xfcc_element() {
     let world =
         World::with(&["--caller-identity=istio", &format!("--allowed-callers=spiffe://td/other,{SETTINGS}")]).await;
-    for good in [element(SETTINGS), format!("{},{}", element("spiffe://td/evil"), element(SETTINGS))] {
-        assert_eq!(told(&world, &[(XFCC, good)]).await, Ok(()));
+    for header in [element(SETTINGS), format!("{},{}", element("spiffe://td/evil"), element(SETTINGS))] {
+        assert_eq!(call_both(&world, &[(XFCC, header)]).await, Ok(()));
     }
-    assert!(world.audit().iter().all(|line| line["caller"] == SETTINGS));
+    assert!(world.audit().iter().all(|record| record["caller"] == SETTINGS));
     let refused = Err("CALLER_NOT_ALLOWED".to_owned());
-    for bad in [
+    for headers in [
         vec![],
         vec![(XFCC, element("spiffe://cluster.local/ns/web/sa/settings2"))],
         vec![(XFCC, element("spiffe://cluster.local/ns/web/sa/setting"))],
@@ -71,16 +72,16 @@ async fn istios_last_element_is_the_caller() {
         vec![(L5D, LINKERD.to_owned())],
     ] {
         world.stripe.forget_requests();
-        assert_eq!(told(&world, &bad).await, refused, "{bad:?}");
+        assert_eq!(call_both(&world, &headers).await, refused, "{headers:?}");
         assert!(world.stripe.requests().is_empty());
     }
 }
 
 #[tokio::test]
-async fn linkerds_name_is_the_caller() {
+async fn linkerd_caller_is_client_id_header() {
     let world = World::with(&["--caller-identity=linkerd", &format!("--allowed-callers={LINKERD}")]).await;
-    assert_eq!(told(&world, &[(L5D, LINKERD.to_owned())]).await, Ok(()));
-    for bad in [
+    assert_eq!(call_both(&world, &[(L5D, LINKERD.to_owned())]).await, Ok(()));
+    for headers in [
         vec![],
         vec![(L5D, "web.web.serviceaccount.identity.linkerd.cluster.local".to_owned())],
         vec![(L5D, format!("{LINKERD}.evil"))],
@@ -89,29 +90,33 @@ async fn linkerds_name_is_the_caller() {
         vec![(L5D, LINKERD.to_owned()), (XFCC, element(SETTINGS))],
         vec![(XFCC, element(SETTINGS))],
     ] {
-        assert_eq!(told(&world, &bad).await, Err("CALLER_NOT_ALLOWED".to_owned()), "{bad:?}");
+        assert_eq!(call_both(&world, &headers).await, Err("CALLER_NOT_ALLOWED".to_owned()), "{headers:?}");
     }
 }
 
 #[tokio::test]
-async fn the_caller_comes_before_the_token_and_after_the_deadline() {
+async fn caller_is_checked_after_deadline_and_before_token() {
     let world = World::with(&["--caller-identity=istio", &format!("--allowed-callers={SETTINGS}")]).await;
     assert_eq!(world.open("garbage").await.unwrap_err().reason, "CALLER_NOT_ALLOWED");
-    let right = with(bearer("garbage", home()), &[(XFCC, element(SETTINGS))]);
-    assert_eq!(world.send(right).await.unwrap_err().reason, "TOKEN_INVALID");
-    let no_principal = with(Request::new(home()), &[(XFCC, element(SETTINGS))]);
-    assert_eq!(world.send(no_principal).await.unwrap_err().reason, "TOKEN_MISSING");
-    let late = with(bearer("garbage", home()), &[("grpc-timeout", "1x".to_owned())]);
-    assert_eq!(world.send(late).await.unwrap_err().reason, "DEADLINE_INVALID");
-    assert_eq!(world.audit().last().unwrap().get("caller"), None, "it was not looked at");
+    let allowed = with_headers(bearer("garbage", home()), &[(XFCC, element(SETTINGS))]);
+    assert_eq!(world.send(allowed).await.unwrap_err().reason, "TOKEN_INVALID");
+    let without_token = with_headers(Request::new(home()), &[(XFCC, element(SETTINGS))]);
+    assert_eq!(world.send(without_token).await.unwrap_err().reason, "TOKEN_MISSING");
+    let invalid_deadline = with_headers(bearer("garbage", home()), &[("grpc-timeout", "1x".to_owned())]);
+    assert_eq!(world.send(invalid_deadline).await.unwrap_err().reason, "DEADLINE_INVALID");
+    assert_eq!(
+        world.audit().last().unwrap().get("caller"),
+        None,
+        "the caller is not checked after an invalid deadline"
+    );
     // Health and reflection need no caller.
     HealthClient::new(world.channel.clone()).check(HealthCheckRequest::default()).await.unwrap();
 }
 
 #[tokio::test]
-async fn without_a_mesh_both_headers_are_ignored() {
+async fn ignores_mesh_headers_without_mesh() {
     let world = World::start().await;
     let forged = [(XFCC, element("spiffe://td/evil")), (XFCC, String::new()), (L5D, "x".to_owned())];
-    assert_eq!(told(&world, &forged).await, Ok(()));
-    assert!(world.audit().iter().all(|line| line.get("caller").is_none()));
+    assert_eq!(call_both(&world, &forged).await, Ok(()));
+    assert!(world.audit().iter().all(|record| record.get("caller").is_none()));
 }

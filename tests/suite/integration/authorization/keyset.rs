@@ -1,4 +1,4 @@
-//! Integration: the key set by https, with an authority of the test's own.
+//! Integration: the key set over https, from a server whose CA only the test trusts.
 
 use std::net::SocketAddr;
 
@@ -10,28 +10,28 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 
 use crate::support::{
     ClientError, Issuer, World,
-    key_server::{Answer, KeyServer},
+    key_server::{CannedResponse, KeyServer},
     process::{Serving, binary, serve},
     world::{arguments, bearer, override_settings},
 };
 
-fn publishes(keys: &[&Issuer]) -> Answer {
+fn key_set_response(keys: &[&Issuer]) -> CannedResponse {
     let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
     (200, None, json!({"keys": keys}).to_string())
 }
 
-fn settings(world: &World, login: &KeyServer, changes: &[&str]) -> Vec<String> {
+fn settings(world: &World, key_server: &KeyServer, changes: &[&str]) -> Vec<String> {
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0", &format!("--principal-jwks={}", login.url)]);
+    override_settings(&mut arguments, &["--listen=127.0.0.1:0", &format!("--principal-jwks={}", key_server.url)]);
     override_settings(&mut arguments, changes);
     arguments
 }
 
-/// The binary beside the world's own service, over the same directory and Stripe, with keys from the login.
-async fn start(world: &World, login: &KeyServer, changes: &[&str]) -> (Child, Channel) {
+/// Starts a second service process with the world's directory and Stripe, and keys from the key server.
+async fn start(world: &World, key_server: &KeyServer, changes: &[&str]) -> (Child, Channel) {
     let mut command = binary();
-    command.args(settings(world, login, changes)).env("SSL_CERT_FILE", login.authority());
+    command.args(settings(world, key_server, changes)).env("SSL_CERT_FILE", key_server.ca_file());
     let Serving { child, address, .. } = serve(command).await;
     (child, channel(address))
 }
@@ -46,107 +46,107 @@ async fn health_is(channel: &Channel, expected: ServingStatus) {
     while watch.message().await.unwrap().unwrap().status() != expected {}
 }
 
-async fn ask(channel: &Channel, issuer: &Issuer) -> Result<(), String> {
+async fn get_access(channel: &Channel, issuer: &Issuer) -> Result<(), String> {
     let request = bearer(&issuer.token("olivia", "acme", "owner"), GetPortalAccessRequest::default());
-    let answer = PortalAccessClient::new(channel.clone()).get_portal_access(request).await;
-    answer.map(drop).map_err(|status| ClientError::of(&status).reason)
+    let response = PortalAccessClient::new(channel.clone()).get_portal_access(request).await;
+    response.map(drop).map_err(|status| ClientError::of(&status).reason)
 }
 
-/// Asks until the answer is as expected.
-async fn becomes(channel: &Channel, issuer: &Issuer, expected: Result<(), &str>) {
-    while ask(channel, issuer).await != expected.map_err(str::to_owned) {
+/// Repeats a call until it has the expected outcome.
+async fn wait_until(channel: &Channel, issuer: &Issuer, expected: Result<(), &str>) {
+    while get_access(channel, issuer).await != expected.map_err(str::to_owned) {
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test]
-async fn keys_are_fetched_again_and_the_last_good_ones_kept_until_they_are_too_old() {
+async fn refetches_keys_and_keeps_last_good_set_until_max_age() {
     let (world, old, new) = (World::start().await, Issuer::new("old"), Issuer::new("new"));
-    let login = KeyServer::start(publishes(&[&old])).await;
+    let key_server = KeyServer::start(key_set_response(&[&old])).await;
     let changes = ["--principal-jwks-refresh=100ms", "--principal-jwks-max-age=2s"];
-    let (_child, channel) = start(&world, &login, &changes).await;
+    let (_child, channel) = start(&world, &key_server, &changes).await;
     health_is(&channel, ServingStatus::Serving).await;
-    assert_eq!(ask(&channel, &old).await, Ok(()));
-    login.answers(publishes(&[&old, &new]));
-    becomes(&channel, &new, Ok(())).await;
-    login.answers(publishes(&[&new]));
-    becomes(&channel, &old, Err("TOKEN_INVALID")).await;
-    // Neither an outage nor a set that is refused costs the last good one, until it is too old.
+    assert_eq!(get_access(&channel, &old).await, Ok(()));
+    key_server.set_response(key_set_response(&[&old, &new]));
+    wait_until(&channel, &new, Ok(())).await;
+    key_server.set_response(key_set_response(&[&new]));
+    wait_until(&channel, &old, Err("TOKEN_INVALID")).await;
+    // An outage or an invalid set keeps the last good set until its maximum age.
     for broken in [(503, None, String::new()), (200, None, "{}".to_owned()), (200, None, " ".repeat(65 * 1024))] {
-        login.answers(broken);
-        let asked = login.asked();
-        while login.asked() < asked + 2 {
+        key_server.set_response(broken);
+        let before = key_server.request_count();
+        while key_server.request_count() < before + 2 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(ask(&channel, &new).await, Ok(()));
+        assert_eq!(get_access(&channel, &new).await, Ok(()));
     }
-    becomes(&channel, &new, Err("KEYS_UNAVAILABLE")).await;
+    wait_until(&channel, &new, Err("KEYS_UNAVAILABLE")).await;
     health_is(&channel, ServingStatus::Serving).await;
-    login.answers(publishes(&[&new]));
-    becomes(&channel, &new, Ok(())).await;
+    key_server.set_response(key_set_response(&[&new]));
+    wait_until(&channel, &new, Ok(())).await;
 }
 
 #[tokio::test]
-async fn an_unknown_kid_is_refused_at_once_and_asks_for_one_early_fetch_only() {
+async fn unknown_kid_is_refused_and_triggers_one_early_refresh() {
     let (world, old, new) = (World::start().await, Issuer::new("old"), Issuer::new("new"));
-    let login = KeyServer::start(publishes(&[&old])).await;
+    let key_server = KeyServer::start(key_set_response(&[&old])).await;
     let changes = ["--principal-jwks-refresh=1h", "--principal-jwks-max-age=2h"];
-    let (_child, channel) = start(&world, &login, &changes).await;
-    assert_eq!(login.asked(), 1);
-    login.answers(publishes(&[&old, &new]));
-    assert_eq!(ask(&channel, &new).await, Err("TOKEN_INVALID".to_owned()));
-    becomes(&channel, &new, Ok(())).await;
+    let (_child, channel) = start(&world, &key_server, &changes).await;
+    assert_eq!(key_server.request_count(), 1);
+    key_server.set_response(key_set_response(&[&old, &new]));
+    assert_eq!(get_access(&channel, &new).await, Err("TOKEN_INVALID".to_owned()));
+    wait_until(&channel, &new, Ok(())).await;
     let unknown = Issuer::new("unknown");
     for _ in 0..50 {
-        assert_eq!(ask(&channel, &unknown).await, Err("TOKEN_INVALID".to_owned()));
+        assert_eq!(get_access(&channel, &unknown).await, Err("TOKEN_INVALID".to_owned()));
     }
-    assert_eq!(login.asked(), 2);
+    assert_eq!(key_server.request_count(), 2);
 }
 
 #[tokio::test]
-async fn a_login_that_is_not_reached_at_the_start_is_tried_again_until_the_service_is_ready() {
+async fn retries_unavailable_key_server_until_ready() {
     let (world, issuer) = (World::start().await, Issuer::new("key"));
-    let login = KeyServer::start((503, None, String::new())).await;
-    let (_child, channel) = start(&world, &login, &[]).await;
+    let key_server = KeyServer::start((503, None, String::new())).await;
+    let (_child, channel) = start(&world, &key_server, &[]).await;
     health_is(&channel, ServingStatus::NotServing).await;
-    assert_eq!(ask(&channel, &issuer).await, Err("KEYS_UNAVAILABLE".to_owned()));
-    login.answers(publishes(&[&issuer]));
+    assert_eq!(get_access(&channel, &issuer).await, Err("KEYS_UNAVAILABLE".to_owned()));
+    key_server.set_response(key_set_response(&[&issuer]));
     health_is(&channel, ServingStatus::Serving).await;
-    assert_eq!(ask(&channel, &issuer).await, Ok(()));
+    assert_eq!(get_access(&channel, &issuer).await, Ok(()));
 }
 
 #[tokio::test]
-async fn an_authority_that_is_not_trusted_is_not_believed() {
+async fn rejects_key_server_with_untrusted_certificate() {
     let (world, issuer) = (World::start().await, Issuer::new("key"));
-    let login = KeyServer::start(publishes(&[&issuer])).await;
+    let key_server = KeyServer::start(key_set_response(&[&issuer])).await;
     let mut command = binary();
-    command.args(settings(&world, &login, &[]));
+    command.args(settings(&world, &key_server, &[]));
     let Serving { child: _child, address, before, .. } = serve(command).await;
     assert!(before.contains("UnknownIssuer"), "{before}");
-    assert_eq!(ask(&channel(address), &issuer).await, Err("KEYS_UNAVAILABLE".to_owned()));
-    assert_eq!(login.asked(), 0);
+    assert_eq!(get_access(&channel(address), &issuer).await, Err("KEYS_UNAVAILABLE".to_owned()));
+    assert_eq!(key_server.request_count(), 0);
 }
 
 #[tokio::test]
-async fn a_first_answer_that_is_no_key_set_stops_the_start() {
+async fn invalid_first_key_set_stops_start() {
     let (world, issuer) = (World::start().await, Issuer::new("key"));
-    let login = KeyServer::start(publishes(&[])).await;
+    let key_server = KeyServer::start(key_set_response(&[])).await;
     let mut private = issuer.jwk();
     private["d"] = json!("AAAA");
-    for answer in [
-        publishes(&[]),
+    for response in [
+        key_set_response(&[]),
         (302, Some("https://elsewhere.test/".to_owned()), String::new()),
         (200, None, "<html>".to_owned()),
-        (200, None, format!("{}{}", publishes(&[&issuer]).2, " ".repeat(65 * 1024))),
+        (200, None, format!("{}{}", key_set_response(&[&issuer]).2, " ".repeat(65 * 1024))),
         (200, None, json!({"keys": [issuer.jwk(), private]}).to_string()),
         (200, None, json!({"keys": [issuer.jwk(), issuer.jwk()]}).to_string()),
     ] {
-        login.answers(answer.clone());
+        key_server.set_response(response.clone());
         let mut command = binary();
-        command.args(settings(&world, &login, &[])).env("SSL_CERT_FILE", login.authority());
+        command.args(settings(&world, &key_server, &[])).env("SSL_CERT_FILE", key_server.ca_file());
         let output = command.output().await.unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(64), "{answer:?}: {text}");
-        assert!(text.contains("--principal-jwks") && text.lines().count() == 1, "{answer:?}: {text}");
+        assert_eq!(output.status.code(), Some(64), "{response:?}: {text}");
+        assert!(text.contains("--principal-jwks") && text.lines().count() == 1, "{response:?}: {text}");
     }
 }

@@ -1,4 +1,4 @@
-//! Who may open which portal.
+//! Tests that only allowed callers and current owners open a portal, and only their own tenant's.
 
 mod caller;
 mod keyset;

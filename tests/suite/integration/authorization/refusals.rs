@@ -1,4 +1,4 @@
-//! Integration: each reason that comes from this side of Stripe, with its code, and what behind it stays untouched.
+//! Integration: each refusal that the service makes before it calls Stripe, with its code. Later checks do not run.
 
 use billing_portal::grpc::proto::{
     CreatePortalSessionRequest,
@@ -10,25 +10,26 @@ use tonic::{Code, Request, codec::CompressionEncoding};
 
 use crate::support::{
     ClientError, World,
+    stripe::hold_responses,
     world::{FLAG_OFF, bearer, home},
 };
 
-/// Refused with a code and a reason, audited as such, and Stripe not asked.
+/// Asserts that a call was refused with a code and a reason, that the audit agrees, and that Stripe was not called.
 async fn refused(world: &World, outcome: Result<String, ClientError>, code: Code, reason: &str) -> ClientError {
-    let told = outcome.expect_err(reason);
-    assert_eq!((told.code, told.reason.as_str()), (code, reason));
-    assert_eq!(told.may_retry, code == Code::Unavailable, "{reason}");
+    let refusal = outcome.expect_err(reason);
+    assert_eq!((refusal.code, refusal.reason.as_str()), (code, reason));
+    assert_eq!(refusal.may_retry, code == Code::Unavailable, "{reason}");
     let audit = world.audit();
-    let line = audit.last().unwrap();
-    assert_eq!((line["event"].as_str(), line["reason"].as_str()), (Some("outcome"), Some(reason)));
-    assert_eq!(line["request_id"], told.request_id.as_str());
-    assert_eq!(line["released"], false);
-    assert!(world.stripe.requests().is_empty(), "{reason} asked Stripe");
-    told
+    let record = audit.last().unwrap();
+    assert_eq!((record["event"].as_str(), record["reason"].as_str()), (Some("outcome"), Some(reason)));
+    assert_eq!(record["request_id"], refusal.request_id.as_str());
+    assert_eq!(record["released"], false);
+    assert!(world.stripe.requests().is_empty(), "{reason}: Stripe was called");
+    refusal
 }
 
 #[tokio::test]
-async fn no_token_and_no_owner() {
+async fn missing_token_and_non_owner_role_are_refused() {
     let world = World::start().await;
     refused(&world, world.send(Request::new(home())).await, Code::Unauthenticated, "TOKEN_MISSING").await;
     for role in ["admin", "billing", "member", "Owner", "owner "] {
@@ -38,7 +39,7 @@ async fn no_token_and_no_owner() {
 }
 
 #[tokio::test]
-async fn a_former_owner_with_a_live_token() {
+async fn removed_owner_with_valid_token_gets_not_owner() {
     let world = World::start().await;
     world.open(&world.olivia()).await.unwrap();
     world.stripe.forget_requests();
@@ -47,14 +48,14 @@ async fn a_former_owner_with_a_live_token() {
 }
 
 #[tokio::test]
-async fn with_ownership_by_token_the_directory_is_not_asked_for_membership() {
+async fn ownership_token_does_not_query_owners() {
     let world = World::with(&["--ownership=token"]).await;
     world.sql("DROP TABLE billing_portal_owners").await;
     world.open(&world.olivia()).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_field_that_breaks_its_rule_is_named() {
+async fn invalid_field_is_named() {
     let world = World::start().await;
     let cancel = |id: &str| Some(Flow::SubscriptionCancel(SubscriptionCancel { subscription_id: id.to_owned() }));
     for (message, reason, field) in [
@@ -72,13 +73,13 @@ async fn a_field_that_breaks_its_rule_is_named() {
         ),
     ] {
         let outcome = world.open_with(&world.olivia(), message).await;
-        let told = refused(&world, outcome, Code::InvalidArgument, reason).await;
-        assert_eq!(told.field.as_deref(), Some(field));
+        let refusal = refused(&world, outcome, Code::InvalidArgument, reason).await;
+        assert_eq!(refusal.field.as_deref(), Some(field));
     }
 }
 
 #[tokio::test]
-async fn the_page_of_another_tenant() {
+async fn displayed_id_of_other_tenant_gets_tenant_mismatch() {
     let world = World::start().await;
     for displayed in ["globex", "ACME", "no id \n"] {
         let message = CreatePortalSessionRequest { displayed_tenant_id: displayed.to_owned(), ..home() };
@@ -91,10 +92,10 @@ async fn the_page_of_another_tenant() {
 }
 
 #[tokio::test]
-async fn the_flag_is_off() {
+async fn disabled_flag_gets_feature_disabled_without_database() {
     let world = World::start().await;
     let dora = world.issuer.token("dora", "dark", "owner");
-    // The kill switch needs no database, so the directory is not asked.
+    // The kill switch must work without a database, so the flag is checked before the directory.
     world.sql("DROP TABLE billing_portal_tenants").await;
     refused(&world, world.open(&dora).await, Code::FailedPrecondition, "FEATURE_DISABLED").await;
     std::fs::write(world.path("flags.json"), FLAG_OFF).unwrap();
@@ -103,7 +104,7 @@ async fn the_flag_is_off() {
 }
 
 #[tokio::test]
-async fn no_billing_account() {
+async fn tenant_without_customer_gets_no_billing_account() {
     let world = World::start().await;
     let ines = world.issuer.token("ines", "initech", "owner");
     refused(&world, world.open(&ines).await, Code::FailedPrecondition, "NO_BILLING_ACCOUNT").await;
@@ -112,7 +113,7 @@ async fn no_billing_account() {
 }
 
 #[tokio::test]
-async fn a_mapping_that_can_not_be_trusted_is_told_apart_in_the_audit() {
+async fn audit_distinguishes_mapping_integrity_failures() {
     let world = World::start().await;
     for (change, detail) in [
         ("INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_X')", "two_rows"),
@@ -133,7 +134,7 @@ async fn a_mapping_that_can_not_be_trusted_is_told_apart_in_the_audit() {
 }
 
 #[tokio::test]
-async fn a_database_that_gives_no_answer_is_never_no_account() {
+async fn failed_database_query_is_not_reported_as_no_account() {
     let world = World::start().await;
     world.sql("DROP TABLE billing_portal_owners").await;
     refused(&world, world.open(&world.olivia()).await, Code::Unavailable, "DATABASE_UNAVAILABLE").await;
@@ -141,7 +142,7 @@ async fn a_database_that_gives_no_answer_is_never_no_account() {
 }
 
 #[tokio::test]
-async fn a_malformed_or_spent_deadline() {
+async fn malformed_or_expired_deadline_is_refused() {
     let world = World::start().await;
     for (timeout, code, reason) in [
         ("1x", Code::InvalidArgument, "DEADLINE_INVALID"),
@@ -150,7 +151,7 @@ async fn a_malformed_or_spent_deadline() {
     ] {
         let mut request = bearer(&world.olivia(), home());
         request.metadata_mut().insert("grpc-timeout", timeout.parse().unwrap());
-        // The usual channel would end the call by its own clock; this one only sends.
+        // tonic's channel would enforce the deadline itself; this client only sends the header.
         let channel = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<tonic::body::Body>();
         let origin = format!("http://{}", world.address).parse().unwrap();
         let mut client = BillingPortalClient::with_origin(channel, origin);
@@ -164,7 +165,7 @@ async fn a_malformed_or_spent_deadline() {
 }
 
 #[tokio::test]
-async fn a_message_too_large_and_a_compressed_one() {
+async fn large_or_compressed_message_is_refused() {
     let world = World::start().await;
     let large = CreatePortalSessionRequest { displayed_tenant_id: "x".repeat(17_000), ..home() };
     let outcome = world.open_with(&world.olivia(), large).await;
@@ -178,12 +179,12 @@ async fn a_message_too_large_and_a_compressed_one() {
 }
 
 #[tokio::test]
-async fn more_calls_at_once_than_are_allowed() {
+async fn excess_concurrent_call_gets_overloaded() {
     let world = World::with(&["--max-in-flight=1"]).await;
-    let (asked, release) = crate::integration::stripe::answers::hold(&world.stripe);
+    let (received, release) = hold_responses(&world.stripe);
     let token = world.olivia();
     let (held, second) = tokio::join!(world.open(&token), async {
-        asked.notified().await;
+        received.notified().await;
         let second = world.open(&token).await;
         release.add_permits(10);
         second
@@ -194,25 +195,28 @@ async fn more_calls_at_once_than_are_allowed() {
 }
 
 #[tokio::test]
-async fn keys_that_could_not_be_read_for_too_long() {
+async fn outdated_key_set_gets_keys_unavailable() {
     let world = World::with(&["--principal-jwks-max-age=1s"]).await;
-    let (token, gone) = (world.olivia(), std::time::Instant::now());
+    let (token, removed) = (world.olivia(), std::time::Instant::now());
     std::fs::remove_file(world.path("jwks.json")).unwrap();
-    let told = loop {
+    let refusal = loop {
         match world.open(&token).await {
             Ok(_) => tokio::task::yield_now().await,
-            Err(told) => break told,
+            Err(refusal) => break refusal,
         }
     };
-    assert!(gone.elapsed() > std::time::Duration::from_millis(500), "an hour's grace is no moment's");
-    assert_eq!((told.code, told.reason.as_str(), told.may_retry), (Code::Unavailable, "KEYS_UNAVAILABLE", true));
+    assert!(removed.elapsed() > std::time::Duration::from_millis(500), "the keys must stay valid for a while");
+    assert_eq!(
+        (refusal.code, refusal.reason.as_str(), refusal.may_retry),
+        (Code::Unavailable, "KEYS_UNAVAILABLE", true)
+    );
 }
 
 #[tokio::test]
-async fn an_unknown_method_meets_the_token_and_on_the_owners_service_the_role() {
+async fn unknown_method_is_refused_after_token_and_role_checks() {
     type Empty = billing_portal::grpc::proto::create_portal_session_request::CustomerUpdate;
     let world = World::start().await;
-    for (path, token, reason) in [
+    for (path, role, reason) in [
         ("/billing.portal.v1.BillingPortal/Other", None, "TOKEN_MISSING"),
         ("/billing.portal.v1.BillingPortal/Other", Some("member"), "NOT_OWNER"),
         ("/billing.portal.v1.BillingPortal/Other", Some("owner"), "METHOD_UNKNOWN"),
@@ -223,7 +227,7 @@ async fn an_unknown_method_meets_the_token_and_on_the_owners_service_the_role() 
         let mut client = tonic::client::Grpc::new(world.channel.clone());
         client.ready().await.unwrap();
         let mut request = tonic::Request::new(Empty {});
-        if let Some(role) = token {
+        if let Some(role) = role {
             let token = world.issuer.token("olivia", "acme", role);
             request = bearer(&token, Empty {});
         }

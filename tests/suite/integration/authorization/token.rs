@@ -1,4 +1,4 @@
-//! Integration: every bad token of the corpus is refused through the real server, and nothing behind it is touched.
+//! Integration: the real server refuses every invalid token without calling Stripe.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -10,22 +10,22 @@ use crate::support::{
     world::{bearer, home},
 };
 
-async fn refused(world: &World, token: &str, reason: &str, what: &str) {
-    let told = world.open(token).await.expect_err(what);
-    assert_eq!((told.code, told.reason.as_str()), (Code::Unauthenticated, reason), "{what}");
-    assert_eq!(world.access(token, "").await.unwrap_err().reason, reason, "{what}");
-    assert!(world.stripe.requests().is_empty(), "{what}");
+async fn refused(world: &World, token: &str, reason: &str, case: &str) {
+    let refusal = world.open(token).await.expect_err(case);
+    assert_eq!((refusal.code, refusal.reason.as_str()), (Code::Unauthenticated, reason), "{case}");
+    assert_eq!(world.access(token, "").await.unwrap_err().reason, reason, "{case}");
+    assert!(world.stripe.requests().is_empty(), "{case}");
 }
 
-fn with(mut object: Value, name: &str, value: Value) -> Value {
+fn with_member(mut object: Value, name: &str, value: Value) -> Value {
     object[name] = value;
     object
 }
 
 #[tokio::test]
-async fn headers_that_a_token_must_not_have() {
+async fn rejects_invalid_header_members() {
     let world = World::start().await;
-    let good = world.issuer.header();
+    let header = world.issuer.header();
     for (name, value) in [
         ("alg", json!("none")),
         ("alg", json!("None")),
@@ -47,14 +47,14 @@ async fn headers_that_a_token_must_not_have() {
         ("x5c", json!([])),
         ("jwk", world.issuer.jwk()),
     ] {
-        let what = format!("{name}: {value}");
-        let token = world.issuer.sign(&with(good.clone(), name, value), &claims("olivia", "acme", "owner"));
-        refused(&world, &token, "TOKEN_INVALID", &what).await;
+        let case = format!("{name}: {value}");
+        let token = world.issuer.sign(&with_member(header.clone(), name, value), &claims("olivia", "acme", "owner"));
+        refused(&world, &token, "TOKEN_INVALID", &case).await;
     }
 }
 
 #[tokio::test]
-async fn claims_that_a_token_must_not_have() {
+async fn rejects_invalid_claims() {
     let world = World::start().await;
     let now = now();
     for (name, value) in [
@@ -86,16 +86,17 @@ async fn claims_that_a_token_must_not_have() {
         ("nbf", Value::Null),
         ("act", json!({"sub": "service"})),
     ] {
-        let what = format!("{name}: {value}");
-        // Made at the one moment that the table is about, however long the rows before took.
-        let made = with(with(claims("olivia", "acme", "owner"), "iat", json!(now)), "exp", json!(now + 300));
-        let token = world.issuer.sign(&world.issuer.header(), &with(made, name, value));
-        refused(&world, &token, "TOKEN_INVALID", &what).await;
+        let case = format!("{name}: {value}");
+        // Issued at the table's `now`, because checking the earlier rows takes time.
+        let valid =
+            with_member(with_member(claims("olivia", "acme", "owner"), "iat", json!(now)), "exp", json!(now + 300));
+        let token = world.issuer.sign(&world.issuer.header(), &with_member(valid, name, value));
+        refused(&world, &token, "TOKEN_INVALID", &case).await;
     }
 }
 
 #[tokio::test]
-async fn an_outdated_token_is_told_apart() {
+async fn expired_token_gets_token_expired() {
     let world = World::start().await;
     let mut claims = claims("olivia", "acme", "owner");
     claims["iat"] = json!(now() - 200);
@@ -104,7 +105,7 @@ async fn an_outdated_token_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_a_little_off_is_tolerated() {
+async fn tolerates_small_clock_skew() {
     let world = World::start().await;
     let mut claims = claims("olivia", "acme", "owner");
     claims["iat"] = json!(now() + 3);
@@ -113,16 +114,16 @@ async fn a_clock_that_is_a_little_off_is_tolerated() {
 }
 
 #[tokio::test]
-async fn members_that_stand_twice() {
+async fn rejects_duplicate_members_and_malformed_claims() {
     let world = World::start().await;
     let header = world.issuer.header().to_string();
     let claims = claims("olivia", "acme", "owner").to_string();
-    let twice = |text: &str, member: &str| text.replacen('{', &format!("{{{member},"), 1);
+    let with_duplicate = |text: &str, member: &str| text.replacen('{', &format!("{{{member},"), 1);
     for (header, claims) in [
-        (header.clone(), twice(&claims, r#""tenant":"globex""#)),
-        (header.clone(), twice(&claims, r#""\u0074enant":"globex""#)),
-        (header.clone(), twice(&claims, r#""role":"owner""#)),
-        (twice(&header, r#""alg":"EdDSA""#), claims.clone()),
+        (header.clone(), with_duplicate(&claims, r#""tenant":"globex""#)),
+        (header.clone(), with_duplicate(&claims, r#""\u0074enant":"globex""#)),
+        (header.clone(), with_duplicate(&claims, r#""role":"owner""#)),
+        (with_duplicate(&header, r#""alg":"EdDSA""#), claims.clone()),
         (header.clone(), "[]".to_owned()),
         (header.clone(), format!("{claims}{claims}")),
     ] {
@@ -132,7 +133,7 @@ async fn members_that_stand_twice() {
 }
 
 #[tokio::test]
-async fn signatures_and_shapes_that_do_not_hold() {
+async fn rejects_invalid_signatures_and_malformed_tokens() {
     let world = World::start().await;
     let good = world.olivia();
     let parts: Vec<&str> = good.split('.').collect();
@@ -140,11 +141,11 @@ async fn signatures_and_shapes_that_do_not_hold() {
     let mut flipped = URL_SAFE_NO_PAD.decode(parts[2]).unwrap();
     flipped[10] ^= 1;
     let flipped = URL_SAFE_NO_PAD.encode(flipped);
-    let others = claims("greta", "globex", "owner").to_string();
-    for (what, token) in [
+    let other_claims = claims("greta", "globex", "owner").to_string();
+    for (case, token) in [
         ("forged", forged),
         ("flipped", format!("{}.{}.{flipped}", parts[0], parts[1])),
-        ("swapped claims", format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(others), parts[2])),
+        ("swapped claims", format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(other_claims), parts[2])),
         ("no signature", format!("{}.{}.", parts[0], parts[1])),
         ("two segments", format!("{}.{}", parts[0], parts[1])),
         ("four segments", format!("{good}.x")),
@@ -156,12 +157,12 @@ async fn signatures_and_shapes_that_do_not_hold() {
         ("over 8 KiB", format!("{good}{}", "A".repeat(8 * 1024))),
         ("empty", String::new()),
     ] {
-        refused(&world, &token, "TOKEN_INVALID", what).await;
+        refused(&world, &token, "TOKEN_INVALID", case).await;
     }
 }
 
 #[tokio::test]
-async fn authorization_stands_once_and_is_a_bearer() {
+async fn requires_exactly_one_bearer_header() {
     let world = World::start().await;
     let good = world.olivia();
     for value in [
@@ -175,9 +176,9 @@ async fn authorization_stands_once_and_is_a_bearer() {
         request.metadata_mut().insert("authorization", value.parse().unwrap());
         assert_eq!(world.send(request).await.unwrap_err().reason, "TOKEN_INVALID", "{value}");
     }
-    let mut twice = bearer(&good, home());
-    twice.metadata_mut().append("authorization", format!("Bearer {good}").parse().unwrap());
-    assert_eq!(world.send(twice).await.unwrap_err().reason, "TOKEN_INVALID");
+    let mut duplicate = bearer(&good, home());
+    duplicate.metadata_mut().append("authorization", format!("Bearer {good}").parse().unwrap());
+    assert_eq!(world.send(duplicate).await.unwrap_err().reason, "TOKEN_INVALID");
 
     let mut binary = Request::new(home());
     binary
@@ -187,13 +188,13 @@ async fn authorization_stands_once_and_is_a_bearer() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_published_signs_and_one_that_is_withdrawn_does_not() {
+async fn accepts_published_key_and_rejects_withdrawn_key() {
     let world = World::start().await;
-    let next = Issuer::new("key-2");
-    let token = next.token("olivia", "acme", "owner");
+    let new = Issuer::new("key-2");
+    let token = new.token("olivia", "acme", "owner");
     assert_eq!(world.open(&token).await.unwrap_err().reason, "TOKEN_INVALID");
-    std::fs::write(world.path("jwks.json"), next.jwks().to_string()).unwrap();
-    // The file is read again within half a second; until then the old key signs.
+    std::fs::write(world.path("jwks.json"), new.jwks().to_string()).unwrap();
+    // The file is polled every 250 ms and takes effect at the second poll; until then the old key is valid.
     while world.open(&token).await.is_err() {}
     assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "TOKEN_INVALID");
 }

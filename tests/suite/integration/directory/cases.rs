@@ -1,13 +1,13 @@
-//! The rows, and what they are told as: `OK`, a reason, or the detail of MAPPING_INTEGRITY.
+//! Rows of the directory and their outcomes: `OK`, a reason, or the detail of MAPPING_INTEGRITY.
 
-/// Rows of tenants, for acme, whose customer at Stripe is `cus_A`.
+/// Rows of tenants, and the outcome for acme, whose customer at Stripe is `cus_A`.
 pub(crate) const MAPPINGS: &[(&str, &str)] = &[
-    // Exactly one customer, whatever other tenants have.
+    // Exactly one customer; the rows of other tenants do not matter.
     ("('acme', 'cus_A')", "OK"),
     ("('acme', 'cus_A'), ('globex', 'cus_B'), ('ACME', 'cus_C'), ('acme ', 'cus_D'), (NULL, 'cus_E')", "OK"),
     ("('acme', 'cus_A'), ('globex', 'cus_a'), ('initech', 'CUS_A'), ('hooli', 'cus_A ')", "OK"),
     ("('acme', 'cus_A'), ('globex', 'cus_B'), ('globex', 'cus_B'), ('initech', 'cus_B')", "OK"),
-    // None.
+    // No customer.
     ("", "NO_BILLING_ACCOUNT"),
     ("('globex', 'cus_B')", "NO_BILLING_ACCOUNT"),
     ("('ACME', 'cus_A'), ('acme ', 'cus_A'), (' acme', 'cus_A'), (NULL, 'cus_A')", "NO_BILLING_ACCOUNT"),
@@ -15,7 +15,7 @@ pub(crate) const MAPPINGS: &[(&str, &str)] = &[
     ("('acme', NULL), ('globex', NULL)", "NO_BILLING_ACCOUNT"),
     ("('acme', '')", "NO_BILLING_ACCOUNT"),
     ("('acme', ''), ('globex', ''), ('initech', NULL)", "NO_BILLING_ACCOUNT"),
-    // Two rows, whatever stands in them.
+    // More than one row, whatever the customers are.
     ("('acme', 'cus_A'), ('acme', 'cus_B')", "two_rows"),
     ("('acme', 'cus_A'), ('acme', 'cus_A')", "two_rows"),
     ("('acme', 'cus_A'), ('acme', NULL)", "two_rows"),
@@ -23,14 +23,14 @@ pub(crate) const MAPPINGS: &[(&str, &str)] = &[
     ("('acme', NULL), ('acme', NULL), ('acme', NULL)", "two_rows"),
     ("('acme', 'cus_A'), ('acme', 'cus_A'), ('globex', 'cus_A')", "two_rows"),
     ("('acme', ' '), ('acme', 'cus_A')", "two_rows"),
-    // One customer on two tenants.
+    // One customer shared by two tenants.
     ("('acme', 'cus_A'), ('globex', 'cus_A')", "shared_customer"),
     ("('globex', 'cus_A'), ('acme', 'cus_A'), ('globex', 'cus_A')", "shared_customer"),
     ("('acme', 'cus_A'), ('Acme', 'cus_A')", "shared_customer"),
     ("('acme', 'cus_A'), ('acme ', 'cus_A')", "shared_customer"),
     ("('acme', 'cus_A'), ('', 'cus_A')", "shared_customer"),
     ("('acme', 'cus_A'), (NULL, 'cus_A')", "shared_customer"),
-    // No customer id.
+    // Not a customer id.
     ("('acme', ' ')", "malformed_customer"),
     ("('acme', ' cus_A')", "malformed_customer"),
     ("('acme', 'cus_A ')", "malformed_customer"),
@@ -44,11 +44,12 @@ pub(crate) const MAPPINGS: &[(&str, &str)] = &[
     ("('acme', '{\"id\": \"cus_A\"}')", "malformed_customer"),
     ("('acme', replace('cus_AAAAAAAAAAAA', 'A', 'AAAAAAAAAAAAAAAAAAAAAA'))", "malformed_customer"),
     ("('acme', ' '), ('globex', ' ')", "malformed_customer"),
-    // A tenant whose name is SQL is another tenant.
+    // A tenant id that contains SQL is a different tenant.
     ("('acme''--', 'cus_A'), ('x'' OR ''1''=''1', 'cus_A')", "NO_BILLING_ACCOUNT"),
 ];
 
-/// Rows of owners, then of tenants, for oscar in acme. Who is no owner is told nothing of the mapping.
+/// Rows of owners and of tenants, and the outcome for oscar in acme. A user who is not an owner learns nothing about the
+/// mapping.
 pub(crate) const OWNERS: &[(&str, &str, &str)] = &[
     ("('acme', 'oscar')", "('acme', 'cus_A')", "OK"),
     ("('acme', 'oscar'), ('acme', 'oscar'), ('globex', 'oscar'), (NULL, NULL)", "('acme', 'cus_A')", "OK"),

@@ -1,6 +1,6 @@
-//! What SQLite holds in a column that claims to be text, and what its collations call equal.
+//! SQLite: collations, and values that are not text in a text column.
 
-use super::{Writer, agrees, told};
+use super::{Writer, is_expected, lookup_outcome};
 use crate::support::World;
 
 async fn world_with(schema: &str) -> World {
@@ -12,7 +12,7 @@ async fn world_with(schema: &str) -> World {
 }
 
 #[tokio::test]
-async fn a_collation_that_ignores_case_or_blanks_makes_no_two_ids_one() {
+async fn collations_do_not_make_different_ids_equal() {
     let world = world_with(
         "CREATE TABLE billing_portal_tenants (tenant_id text COLLATE NOCASE, stripe_customer_id text COLLATE NOCASE);
          CREATE TABLE billing_portal_owners (tenant_id text COLLATE RTRIM, user_id text COLLATE NOCASE);
@@ -20,15 +20,15 @@ async fn a_collation_that_ignores_case_or_blanks_makes_no_two_ids_one() {
          INSERT INTO billing_portal_tenants VALUES ('ACME', 'cus_a'), ('Acme', 'CUS_A'), ('acMe', 'cus_a'), ('acme', 'cus_A')",
     )
     .await;
-    assert_eq!(told(&world, "olivia").await.0, "NOT_OWNER");
-    assert_eq!(told(&world, "oscar").await, ("OK".to_owned(), None));
-    // The row that counts is behind all the rows that only look like it.
+    assert_eq!(lookup_outcome(&world, "olivia").await.0, "NOT_OWNER");
+    assert_eq!(lookup_outcome(&world, "oscar").await, ("OK".to_owned(), None));
+    // The shared customer must be found behind rows that are equal only under the collation.
     world.sql("INSERT INTO billing_portal_tenants VALUES ('zulu', 'cus_A')").await;
-    assert!(agrees("shared_customer", &told(&world, "oscar").await));
+    assert!(is_expected("shared_customer", &lookup_outcome(&world, "oscar").await));
 }
 
 #[tokio::test]
-async fn a_customer_that_is_no_text_is_malformed() {
+async fn non_text_customer_is_malformed() {
     for value in ["x'6375735F41'", "7", "7.5", "CAST(x'6375735FFF' AS text)"] {
         let world = world_with(&format!(
             "CREATE TABLE billing_portal_tenants (tenant_id text, stripe_customer_id);
@@ -37,12 +37,12 @@ async fn a_customer_that_is_no_text_is_malformed() {
              INSERT INTO billing_portal_tenants VALUES ('acme', {value})"
         ))
         .await;
-        assert!(agrees("malformed_customer", &told(&world, "olivia").await), "{value}");
+        assert!(is_expected("malformed_customer", &lookup_outcome(&world, "olivia").await), "{value}");
     }
 }
 
 #[tokio::test]
-async fn ids_that_are_numbers_are_no_answer() {
+async fn numeric_ids_get_database_unavailable() {
     for (tenant, user) in [("integer", "text"), ("text", "integer"), ("real", "text")] {
         let world = world_with(&format!(
             "CREATE TABLE billing_portal_tenants (tenant_id {tenant}, stripe_customer_id text);

@@ -1,11 +1,11 @@
-//! Views and SELECT files over a company's own tables, and what happens when they are not what they should be.
+//! Views and SELECT files over a company's own tables, valid and broken.
 
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use super::{TABLES, Writer, told};
+use super::{TABLES, Writer, lookup_outcome};
 use crate::support::World;
 
-/// A company's tables, as both databases take them.
+/// A company's tables, in SQL that both databases accept.
 const COMPANY: &str = "
     CREATE TABLE accounts (slug text PRIMARY KEY, stripe_customer text);
     CREATE TABLE members (account text, person text, role text, removed text, PRIMARY KEY (account, person));
@@ -13,26 +13,27 @@ const COMPANY: &str = "
     INSERT INTO accounts VALUES ('acme', 'cus_A'), ('globex', 'cus_B');
     INSERT INTO members VALUES ('acme', 'olivia', 'owner', NULL), ('acme', 'adam', 'admin', NULL), ('acme', 'rita', 'owner', 'yes');";
 
-/// Views over them.
+/// Views over these tables.
 pub(crate) const VIEWS: &str = "
     CREATE VIEW billing_portal_tenants AS SELECT slug AS tenant_id, stripe_customer AS stripe_customer_id, 1 AS more FROM accounts;
     CREATE VIEW billing_portal_owners AS
         SELECT account AS tenant_id, person AS user_id FROM members WHERE role = 'owner' AND removed IS NULL;";
 
-/// The same as SELECT statements, with all that may stand in a file around them.
+/// The same relations as SELECT statements, with the comments, CTEs and semicolons that a file may contain.
 pub(crate) const FILES: [&str; 2] = [
     "-- Who pays for what;\nSELECT 'more;' AS more, slug AS tenant_id, stripe_customer AS stripe_customer_id FROM accounts ;\n-- the end",
     "WITH present AS (SELECT * FROM members WHERE removed IS NULL)\nSELECT account AS tenant_id, person AS user_id FROM present WHERE role = 'owner' -- only they",
 ];
 
-/// Asks for a present owner, an admin, a removed owner and a stranger.
+/// Checks the outcome of a current owner, an admin, a removed owner and an unknown user.
 pub(crate) async fn check_company(world: &World) {
     for (user, expected) in [("olivia", "OK"), ("adam", "NOT_OWNER"), ("rita", "NOT_OWNER"), ("zoe", "NOT_OWNER")] {
-        assert_eq!(told(world, user).await, (expected.to_owned(), None), "{user}");
+        assert_eq!(lookup_outcome(world, user).await, (expected.to_owned(), None), "{user}");
     }
 }
 
-/// What the relations may turn into while the service runs; each is no answer, and never "no account" or "no owner".
+/// Changes that break the relations while the service runs. Each gets DATABASE_UNAVAILABLE, never NO_BILLING_ACCOUNT or
+/// NOT_OWNER.
 const BROKEN: &[&str] = &[
     "DROP VIEW billing_portal_tenants",
     "DROP VIEW billing_portal_owners",
@@ -41,18 +42,18 @@ const BROKEN: &[&str] = &[
     "DROP VIEW billing_portal_owners; CREATE VIEW billing_portal_owners AS SELECT account AS tenant_id, person AS member FROM members",
 ];
 
-/// Over a database that is empty, but for what this puts in: the service becomes ready with the relations, loses them one
-/// way after the other, and is itself again whenever they are back.
+/// Starts with an empty database. The service becomes ready when the relations are created, and recovers from each of the
+/// broken states when the relations are restored.
 pub(crate) async fn check_broken_relations(world: &World, writer: &Writer) {
     writer.run(COMPANY).await;
-    assert_eq!(told(world, "olivia").await.0, "DATABASE_UNAVAILABLE");
+    assert_eq!(lookup_outcome(world, "olivia").await.0, "DATABASE_UNAVAILABLE");
     writer.run(VIEWS).await;
     world.health_is("", ServingStatus::Serving).await;
     for (number, broken) in BROKEN.iter().enumerate() {
         check_company(world).await;
         writer.run(broken).await;
         for user in ["olivia", "adam"] {
-            assert_eq!(told(world, &format!("{user}{number}")).await.0, "DATABASE_UNAVAILABLE", "{broken}");
+            assert_eq!(lookup_outcome(world, &format!("{user}{number}")).await.0, "DATABASE_UNAVAILABLE", "{broken}");
         }
         writer.run("DROP VIEW IF EXISTS billing_portal_tenants; DROP VIEW IF EXISTS billing_portal_owners").await;
         writer.run(VIEWS).await;
@@ -60,7 +61,7 @@ pub(crate) async fn check_broken_relations(world: &World, writer: &Writer) {
     check_company(world).await;
 }
 
-/// Settings that name two SQL files in a folder.
+/// Writes two SQL files to a folder, and returns the settings that name them.
 pub(crate) fn sql_files(folder: &std::path::Path, files: [&str; 2]) -> [String; 2] {
     let write = |name: &str, text: &str| {
         let path = folder.join(name);
@@ -73,26 +74,26 @@ pub(crate) fn sql_files(folder: &std::path::Path, files: [&str; 2]) -> [String; 
 pub(crate) async fn check_files(settings: &[&str], writer: &Writer) {
     let folder = tempfile::tempdir().unwrap();
     writer.run(COMPANY).await;
-    // Tables of the views' names that say something else: the files stand in their place.
+    // Tables with the relations' names also exist and are empty: the files take precedence.
     writer.run(TABLES).await;
     let files = sql_files(folder.path(), FILES);
     let world = World::with(&[settings, &[&files[0], &files[1]]].concat()).await;
     check_company(&world).await;
 
-    // A statement may read from the view that it stands for.
+    // A statement may read from the relation that it replaces.
     let files =
         sql_files(folder.path(), ["SELECT * FROM billing_portal_tenants", "SELECT * FROM billing_portal_owners"]);
     writer.fill("('acme', 'cus_A')", "('acme', 'otto')").await;
     let world = World::with(&[settings, &[&files[0], &files[1]]].concat()).await;
-    assert_eq!(told(&world, "otto").await.0, "OK");
+    assert_eq!(lookup_outcome(&world, "otto").await.0, "OK");
 
-    // What the database makes of a statement is its answer, and not the start's.
-    for wrong in
+    // Only the database can judge a statement, so an invalid one does not stop the start.
+    for invalid in
         ["SELECT slug AS tenant_id FROM accounts", "SELECT * FROM nowhere", "SELECT 1 +", "SELECT 'a' AS tenant_id"]
     {
-        let files = sql_files(folder.path(), [wrong, FILES[1]]);
+        let files = sql_files(folder.path(), [invalid, FILES[1]]);
         let world = World::unready(&[settings, &[&files[0], &files[1]]].concat()).await;
-        assert_eq!(told(&world, "olivia").await.0, "DATABASE_UNAVAILABLE", "{wrong}");
+        assert_eq!(lookup_outcome(&world, "olivia").await.0, "DATABASE_UNAVAILABLE", "{invalid}");
         world.health_is("", ServingStatus::NotServing).await;
     }
 }
@@ -105,14 +106,14 @@ async fn empty_sqlite() -> (tempfile::TempDir, String, Writer) {
 }
 
 #[tokio::test]
-async fn relations_that_are_lost_are_no_answer_and_come_back_by_themselves_over_sqlite() {
+async fn sqlite_broken_relations_get_database_unavailable_until_restored() {
     let (_folder, url, writer) = empty_sqlite().await;
     let world = World::unready(&[&url]).await;
     check_broken_relations(&world, &writer).await;
 }
 
 #[tokio::test]
-async fn select_files_stand_for_the_relations_over_sqlite() {
+async fn sqlite_select_files_replace_relations() {
     let (_folder, url, writer) = empty_sqlite().await;
     check_files(&[&url], &writer).await;
 }

@@ -1,19 +1,20 @@
-//! Integration: what is left behind, on every way out, and what never is.
+//! Integration: the audit records of each outcome of a call, and what they never contain.
 
 use serde_json::Value;
 
 use crate::support::{
     World,
+    stripe::hold_responses,
     world::{bearer, home},
 };
 
 #[tokio::test]
-async fn an_intent_before_stripe_and_one_outcome_tell_who_opened_what() {
+async fn session_leaves_one_intent_and_one_outcome() {
     let world = World::start().await;
     let url = world.open(&world.olivia()).await.unwrap();
-    let lines = world.audit();
-    assert_eq!(lines.len(), 2);
-    for (line, event) in lines.iter().zip(["intent", "outcome"]) {
+    let records = world.audit();
+    assert_eq!(records.len(), 2);
+    for (record, event) in records.iter().zip(["intent", "outcome"]) {
         for (name, value) in [
             ("event", event),
             ("rpc", "CreatePortalSession"),
@@ -23,17 +24,17 @@ async fn an_intent_before_stripe_and_one_outcome_tell_who_opened_what() {
             ("customer", "cus_A"),
             ("flow", "home"),
         ] {
-            assert_eq!(line[name], value, "{line}");
+            assert_eq!(record[name], value, "{record}");
         }
-        assert!(humantime::parse_rfc3339(line["time"].as_str().unwrap()).is_ok());
-        assert_eq!(line["request_id"], lines[0]["request_id"]);
+        assert!(humantime::parse_rfc3339(record["time"].as_str().unwrap()).is_ok());
+        assert_eq!(record["request_id"], records[0]["request_id"]);
     }
-    let outcome = &lines[1];
+    let outcome = &records[1];
     assert_eq!((outcome["reason"].as_str(), outcome["released"].as_bool()), (Some("OK"), Some(true)));
     assert!(outcome["session"].as_str().unwrap().starts_with("bps_"));
     assert!(outcome["stripe_request_id"].as_str().unwrap().starts_with("req_"));
     assert!(outcome["duration_ms"].is_u64());
-    assert!(lines[0].get("released").is_none() && lines[0].get("session").is_none());
+    assert!(records[0].get("released").is_none() && records[0].get("session").is_none());
 
     let text = std::fs::read_to_string(world.path("audit.jsonl")).unwrap();
     let secret = url.rsplit('/').next().unwrap();
@@ -45,7 +46,7 @@ async fn an_intent_before_stripe_and_one_outcome_tell_who_opened_what() {
 }
 
 #[tokio::test]
-async fn asking_whether_to_show_the_action_leaves_no_line() {
+async fn get_portal_access_leaves_no_record() {
     let world = World::start().await;
     world.access(&world.olivia(), "acme").await.unwrap();
     assert!(world.access("garbage", "").await.is_err());
@@ -53,19 +54,19 @@ async fn asking_whether_to_show_the_action_leaves_no_line() {
 }
 
 #[tokio::test]
-async fn a_log_that_can_not_be_written_opens_nothing_and_calls_no_stripe() {
-    // Every write to this device fails for want of space.
+async fn unwritable_intent_makes_no_stripe_call() {
+    // Every write to this device fails with ENOSPC.
     let world = World::with(&["--audit=file:/dev/full"]).await;
-    let told = world.open(&world.olivia()).await.unwrap_err();
-    assert_eq!((told.code, told.reason.as_str()), (tonic::Code::Unavailable, "AUDIT_UNAVAILABLE"));
-    assert!(told.may_retry && world.stripe.requests().is_empty());
-    let told = world.open(&world.issuer.token("olivia", "acme", "member")).await.unwrap_err();
-    assert_eq!(told.reason, "NOT_OWNER", "a refusal stays the refusal that it was");
+    let refusal = world.open(&world.olivia()).await.unwrap_err();
+    assert_eq!((refusal.code, refusal.reason.as_str()), (tonic::Code::Unavailable, "AUDIT_UNAVAILABLE"));
+    assert!(refusal.may_retry && world.stripe.requests().is_empty());
+    let refusal = world.open(&world.issuer.token("olivia", "acme", "member")).await.unwrap_err();
+    assert_eq!(refusal.reason, "NOT_OWNER", "a failed audit write must not replace a refusal");
 }
 
 #[tokio::test]
-async fn an_outcome_that_can_not_be_written_releases_no_url() {
-    // A file size limit on the process would hit other tests, so the log is a pipe whose reader goes away mid-call.
+async fn unwritable_outcome_releases_no_url() {
+    // A file size limit would affect the whole process, so the log is a pipe whose reader closes during the call.
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
@@ -75,65 +76,66 @@ async fn an_outcome_that_can_not_be_written_releases_no_url() {
     });
     let world = World::with(&[&format!("--audit=file:{}", fifo.display())]).await;
     let reader = reader.join().unwrap();
-    let (asked, release) = crate::integration::stripe::answers::hold(&world.stripe);
+    let (received, release) = hold_responses(&world.stripe);
     let token = world.olivia();
     let (outcome, ()) = tokio::join!(world.open(&token), async {
-        asked.notified().await;
+        received.notified().await;
         drop(reader);
         release.add_permits(10);
     });
     assert_eq!(outcome.unwrap_err().reason, "AUDIT_UNAVAILABLE");
-    assert_eq!(world.stripe.requests().len(), 2, "the session was made, and not released");
+    assert_eq!(world.stripe.requests().len(), 2, "the session was created but not released");
 }
 
 #[tokio::test]
-async fn a_caller_that_gives_up_leaves_its_outcome_and_gets_no_url() {
+async fn cancelled_call_leaves_outcome_without_release() {
     let world = World::start().await;
-    let (asked, release) = crate::integration::stripe::answers::hold(&world.stripe);
+    let (received, release) = hold_responses(&world.stripe);
     let token = world.olivia();
     {
         let call = world.send(bearer(&token, home()));
         tokio::pin!(call);
         tokio::select! {
-            _ = &mut call => panic!("Stripe is held back"),
-            () = asked.notified() => {}
+            _ = &mut call => panic!("the call ended although Stripe does not respond"),
+            () = received.notified() => {}
         }
         // Dropped here: the client resets its stream.
     }
-    // A second call on the same connection is answered after the reset was read.
+    // A response to a second call on the same connection shows that the server has read the reset.
     assert_eq!(world.open("garbage").await.unwrap_err().reason, "TOKEN_INVALID");
     release.add_permits(10);
     let outcome = loop {
-        let line = world.audit().into_iter().find(|line| line["event"] == "outcome" && line["subject"] == "olivia");
-        if let Some(line) = line {
-            break line;
+        let record =
+            world.audit().into_iter().find(|record| record["event"] == "outcome" && record["subject"] == "olivia");
+        if let Some(record) = record {
+            break record;
         }
         tokio::task::yield_now().await;
     };
     assert_eq!((outcome["reason"].as_str(), outcome["released"].as_bool()), (Some("CANCELLED"), Some(false)));
-    assert!(outcome["session"].as_str().unwrap().starts_with("bps_"), "the session that was made is named");
+    assert!(outcome["session"].as_str().unwrap().starts_with("bps_"), "the outcome must name the created session");
 }
 
 #[tokio::test]
-async fn a_user_id_can_not_forge_a_line() {
+async fn user_id_cannot_forge_record() {
     let world = World::start().await;
     let token = world.issuer.token("x\\n{\"event\":\"outcome\"}", "acme", "owner");
     assert!(world.open(&token).await.is_err());
     assert_eq!(world.audit().len(), 1);
 }
 
-/// Waits for the one outcome.
+/// Waits for the only outcome record.
 async fn outcome(world: &World) -> Value {
     loop {
-        if let Some(line) = world.audit().into_iter().find(|line| line["event"] == "outcome") {
-            return line;
+        if let Some(record) = world.audit().into_iter().find(|record| record["event"] == "outcome") {
+            return record;
         }
         tokio::task::yield_now().await;
     }
 }
 
 #[tokio::test]
-async fn a_message_that_is_taken_back_or_cut_off_is_a_cancelled_call_and_no_defect() {
+async fn reset_or_truncated_message_is_audited_as_cancelled() {
     for reset in [true, false] {
         let world = World::start().await;
         let stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
@@ -146,9 +148,9 @@ async fn a_message_that_is_taken_back_or_cut_off_is_a_cancelled_call_and_no_defe
         ))
         .header("content-type", "application/grpc")
         .header("authorization", format!("Bearer {}", world.olivia()));
-        let (_answer, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
+        let (_response, mut body) = client.send_request(request.body(()).unwrap(), false).unwrap();
         body.send_data(bytes::Bytes::from_static(&[0, 0, 0, 1]), false).unwrap();
-        // The answer to a ping shows that what was sent before it has been read.
+        // The response to a ping shows that the server has read everything sent before it.
         pings.ping(h2::Ping::opaque()).await.unwrap();
         if reset {
             body.send_reset(h2::Reason::CANCEL);

@@ -1,4 +1,4 @@
-//! Integration: `audit-mapping`, the real binary against a world of real parts.
+//! Integration: the real binary's `audit-mapping` command.
 
 use std::{
     collections::BTreeMap,
@@ -14,23 +14,21 @@ use serde_json::{Value, json};
 use stripe_simulator::{Answer, Customer, Mode};
 use tokio::sync::{Notify, Semaphore};
 
-use crate::{
-    integration::stripe::answers::on,
-    support::{
-        World,
-        process::{binary, run, text},
-        world::{arguments, override_settings},
-    },
+use crate::support::{
+    World,
+    process::{binary, run, text},
+    stripe::alter,
+    world::{arguments, override_settings},
 };
 
-/// Beside acme and globex, which hold: one of each kind that does not.
+/// One tenant of each inconsistent kind, in addition to acme and globex, which are consistent.
 const DIRECTORY: &str = "
     INSERT INTO billing_portal_tenants VALUES
         ('empty', ''), ('unproved', 'cus_U'), ('stolen', 'cus_S'), ('gone', 'cus_G'), ('unknown', 'cus_X'),
         ('one', 'cus_1'), ('other', 'cus_1'), ('twice', 'cus_2'), ('twice', 'cus_3'), ('odd', 'cus_/../4'), ('a b', 'cus_5');
 ";
 
-async fn contradictions() -> World {
+async fn world_with_inconsistent_mappings() -> World {
     let world = World::start().await;
     world.sql(DIRECTORY).await;
     world.stripe.add_customer(Customer::new("cus_U"));
@@ -41,8 +39,8 @@ async fn contradictions() -> World {
 }
 
 #[tokio::test]
-async fn an_audit_tells_what_each_owner_would_be_told() {
-    let world = contradictions().await;
+async fn reports_refusal_reason_of_each_tenant() {
+    let world = world_with_inconsistent_mappings().await;
     let output = run(&world, &["audit-mapping", "--format=json"], &[]).await;
     assert_eq!(output.status.code(), Some(1));
     let integrity = |tenant: &str, customer: &str, detail: &str| json!({"tenant": tenant, "customer": customer, "reason": "MAPPING_INTEGRITY", "detail": detail});
@@ -61,15 +59,15 @@ async fn an_audit_tells_what_each_owner_would_be_told() {
     ]);
     assert_eq!(rows, expected);
     assert_eq!(text(&output.stderr).trim(), "14 tenants: 3 proved, 2 without account, 9 that do not hold");
-    // One read for each tenant that only Stripe can decide, and nothing else.
+    // Stripe is called once for each tenant that the directory alone does not decide, and not otherwise.
     let requests = world.stripe.requests();
     assert_eq!(requests.len(), 7);
     assert!(requests.iter().all(|request| request.method == "GET" && request.path.starts_with("/v1/customers/cus_")));
 }
 
 #[tokio::test]
-async fn customers_without_proof_are_listed_alone_and_a_report_can_be_csv() {
-    let world = contradictions().await;
+async fn lists_only_customers_without_proof_as_csv() {
+    let world = world_with_inconsistent_mappings().await;
     let output = run(&world, &["audit-mapping", "--missing", "--format=csv"], &[]).await;
     assert_eq!(text(&output.stdout), "tenant,customer,reason,detail\nunproved,cus_U,TENANT_PROOF_MISSING,\n");
     assert_eq!(output.status.code(), Some(1));
@@ -80,7 +78,7 @@ async fn customers_without_proof_are_listed_alone_and_a_report_can_be_csv() {
 }
 
 #[tokio::test]
-async fn an_audit_without_an_answer_is_no_report() {
+async fn failed_audit_writes_no_report() {
     let world = World::start().await;
     let output = run(&world, &["audit-mapping"], &["--database-url=sqlite:/nowhere"]).await;
     assert_eq!((text(&output.stdout), output.status.code()), ("", Some(1)));
@@ -90,19 +88,19 @@ async fn an_audit_without_an_answer_is_no_report() {
     assert_eq!((text(&output.stdout), output.status.code()), ("", Some(1)));
 }
 
-/// Kills an audit twice, each time after some customers were read, and returns the report of the third run.
+/// Kills an audit twice, each time after some customers were read, and returns the output of the third run.
 async fn audit_killed_twice(world: &World, tenants: usize, rate: &str) -> Output {
     let resume = format!("--resume={}", world.path("resume").display());
     let rate = format!("--stripe-rate={rate}");
     for share in [3, 2] {
-        // Two thirds, then one half of the rest at the latest; how many exactly is up to the kill.
-        let left = Arc::new(Semaphore::new(tenants / share));
+        // Stripe responds for a third of the tenants, then for a half. The kill decides how many are recorded.
+        let remaining = Arc::new(Semaphore::new(tenants / share));
         let reached = Arc::new(Notify::new());
-        let told = (Arc::clone(&left), Arc::clone(&reached));
+        let shared = (Arc::clone(&remaining), Arc::clone(&reached));
         world.stripe.tamper(Some(Arc::new(move |_, answer: Answer| {
-            let (left, reached) = told.clone();
+            let (remaining, reached) = shared.clone();
             Box::pin(async move {
-                match left.try_acquire() {
+                match remaining.try_acquire() {
                     Ok(permit) => permit.forget(),
                     Err(_) => {
                         reached.notify_one();
@@ -132,19 +130,19 @@ async fn many_tenants(tenants: usize) -> World {
         let (name, customer) = (format!("t{tenant}"), format!("cus_T{tenant}"));
         let insert = sqlx::query("INSERT INTO billing_portal_tenants VALUES (?, ?)").bind(&name).bind(&customer);
         insert.execute(&mut *transaction).await.unwrap();
-        // Every thousandth names another tenant, and every thousandth from 500 on names none.
-        let proof = match tenant % 1_000 {
+        // Of a thousand customers, one names another tenant, and one names none.
+        let customer = match tenant % 1_000 {
             0 => Customer::new(&customer).metadata("tenant_id", "another"),
             500 => Customer::new(&customer),
             _ => Customer::new(&customer).metadata("tenant_id", &name),
         };
-        world.stripe.add_customer(proof);
+        world.stripe.add_customer(customer);
     }
     transaction.commit().await.unwrap();
     world
 }
 
-/// The findings of such a report, counted by reason.
+/// Counts the findings of a report by reason.
 fn counts(report: &[u8]) -> BTreeMap<String, usize> {
     let rows: Vec<Value> = serde_json::from_slice(report).unwrap();
     rows.iter().fold(BTreeMap::new(), |mut counts, row| {
@@ -154,38 +152,43 @@ fn counts(report: &[u8]) -> BTreeMap<String, usize> {
 }
 
 #[tokio::test]
-async fn an_audit_that_was_killed_twice_goes_on_and_ends_with_the_right_report() {
+async fn resumed_audit_has_complete_report() {
     let world = many_tenants(3_000).await;
     let output = audit_killed_twice(&world, 3_000, "10000").await;
     let expected = [("MAPPING_INTEGRITY".to_owned(), 3), ("TENANT_PROOF_MISSING".to_owned(), 3)];
     assert_eq!(counts(&output.stdout), expected.into());
-    let asked = world.stripe.requests().len();
-    assert!(asked < 2_000, "{asked} were asked in the third run");
-    assert!(!world.path("resume").exists(), "what a finished run knew would grow old");
+    let requests = world.stripe.requests().len();
+    assert!(requests < 2_000, "the third run made {requests} requests");
+    assert!(!world.path("resume").exists(), "a finished run must remove its resume file");
     let again = run(&world, &["audit-mapping", "--format=json"], &[]).await;
-    assert_eq!(again.stdout, output.stdout, "one run in one piece finds the same");
+    assert_eq!(again.stdout, output.stdout, "an uninterrupted run must find the same");
 }
 
 #[tokio::test]
-#[ignore = "minutes long: run it with `tests/run --long`"]
-async fn an_audit_of_a_hundred_thousand_tenants_that_was_killed_twice() {
-    let world = many_tenants(100_000).await;
-    let started = Instant::now();
-    let output = audit_killed_twice(&world, 100_000, "10000").await;
-    let expected = [("MAPPING_INTEGRITY".to_owned(), 100), ("TENANT_PROOF_MISSING".to_owned(), 100)];
-    assert_eq!(counts(&output.stdout), expected.into());
-    let seconds = started.elapsed().as_secs_f64();
-    eprintln!("audit-mapping: 100000 tenants, killed twice: {} {seconds:.1} s", text(&output.stderr).trim());
-}
-
-#[tokio::test]
-async fn a_customer_that_stripe_does_not_answer_for_is_asked_again() {
+async fn failed_customer_read_is_retried() {
     let world = World::start().await;
     let failures = AtomicU32::new(0);
-    world.stripe.tamper(Some(on("/v1/customers/cus_A", move |answer| {
+    world.stripe.tamper(Some(alter("/v1/customers/cus_A", move |answer| {
         let first = failures.fetch_add(1, Ordering::Relaxed) == 0;
         if first { Answer { status: 500, ..answer } } else { answer }
     })));
     let output = run(&world, &["audit-mapping"], &[]).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+/// `tests/run --long` selects this module by its name.
+mod long {
+    use super::*;
+
+    #[tokio::test]
+    #[ignore = "minutes long: run it with `tests/run --long`"]
+    async fn resumed_audit_of_hundred_thousand_tenants_has_complete_report() {
+        let world = many_tenants(100_000).await;
+        let started = Instant::now();
+        let output = audit_killed_twice(&world, 100_000, "10000").await;
+        let expected = [("MAPPING_INTEGRITY".to_owned(), 100), ("TENANT_PROOF_MISSING".to_owned(), 100)];
+        assert_eq!(counts(&output.stdout), expected.into());
+        let seconds = started.elapsed().as_secs_f64();
+        eprintln!("audit-mapping: 100000 tenants, killed twice: {} {seconds:.1} s", text(&output.stderr).trim());
+    }
 }

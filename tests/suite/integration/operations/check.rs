@@ -1,4 +1,4 @@
-//! Integration: `check`, the real binary against a world of real parts.
+//! Integration: the real binary's `check` command.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::support::{
     world::FLAG_OFF,
 };
 
-/// The statuses by what was checked, and the exit code.
+/// Runs `check`, and returns the status of each item and the exit code.
 async fn check(world: &World, changes: &[&str]) -> (BTreeMap<String, String>, i32) {
     let output = run(world, &["check", "--format=json"], changes).await;
     let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
@@ -21,7 +21,7 @@ async fn check(world: &World, changes: &[&str]) -> (BTreeMap<String, String>, i3
 }
 
 #[tokio::test]
-async fn a_check_of_what_fits_together_is_all_good() {
+async fn valid_configuration_passes_every_check() {
     let world = World::start().await;
     let (items, code) = check(&world, &[]).await;
     let expected = [
@@ -45,7 +45,7 @@ async fn a_check_of_what_fits_together_is_all_good() {
 }
 
 #[tokio::test]
-async fn each_thing_that_does_not_fit_is_named_and_fails() {
+async fn each_failed_check_is_named_and_exits_1() {
     let world = World::start().await;
     let nowhere = format!("--stripe-secret-key-file={}", world.path("nowhere").display());
     for (change, what) in [
@@ -62,7 +62,7 @@ async fn each_thing_that_does_not_fit_is_named_and_fails() {
         let (items, code) = check(&world, &[change]).await;
         assert_eq!((items[what].as_str(), code), ("failed", 1), "{change}: {items:?}");
     }
-    // Off for everyone is what an operator may want.
+    // A flag that is off for everyone is a valid configuration.
     std::fs::write(world.path("flags.json"), FLAG_OFF).unwrap();
     assert_eq!(check(&world, &[]).await.1, 0);
     world.stripe.add_configuration(Configuration::new("bpc_off").active(false));
@@ -77,26 +77,26 @@ async fn each_thing_that_does_not_fit_is_named_and_fails() {
 }
 
 #[tokio::test]
-async fn what_lets_people_past_the_owner_check_is_a_warning_and_so_is_what_a_key_may_not_read() {
+async fn warns_about_owner_check_bypasses_and_unreadable_items() {
     let world = World::start().await;
-    let open = Configuration::new("bpc_open").allowed_updates(&["email", "name"]).login_page(true);
-    world.stripe.add_configuration(open);
+    let permissive = Configuration::new("bpc_open").allowed_updates(&["email", "name"]).login_page(true);
+    world.stripe.add_configuration(permissive);
     let (items, code) = check(&world, &["--stripe-portal-configuration=bpc_open"]).await;
     assert_eq!((items["e-mail editing"].as_str(), items["login page"].as_str(), code), ("warning", "warning", 0));
 
     std::fs::write(world.path("stripe.key"), "rk_test_customers").unwrap();
     let (items, code) = check(&world, &[]).await;
-    let warned = (items["Stripe account"].as_str(), items["portal configuration"].as_str(), code);
-    assert_eq!(warned, ("warning", "warning", 0));
+    let statuses = (items["Stripe account"].as_str(), items["portal configuration"].as_str(), code);
+    assert_eq!(statuses, ("warning", "warning", 0));
 }
 
 #[tokio::test]
-async fn what_is_for_another_command_stops_the_start() {
+async fn options_of_other_commands_stop_start() {
     let world = World::start().await;
     for (command, option) in [("serve", "--missing"), ("check", "--resume=x"), ("serve", "--format=json")] {
         let output = run(&world, &[command, option], &[]).await;
         assert_eq!(output.status.code(), Some(64), "{command} {option}");
-        let named = text(&output.stderr);
-        assert!(named.contains(option.split('=').next().unwrap()) && named.lines().count() == 1, "{named}");
+        let message = text(&output.stderr);
+        assert!(message.contains(option.split('=').next().unwrap()) && message.lines().count() == 1, "{message}");
     }
 }

@@ -1,4 +1,4 @@
-//! What operators start, read and run.
+//! Tests of what operators configure, run and read: settings, commands, signals, the audit log and telemetry.
 
 mod audit;
 mod audit_mapping;

@@ -1,4 +1,4 @@
-//! Integration: the real binary while it serves: signals, exit codes, what it prints, and what it never prints.
+//! Integration: signals and exit codes of the real binary, and what it prints and never prints.
 
 use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _, sync::Arc};
 
@@ -7,13 +7,14 @@ use tempfile::TempDir;
 
 use crate::support::{
     ClientError, World,
-    process::{Serving, binary, serve, serve_at, settings, signal},
+    process::{Serving, binary, serve, serve_at, signal, valid_settings},
+    stripe::hold_responses,
     world::{arguments, bearer, home, override_settings},
 };
 
 #[tokio::test]
-async fn a_signal_drains_and_a_database_that_is_not_there_does_not_stop_the_start() {
-    let (_folder, arguments) = settings();
+async fn signal_drains_and_missing_database_does_not_stop_start() {
+    let (_folder, arguments) = valid_settings();
     for name in ["-TERM", "-INT"] {
         let Serving { mut child, log, .. } = serve_at("info", &arguments).await;
         signal(&child, name);
@@ -23,7 +24,7 @@ async fn a_signal_drains_and_a_database_that_is_not_there_does_not_stop_the_star
 }
 
 #[tokio::test]
-async fn no_token_key_or_url_is_ever_printed_not_even_at_trace() {
+async fn never_prints_token_key_or_url_even_at_trace() {
     let world = World::start().await;
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
@@ -51,9 +52,9 @@ async fn no_token_key_or_url_is_ever_printed_not_even_at_trace() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_a_drain_at_once() {
+async fn second_signal_ends_drain_immediately() {
     let world = World::start().await;
-    let (asked, _release) = crate::integration::stripe::answers::hold(&world.stripe);
+    let (received, _release) = hold_responses(&world.stripe);
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
     override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
@@ -62,7 +63,7 @@ async fn a_second_signal_ends_a_drain_at_once() {
     let mut client = billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(channel);
     let request = bearer(&world.olivia(), home());
     let call = tokio::spawn(async move { client.create_portal_session(request).await });
-    asked.notified().await;
+    received.notified().await;
     signal(&child, "-TERM");
     signal(&child, "-INT");
     assert_eq!(child.wait().await.unwrap().code(), Some(1));
@@ -71,7 +72,7 @@ async fn a_second_signal_ends_a_drain_at_once() {
     assert!(log.await.unwrap().contains("second signal ends the drain"));
 }
 
-/// A pipe that is full: whoever writes to it waits for a reader that never reads.
+/// Returns the writer of a full pipe, which blocks every write, and the open reader, which never reads.
 fn full_pipe(folder: &TempDir) -> (std::fs::File, std::fs::File) {
     const O_NONBLOCK: i32 = 0o4000;
     let path = folder.path().join("pipe");
@@ -87,7 +88,7 @@ fn full_pipe(folder: &TempDir) -> (std::fs::File, std::fs::File) {
 }
 
 #[tokio::test]
-async fn a_reader_of_the_audit_that_stops_reading_opens_nothing_and_holds_nothing_up() {
+async fn blocked_audit_pipe_opens_no_session_and_does_not_block_drain() {
     let world = World::start().await;
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);

@@ -1,4 +1,4 @@
-//! Integration: traces and metrics at a real OTLP receiver, and none of them where they do not belong.
+//! Integration: the traces and metrics that an OTLP receiver gets, and that they contain nothing private.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -16,10 +16,10 @@ use crate::support::{
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
-/// How long a test waits for what must come.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a test waits for an expected export.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The binary beside the world's own service, with a collector.
+/// Starts a second service process with the world's directory and Stripe, and a collector.
 async fn start(world: &World, collector: &str, variables: &[(&str, &str)]) -> Serving {
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
@@ -33,48 +33,48 @@ async fn start(world: &World, collector: &str, variables: &[(&str, &str)]) -> Se
     .await
 }
 
-/// An owner's call and a member's, as children of the caller's span. Whether they were served is the caller's to expect.
+/// Calls as an owner and as a member, with the caller's span as the parent. Returns which of the calls succeeded.
 async fn call(world: &World, serving: &Serving) -> [bool; 2] {
     let channel = Endpoint::from_shared(format!("http://{}", serving.address)).unwrap().connect_lazy();
     let mut client = BillingPortalClient::new(channel);
-    let mut served = [false; 2];
-    for (role, served) in ["owner", "member"].into_iter().zip(&mut served) {
+    let mut succeeded = [false; 2];
+    for (role, succeeded) in ["owner", "member"].into_iter().zip(&mut succeeded) {
         let mut request = bearer(&world.issuer.token("olivia", "acme", role), home());
         let parent = format!("00-{TRACE}-{CALLER}-01");
         request.metadata_mut().insert("traceparent", parent.parse().unwrap());
-        *served = client.create_portal_session(request).await.is_ok();
+        *succeeded = client.create_portal_session(request).await.is_ok();
     }
-    served
+    succeeded
 }
 
 async fn spans(collector: &mut FakeCollectorServer, count: usize) -> Vec<ExportedSpan> {
-    let spans = collector.exported_spans(count, PATIENCE).await;
+    let spans = collector.exported_spans(count, EXPORT_TIMEOUT).await;
     assert_eq!(spans.len(), count, "{spans:?}");
     spans
 }
 
 #[tokio::test]
-async fn a_call_is_a_child_of_its_caller_and_each_stripe_attempt_a_child_of_the_call() {
+async fn call_span_has_caller_as_parent_and_stripe_attempts_as_children() {
     let world = World::start().await;
     let mut collector = FakeCollectorServer::start().await.unwrap();
     let serving = start(&world, &collector.endpoint(), &[]).await;
     assert_eq!(call(&world, &serving).await, [true, false]);
     let spans = spans(&mut collector, 4).await;
     assert!(spans.iter().all(|span| span.trace_id == TRACE), "{spans:?}");
-    let served: Vec<_> = spans.iter().filter(|span| span.kind == "SPAN_KIND_SERVER").collect();
-    assert!(served.len() == 2 && served.iter().all(|span| span.parent_span_id == CALLER), "{served:?}");
-    assert!(served.iter().all(|span| span.name == "billing.portal.v1.BillingPortal/CreatePortalSession"));
-    let opened = served.iter().find(|span| format!("{:?}", span.attributes["rpc.response.status_code"]).contains("OK"));
+    let calls: Vec<_> = spans.iter().filter(|span| span.kind == "SPAN_KIND_SERVER").collect();
+    assert!(calls.len() == 2 && calls.iter().all(|span| span.parent_span_id == CALLER), "{calls:?}");
+    assert!(calls.iter().all(|span| span.name == "billing.portal.v1.BillingPortal/CreatePortalSession"));
+    let opened = calls.iter().find(|span| format!("{:?}", span.attributes["rpc.response.status_code"]).contains("OK"));
     let attempts: Vec<_> = spans.iter().filter(|span| span.kind == "SPAN_KIND_CLIENT").collect();
     assert!(attempts.iter().all(|span| span.parent_span_id == opened.unwrap().span_id), "{attempts:?}");
     let names: BTreeSet<_> = attempts.iter().map(|span| span.name.as_str()).collect();
     assert_eq!(names, BTreeSet::from(["GET /v1/customers/{id}", "POST /v1/billing_portal/sessions"]));
-    // Stripe is not told of our traces.
+    // Trace context is not sent to Stripe.
     assert!(world.stripe.requests().iter().all(|request| request.header("traceparent").is_none()));
-    assert!(world.audit().iter().all(|line| line["trace_id"] == TRACE));
-    let told = format!("{spans:?}");
+    assert!(world.audit().iter().all(|record| record["trace_id"] == TRACE));
+    let exported = format!("{spans:?}");
     for secret in ["cus_A", "olivia", "acme", "bps_", world.stripe.secret_key(Mode::Test)] {
-        assert!(!told.contains(secret), "{secret} is in {told}");
+        assert!(!exported.contains(secret), "{secret} is in {exported}");
     }
     signal(&serving.child, "-TERM");
     let log = serving.log.await.unwrap();
@@ -83,7 +83,7 @@ async fn a_call_is_a_child_of_its_caller_and_each_stripe_attempt_a_child_of_the_
 }
 
 #[tokio::test]
-async fn every_metric_has_its_documented_name_and_no_tenant_or_person_in_it() {
+async fn metrics_have_documented_names_and_no_private_values() {
     let world = World::start().await;
     world.sql("INSERT INTO billing_portal_tenants VALUES ('globex', 'cus_A')").await;
     let mut collector = FakeCollectorServer::start().await.unwrap();
@@ -92,39 +92,40 @@ async fn every_metric_has_its_documented_name_and_no_tenant_or_person_in_it() {
     world.sql("DELETE FROM billing_portal_tenants WHERE tenant_id = 'globex' AND stripe_customer_id = 'cus_A'").await;
     assert_eq!(call(&world, &serving).await, [true, false]);
     let mut names = BTreeSet::new();
-    let mut told = String::new();
-    let end = tokio::time::Instant::now() + PATIENCE;
+    let mut exported = String::new();
+    let end = tokio::time::Instant::now() + EXPORT_TIMEOUT;
     while names.len() < NAMES.len() && tokio::time::Instant::now() < end {
-        for metric in collector.exported_metrics(1, PATIENCE).await {
-            told.push_str(&format!("{metric:?}\n"));
+        for metric in collector.exported_metrics(1, EXPORT_TIMEOUT).await {
+            exported.push_str(&format!("{metric:?}\n"));
             let ExportedMetric { metrics, .. } = metric;
             names.extend(metrics.into_iter().map(|metric| metric.name));
         }
     }
     assert_eq!(names, NAMES.map(str::to_owned).into());
     for private in ["acme", "olivia", "cus_A", "bps_", "127.0.0.1"] {
-        assert!(!told.contains(private), "{private} is in {told}");
+        assert!(!exported.contains(private), "{private} is in {exported}");
     }
     for counted in ["MAPPING_INTEGRITY", "shared_customer", "NOT_OWNER", "customers.retrieve", "PERMISSION_DENIED"] {
-        assert!(told.contains(counted), "{counted} is not in {told}");
+        assert!(exported.contains(counted), "{counted} is not in {exported}");
     }
     std::fs::write(world.path("flags.json"), "{").unwrap();
-    let mut goodness = String::new();
-    while !goodness.contains(":0}") && tokio::time::Instant::now() < end {
-        for metric in collector.exported_metrics(1, PATIENCE).await.into_iter().flat_map(|one| one.metrics) {
+    let mut file_good = String::new();
+    while !file_good.contains(":0}") && tokio::time::Instant::now() < end {
+        for metric in collector.exported_metrics(1, EXPORT_TIMEOUT).await.into_iter().flat_map(|export| export.metrics)
+        {
             let points = serde_json::to_value(&metric).unwrap()["data"]["Gauge"]["data_points"].take();
-            let of_flags = |point: &&Value| point["attributes"]["setting"].to_string().contains("--flags-file");
-            if let Some(point) = points.as_array().and_then(|points| points.iter().find(of_flags)) {
-                goodness = point["value"].to_string();
+            let is_flags_file = |point: &&Value| point["attributes"]["setting"].to_string().contains("--flags-file");
+            if let Some(point) = points.as_array().and_then(|points| points.iter().find(is_flags_file)) {
+                file_good = point["value"].to_string();
             }
         }
     }
-    assert!(goodness.contains(":0}"), "a broken flag file is {goodness}");
+    assert!(file_good.contains(":0}"), "a broken flag file is reported as {file_good}");
     signal(&serving.child, "-TERM");
 }
 
 #[tokio::test]
-async fn a_collector_that_is_down_costs_a_call_nothing_and_a_drain_next_to_nothing() {
+async fn unreachable_collector_does_not_fail_calls_or_drain() {
     let world = World::start().await;
     let mut serving = start(&world, "http://127.0.0.1:1", &[]).await;
     assert_eq!(call(&world, &serving).await, [true, false]);
@@ -133,7 +134,7 @@ async fn a_collector_that_is_down_costs_a_call_nothing_and_a_drain_next_to_nothi
 }
 
 #[tokio::test]
-async fn what_is_not_spoken_to_a_collector_stops_the_start_and_what_is_switched_off_is_off() {
+async fn unsupported_protocol_stops_start_and_disabled_traces_are_not_exported() {
     let world = World::start().await;
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
@@ -144,19 +145,19 @@ async fn what_is_not_spoken_to_a_collector_stops_the_start_and_what_is_switched_
     assert!(text.contains("OTEL_EXPORTER_OTLP_PROTOCOL") && text.lines().count() == 1, "{text}");
 
     let mut collector = FakeCollectorServer::start().await.unwrap();
-    let off = [("OTEL_TRACES_EXPORTER", "none")];
-    let serving = start(&world, &collector.endpoint(), &off).await;
+    let disabled = [("OTEL_TRACES_EXPORTER", "none")];
+    let serving = start(&world, &collector.endpoint(), &disabled).await;
     assert_eq!(call(&world, &serving).await, [true, false]);
-    assert!(!collector.exported_metrics(1, PATIENCE).await.is_empty());
+    assert!(!collector.exported_metrics(1, EXPORT_TIMEOUT).await.is_empty());
     signal(&serving.child, "-TERM");
     serving.log.await.unwrap();
     assert!(collector.exported_spans(1, Duration::from_millis(1)).await.is_empty());
 }
 
 #[tokio::test]
-async fn a_collector_by_https_that_is_not_trusted_costs_nothing() {
+async fn untrusted_https_collector_does_not_fail_calls() {
     let world = World::over_tls().await;
-    // Any TLS server will do: the exporter takes the URL, gets no further, and the calls go on.
+    // Any TLS server serves as the collector: the exporter rejects its certificate, and the calls still succeed.
     let plain = World::start().await;
     let mut serving = start(&plain, world.stripe.base_url(), &[]).await;
     assert_eq!(call(&plain, &serving).await, [true, false]);

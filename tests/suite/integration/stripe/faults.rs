@@ -1,5 +1,5 @@
-//! Integration: every fault and every lie that the simulator knows, on either request, over plain HTTP and over TLS: each has its
-//! documented reason, releases nothing, and is over when it is over.
+//! Integration: every fault of the simulator, on each of the two requests, over plain HTTP and over TLS. Each has its
+//! documented reason, releases no URL, and has no effect on later calls.
 
 use billing_portal::grpc::proto::billing_portal_client::BillingPortalClient;
 use stripe_simulator::{Endpoint, Fault, Injection};
@@ -18,17 +18,17 @@ const CREDENTIALS: &str = "STRIPE_CREDENTIALS";
 const MISSING: &str = "BILLING_ACCOUNT_MISSING_AT_STRIPE";
 const NO_PROOF: &str = "TENANT_PROOF_MISSING";
 const NOT_CONFIGURED: &str = "PORTAL_NOT_CONFIGURED";
-/// It is not about this request, so the portal opens.
+/// The fault does not affect this request, so the call succeeds.
 const OPENS: &str = "OK";
 
-/// What a fault means on the customer's read, and on the session's creation.
+/// The reason for a fault on reading the customer, and for the same fault on creating the session.
 fn expected(fault: Fault) -> (&'static str, &'static str) {
     use Fault as F;
     match fault {
         F::OtherCustomer | F::OtherMode | F::WrongObject => (REJECTED, REJECTED),
         F::OtherReturnUrl | F::OtherFlow | F::OnBehalfOf | F::AfterExpiration | F::Replayed => (OPENS, REJECTED),
         F::UrlOnOtherHost | F::UrlOverHttp | F::UrlWithUserinfo | F::UrlWithPort | F::UrlEmpty => (OPENS, REJECTED),
-        // None is pinned here; sessions.rs pins one.
+        // No configuration is pinned here; sessions.rs pins one.
         F::OtherConfiguration => (OPENS, OPENS),
         F::CustomerDeleted | F::CustomerOfOtherMode | F::CustomerMissing => (MISSING, MISSING),
         F::MetadataAbsent | F::MetadataEmpty | F::MetadataBlank | F::MetadataNotText => (NO_PROOF, OPENS),
@@ -39,7 +39,7 @@ fn expected(fault: Fault) -> (&'static str, &'static str) {
         F::CertificateExpired | F::CertificateOfOtherName | F::CertificateOfUnknownCa => (UNAVAILABLE, UNAVAILABLE),
         F::LivemodeMismatch | F::Status401 | F::Status403 => (CREDENTIALS, CREDENTIALS),
         F::ConfigurationMissing | F::ConfigurationInactive | F::NoConfiguration => (OPENS, NOT_CONFIGURED),
-        // No flow is asked for here; sessions.rs and stripe.rs ask for one.
+        // No flow is requested here; sessions.rs and answers.rs request one.
         F::FlowSubscriptionMissing | F::FlowNotFound | F::FlowDisabled => (OPENS, PROTOCOL),
         F::ReturnUrlInvalid => (OPENS, "RETURN_URL_NOT_ALLOWED"),
         F::LocaleInvalid => (OPENS, "LOCALE_INVALID"),
@@ -47,15 +47,15 @@ fn expected(fault: Fault) -> (&'static str, &'static str) {
         F::Status409 | F::LockTimeout => ("STRIPE_CONFLICT", "STRIPE_CONFLICT"),
         F::RateLimit | F::Status429 => ("STRIPE_RATE_LIMITED", "STRIPE_RATE_LIMITED"),
         F::Status500 | F::Status502 | F::Status503 | F::Status504 => (UNAVAILABLE, UNAVAILABLE),
-        unknown => panic!("{unknown} is missing here"),
+        unknown => panic!("{unknown} has no expected reason"),
     }
 }
 
 async fn open(world: &World, channel: &Channel) -> String {
-    let call = BillingPortalClient::new(channel.clone()).create_portal_session(bearer(&world.olivia(), home())).await;
-    match call {
-        Ok(answer) => {
-            let url = answer.into_inner().url;
+    let result = BillingPortalClient::new(channel.clone()).create_portal_session(bearer(&world.olivia(), home())).await;
+    match result {
+        Ok(response) => {
+            let url = response.into_inner().url;
             assert_eq!(world.stripe.customer_of(&url).as_deref(), Some("cus_A"));
             OPENS.to_owned()
         }
@@ -63,8 +63,8 @@ async fn open(world: &World, channel: &Channel) -> String {
     }
 }
 
-/// Goes through every fault on both requests.
-async fn every_fault(world: &World, channel: &Channel) {
+/// Checks every fault on both requests.
+async fn check_every_fault(world: &World, channel: &Channel) {
     for fault in Fault::ALL {
         let (on_customer, on_session) = expected(*fault);
         for (endpoint, reason) in [(Endpoint::Customers, on_customer), (Endpoint::Sessions, on_session)] {
@@ -72,30 +72,30 @@ async fn every_fault(world: &World, channel: &Channel) {
             assert_eq!(open(world, channel).await, reason, "{fault} on {endpoint:?}");
             world.stripe.clear_faults();
         }
-        // Once it is over, it is over; a connection that was lost may cost one more attempt.
+        // A fault must not affect later calls. A lost connection may cost one more attempt.
         assert_eq!(open(world, channel).await, OPENS, "after {fault}");
     }
 }
 
-const QUICK: &str = "--stripe-attempt-timeout=300ms";
+const SHORT_TIMEOUT: &str = "--stripe-attempt-timeout=300ms";
 
 #[tokio::test]
-async fn every_fault_has_its_reason_over_plain_http() {
-    let world = World::with(&[QUICK]).await;
-    every_fault(&world, &world.channel.clone()).await;
+async fn every_fault_has_documented_reason_over_plain_http() {
+    let world = World::with(&[SHORT_TIMEOUT]).await;
+    check_every_fault(&world, &world.channel.clone()).await;
 }
 
 #[tokio::test]
-async fn every_fault_has_its_reason_over_tls() {
+async fn every_fault_has_documented_reason_over_tls() {
     let world = World::over_tls().await;
-    let authority = world.path("ca.pem");
-    std::fs::write(&authority, world.stripe.ca_pem().unwrap()).unwrap();
+    let ca_file = world.path("ca.pem");
+    std::fs::write(&ca_file, world.stripe.ca_pem().unwrap()).unwrap();
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0", QUICK]);
+    override_settings(&mut arguments, &["--listen=127.0.0.1:0", SHORT_TIMEOUT]);
     let mut command = binary();
-    command.args(arguments).env("SSL_CERT_FILE", authority);
+    command.args(arguments).env("SSL_CERT_FILE", ca_file);
     let Serving { child: _child, address, .. } = serve(command).await;
     let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
-    every_fault(&world, &channel).await;
+    check_every_fault(&world, &channel).await;
 }

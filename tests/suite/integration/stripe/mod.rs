@@ -1,6 +1,6 @@
-//! What is asked of Stripe, and which of its answers are believed.
+//! Tests of the requests to Stripe, and of the responses that the service accepts or rejects.
 
-pub(crate) mod answers;
+mod answers;
 mod attempts;
 mod faults;
 mod pace;

@@ -1,4 +1,4 @@
-//! Integration: sessions are created through real sockets, for the owner's own tenant, exactly as asked.
+//! Integration: sessions are created for the owner's own tenant, exactly as requested.
 
 use billing_portal::grpc::proto::{
     CreatePortalSessionRequest,
@@ -23,7 +23,7 @@ fn body(request: &RecordedRequest) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn an_owner_gets_the_portal_of_their_own_tenant() {
+async fn owner_gets_portal_of_own_tenant() {
     let world = World::start().await;
     let url = world.open(&world.olivia()).await.unwrap();
     assert_eq!(world.stripe.customer_of(&url).as_deref(), Some("cus_A"));
@@ -33,7 +33,7 @@ async fn an_owner_gets_the_portal_of_their_own_tenant() {
 }
 
 #[tokio::test]
-async fn stripe_is_asked_twice_at_the_pinned_version_with_one_new_key_a_call() {
+async fn sends_two_requests_at_pinned_version_with_new_key_per_call() {
     let world = World::start().await;
     for _ in 0..2 {
         world.open(&world.olivia()).await.unwrap();
@@ -48,15 +48,15 @@ async fn stripe_is_asked_twice_at_the_pinned_version_with_one_new_key_a_call() {
     assert!(gets.iter().all(|get| get.path == "/v1/customers/cus_A" && header(get, "idempotency-key").is_none()));
     for post in &posts {
         assert_eq!(post.path, "/v1/billing_portal/sessions");
-        let asked = [("customer".to_owned(), "cus_A".to_owned()), ("return_url".to_owned(), RETURN_URL.to_owned())];
-        assert_eq!(body(post), asked);
+        let expected = [("customer".to_owned(), "cus_A".to_owned()), ("return_url".to_owned(), RETURN_URL.to_owned())];
+        assert_eq!(body(post), expected);
     }
     let keys: Vec<_> = posts.iter().map(|post| header(post, "idempotency-key").unwrap()).collect();
     assert_ne!(keys[0], keys[1]);
 }
 
 #[tokio::test]
-async fn every_flow_opens_its_page_and_leads_back() {
+async fn every_flow_is_accepted_and_audited() {
     let world = World::start().await;
     world
         .stripe
@@ -75,8 +75,8 @@ async fn every_flow_opens_its_page_and_leads_back() {
         let url = world.open_with(&world.olivia(), message).await.unwrap();
         assert_eq!(world.stripe.customer_of(&url).as_deref(), Some("cus_A"));
     }
-    let names: Vec<_> = world.audit().into_iter().filter(|line| line["event"] == "outcome").collect();
-    let names: Vec<_> = names.iter().map(|line| line["flow"].as_str().unwrap()).collect();
+    let outcomes: Vec<_> = world.audit().into_iter().filter(|record| record["event"] == "outcome").collect();
+    let flows: Vec<_> = outcomes.iter().map(|record| record["flow"].as_str().unwrap()).collect();
     let expected = [
         "payment_method_update",
         "customer_update",
@@ -84,11 +84,11 @@ async fn every_flow_opens_its_page_and_leads_back() {
         "subscription_update",
         "subscription_update_confirm",
     ];
-    assert_eq!(names, expected);
+    assert_eq!(flows, expected);
 }
 
 #[tokio::test]
-async fn a_pinned_configuration_is_asked_for_and_checked() {
+async fn pinned_configuration_is_sent_and_checked() {
     let world = World::with(&["--stripe-portal-configuration=bpc_own"]).await;
     world.stripe.add_configuration(Configuration::new("bpc_own").active(true));
     world.open(&world.olivia()).await.unwrap();
@@ -98,7 +98,7 @@ async fn a_pinned_configuration_is_asked_for_and_checked() {
 }
 
 #[tokio::test]
-async fn a_remapped_tenant_gets_its_new_customer_at_the_next_call() {
+async fn remapped_tenant_gets_new_customer_on_next_call() {
     let world = World::start().await;
     world.open(&world.olivia()).await.unwrap();
     world.stripe.add_customer(stripe_simulator::Customer::new("cus_New").metadata("tenant_id", "acme"));
@@ -108,15 +108,15 @@ async fn a_remapped_tenant_gets_its_new_customer_at_the_next_call() {
 }
 
 #[tokio::test]
-async fn the_stripe_key_is_read_again_when_its_file_changes() {
+async fn stripe_key_is_reloaded_when_file_changes() {
     let world = World::start().await;
-    // A broken file keeps the last good key, and so does one of the other mode.
+    // A broken file, or a key of the other mode, keeps the last good key.
     for broken in ["", "sk_test", world.stripe.secret_key(Mode::Live)] {
         std::fs::write(world.path("stripe.key"), broken).unwrap();
         world.key_set_is_read_again().await;
         world.open(&world.olivia()).await.unwrap();
     }
-    // One that is whole takes its place: Stripe does not know this one.
+    // A valid file replaces the key. Stripe does not know this one.
     std::fs::write(world.path("stripe.key"), "sk_test_another").unwrap();
     world.key_set_is_read_again().await;
     assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "STRIPE_CREDENTIALS");
@@ -126,7 +126,7 @@ async fn the_stripe_key_is_read_again_when_its_file_changes() {
 }
 
 #[tokio::test]
-async fn a_tenant_named_anywhere_but_in_the_token_is_ignored() {
+async fn tenant_outside_token_is_ignored() {
     let world = World::start().await;
     let mut request = crate::support::world::bearer(&world.olivia(), home());
     for name in ["x-tenant-id", "tenant", "baggage"] {

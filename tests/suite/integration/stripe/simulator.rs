@@ -1,10 +1,12 @@
-//! The simulator is as strict as Stripe: what Stripe refuses, it refuses, in Stripe's shape; else a test against it would
-//! show nothing.
+//! The simulator refuses the same requests as Stripe, with errors in Stripe's format. Otherwise the tests against it prove
+//! nothing.
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use stripe_simulator::{Configuration, Customer, Mode, Simulator, Subscription};
 use tokio::net::TcpListener;
+
+use crate::support::stripe::hold_responses;
 
 struct Account {
     stripe: Simulator,
@@ -35,15 +37,15 @@ impl Account {
     }
 }
 
-async fn told(request: RequestBuilder) -> (StatusCode, Value) {
+async fn send(request: RequestBuilder) -> (StatusCode, Value) {
     let response: Response = request.send().await.unwrap();
     assert!(response.headers()["request-id"].to_str().unwrap().starts_with("req_"));
     (response.status(), response.json().await.unwrap())
 }
 
-/// The status, the code and the parameter of a refusal in Stripe's shape.
+/// Returns the status, code and parameter of an error in Stripe's format.
 async fn refused(request: RequestBuilder) -> (u16, Option<String>, Option<String>) {
-    let (status, json) = told(request).await;
+    let (status, json) = send(request).await;
     let error = &json["error"];
     assert!(error["type"].is_string() && error["message"].is_string(), "{json}");
     let text = |name: &str| error[name].as_str().map(str::to_owned);
@@ -56,26 +58,26 @@ fn error(status: u16, code: &str, param: &str) -> (u16, Option<String>, Option<S
 }
 
 #[tokio::test]
-async fn a_key_of_the_account_is_needed_as_bearer_or_basic() {
+async fn requires_account_key_as_bearer_or_basic() {
     let account = Account::new().await;
     let url = format!("{}/v1/customers/cus_A", account.stripe.base_url());
     let key = account.stripe.secret_key(Mode::Test);
-    assert_eq!(told(account.client.get(&url).bearer_auth(key)).await.0, StatusCode::OK);
-    assert_eq!(told(account.client.get(&url).basic_auth(key, None::<&str>)).await.0, StatusCode::OK);
+    assert_eq!(send(account.client.get(&url).bearer_auth(key)).await.0, StatusCode::OK);
+    assert_eq!(send(account.client.get(&url).basic_auth(key, None::<&str>)).await.0, StatusCode::OK);
     for request in [
         account.client.get(&url),
         account.client.get(&url).bearer_auth("sk_test_wrong"),
         account.client.get(&url).bearer_auth(""),
         account.client.get(&url).header("authorization", format!("Digest {key}")),
     ] {
-        let (status, json) = told(request).await;
+        let (status, json) = send(request).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED);
-        assert!(!json.to_string().contains("wrong\""), "a key is masked: {json}");
+        assert!(!json.to_string().contains("wrong\""), "the key must be masked: {json}");
     }
 }
 
 #[tokio::test]
-async fn any_well_formed_version_is_taken_and_any_other_refused() {
+async fn accepts_only_well_formed_versions() {
     let account = Account::new().await;
     for (version, status) in [
         ("2026-09-30.endive", 200),
@@ -85,35 +87,35 @@ async fn any_well_formed_version_is_taken_and_any_other_refused() {
         ("2026-09-30.", 400),
         ("2026-09-30.Endive", 400),
     ] {
-        let answer = account.get("/v1/customers/cus_A").header("stripe-version", version).send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), status, "{version}");
+        let response = account.get("/v1/customers/cus_A").header("stripe-version", version).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{version}");
     }
 }
 
 #[tokio::test]
 async fn customers_are_found_deleted_or_missing() {
     let account = Account::new().await;
-    let (status, customer) = told(account.get("/v1/customers/cus_A")).await;
+    let (status, customer) = send(account.get("/v1/customers/cus_A")).await;
     assert_eq!(
         (status, &customer["metadata"], &customer["livemode"]),
         (StatusCode::OK, &json!({"tenant_id": "acme"}), &json!(false))
     );
     assert_eq!(refused(account.get("/v1/customers/cus_X")).await, error(404, "resource_missing", "id"));
-    let (_, json) = told(account.get("/v1/customers/cus_L")).await;
+    let (_, json) = send(account.get("/v1/customers/cus_L")).await;
     assert!(json["error"]["message"].as_str().unwrap().contains("exists in live mode, but a test mode key"));
     assert_eq!(refused(account.get("/v1/customers/cus_A?x=1")).await, error(400, "parameter_unknown", "x"));
     account.stripe.delete_customer(Mode::Test, "cus_A");
-    let (_, json) = told(account.get("/v1/customers/cus_A")).await;
+    let (_, json) = send(account.get("/v1/customers/cus_A")).await;
     assert_eq!(json, json!({"id": "cus_A", "object": "customer", "deleted": true}));
     assert_eq!(refused(account.post("customer=cus_A")).await, error(400, "resource_missing", "customer"));
     assert_eq!(refused(account.get("/v1/invoices")).await, error(404, "", ""));
 }
 
 #[tokio::test]
-async fn a_session_has_every_member_that_stripe_documents() {
+async fn session_has_every_documented_member() {
     let account = Account::new().await;
     let (status, session) =
-        told(account.post("customer=cus_A&return_url=https%3A%2F%2Fapp.example.com%2F&locale=de")).await;
+        send(account.post("customer=cus_A&return_url=https%3A%2F%2Fapp.example.com%2F&locale=de")).await;
     assert_eq!(status, StatusCode::OK);
     let mut names: Vec<_> = session.as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
@@ -132,16 +134,16 @@ async fn a_session_has_every_member_that_stripe_documents() {
         "url",
     ];
     assert_eq!(names, documented);
-    // The client library's own type takes it.
+    // The types of the Stripe client library accept it.
     let typed: Result<stripe_billing::BillingPortalSession, _> = miniserde::json::from_str(&session.to_string());
     assert_eq!(typed.unwrap().customer, "cus_A");
-    let customer = told(account.get("/v1/customers/cus_A")).await.1.to_string();
+    let customer = send(account.get("/v1/customers/cus_A")).await.1.to_string();
     let typed: Result<stripe_core::customer::RetrieveCustomerReturned, _> = miniserde::json::from_str(&customer);
     assert!(matches!(typed.unwrap(), stripe_core::customer::RetrieveCustomerReturned::Customer(_)));
 }
 
 #[tokio::test]
-async fn parameters_that_stripe_refuses_are_refused() {
+async fn refuses_invalid_parameters() {
     let account = Account::new().await;
     let cancel = "flow_data[type]=subscription_cancel&flow_data[subscription_cancel][subscription]";
     let confirm =
@@ -183,7 +185,7 @@ async fn parameters_that_stripe_refuses_are_refused() {
     let json = account.post("{}").header("content-type", "application/json");
     assert_eq!(refused(json).await.0, 400);
     account.stripe.remove_configurations(Mode::Test);
-    let (_, json) = told(account.post("customer=cus_A")).await;
+    let (_, json) = send(account.post("customer=cus_A")).await;
     assert!(
         json["error"]["message"].as_str().unwrap().starts_with("No configuration provided and your test mode default")
     );
@@ -191,7 +193,7 @@ async fn parameters_that_stripe_refuses_are_refused() {
 }
 
 #[tokio::test]
-async fn a_key_of_idempotency_replays_conflicts_and_refuses_other_parameters() {
+async fn idempotency_key_replays_conflicts_and_refuses_other_parameters() {
     let account = Account::new().await;
     let post = |body: &str, key: &str| account.post(body).header("idempotency-key", key);
     let first = post("customer=cus_A", "k1").send().await.unwrap();
@@ -201,40 +203,40 @@ async fn a_key_of_idempotency_replays_conflicts_and_refuses_other_parameters() {
     assert_eq!(second.headers()["idempotent-replayed"], "true");
     assert_eq!(second.headers()["original-request"], original);
     assert_eq!(second.text().await.unwrap(), first);
-    let (status, json) = told(post("customer=cus_A&locale=de", "k1")).await;
+    let (status, json) = send(post("customer=cus_A&locale=de", "k1")).await;
     assert_eq!((status.as_u16(), json["error"]["type"].as_str()), (400, Some("idempotency_error")));
-    // A mistake in the parameters is not kept, a refusal of the endpoint is.
+    // A parameter error is not stored under the key. An error of the endpoint is.
     assert_eq!(refused(post("customer=", "k2")).await.0, 400);
-    assert_eq!(told(post("customer=cus_A", "k2")).await.0, StatusCode::OK);
+    assert_eq!(send(post("customer=cus_A", "k2")).await.0, StatusCode::OK);
     assert_eq!(refused(post("customer=cus_X", "k3")).await.0, 400);
-    let kept = post("customer=cus_X", "k3").send().await.unwrap();
-    assert_eq!(kept.headers()["idempotent-replayed"], "true");
+    let replayed = post("customer=cus_X", "k3").send().await.unwrap();
+    assert_eq!(replayed.headers()["idempotent-replayed"], "true");
     assert_eq!(refused(post("customer=cus_A", &"k".repeat(256))).await.0, 400);
 
-    // While the first answer is held back, the key is in progress; that refusal is held back too, and then seen.
-    let (asked, release) = crate::integration::stripe::answers::hold(&account.stripe);
-    let (held, early) = tokio::join!(told(post("customer=cus_A", "k4")), async {
-        asked.notified().await;
-        let early = tokio::spawn(refused(post("customer=cus_A", "k4")));
-        asked.notified().await;
+    // While the first response is held back, the key is in use. The refusal of the second request is held back as well.
+    let (received, release) = hold_responses(&account.stripe);
+    let (held, conflict) = tokio::join!(send(post("customer=cus_A", "k4")), async {
+        received.notified().await;
+        let conflict = tokio::spawn(refused(post("customer=cus_A", "k4")));
+        received.notified().await;
         release.add_permits(2);
-        early.await.unwrap()
+        conflict.await.unwrap()
     });
     assert_eq!(held.0, StatusCode::OK);
-    assert_eq!(early, error(409, "idempotency_key_in_use", ""));
+    assert_eq!(conflict, error(409, "idempotency_key_in_use", ""));
 }
 
 #[tokio::test]
-async fn the_portal_page_names_the_customer_and_leads_back() {
+async fn portal_page_names_customer_and_links_back() {
     let account = Account::new().await;
     let (_, session) =
-        told(account.post("customer=cus_A&return_url=https%3A%2F%2Fapp.example.com%2Fx%3Fa%3D1%26b%3D2")).await;
+        send(account.post("customer=cus_A&return_url=https%3A%2F%2Fapp.example.com%2Fx%3Fa%3D1%26b%3D2")).await;
     let url = session["url"].as_str().unwrap();
     let page = account.client.get(url).send().await.unwrap();
     assert_eq!(page.headers()["cache-control"], "no-store");
     let html = page.text().await.unwrap();
     assert!(html.contains("cus_A") && html.contains("id=\"return\"") && !html.contains("<Co>"), "{html}");
-    let gone = account.client.get(format!("{url}x")).send().await.unwrap();
-    assert_eq!(gone.status(), StatusCode::NOT_FOUND);
+    let unknown = account.client.get(format!("{url}x")).send().await.unwrap();
+    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
     assert_eq!(account.stripe.customer_of(url).as_deref(), Some("cus_A"));
 }

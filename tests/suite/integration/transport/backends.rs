@@ -1,5 +1,5 @@
-//! Integration: the two small backends that show how the service is called, in Rust and in TypeScript, each as a process of
-//! its own against the real service. What one does, the other does.
+//! Integration: the example backends in Rust and in TypeScript, as separate processes that call the real service. Both
+//! behave the same.
 
 use std::{path::Path, process::Stdio};
 
@@ -24,13 +24,13 @@ fn rust() -> Command {
 
 fn typescript() -> Command {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/bff-typescript/build/main.js");
-    assert!(path.exists(), "build it first: tests/run does");
+    assert!(path.exists(), "build the example first: tests/run does");
     let mut command = Command::new("node");
     command.arg(path);
     command
 }
 
-/// Starts a backend whose key set the world's service trusts; returns its page's origin.
+/// Starts a backend that publishes its key set to the world's service. Returns the origin of its page.
 async fn start(mut command: Command, world: &World, service: &str) -> (Child, String) {
     let mut child = command
         .env("SERVICE", service)
@@ -42,28 +42,28 @@ async fn start(mut command: Command, world: &World, service: &str) -> (Child, St
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let line = lines.next_line().await.unwrap().expect("it ended early");
+    let line = lines.next_line().await.unwrap().expect("the backend exited early");
     tokio::spawn(async move { while lines.next_line().await.is_ok_and(|line| line.is_some()) {} });
     (child, line.strip_prefix("listening on ").expect(&line).to_owned())
 }
 
-async fn sign_in(page: &str, person: &str) -> Visitor {
+async fn sign_in(page: &str, user: &str) -> Visitor {
     let visitor = Visitor::new(page);
-    assert_eq!(visitor.get(&format!("/sign-in?person={person}")).await.status(), 303);
+    assert_eq!(visitor.get(&format!("/sign-in?person={user}")).await.status(), 303);
     visitor
 }
 
-async fn opens_the_owners_portal_and_nobody_elses(command: Command) {
+async fn opens_portal_for_owner_only(command: Command) {
     let world = World::start().await;
     let (_child, page) = start(command, &world, &world.address.to_string()).await;
     let olivia = sign_in(&page, "olivia").await;
-    // The service reads the new key set within 2 s.
+    // The service reads the backend's key set within 2 s.
     while !olivia.settings().await.contains("Open billing") {
         tokio::task::yield_now().await;
     }
-    let answer = olivia.open_billing("acme").await;
-    assert_eq!(answer.status(), 303);
-    let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+    let response = olivia.open_billing("acme").await;
+    assert_eq!(response.status(), 303);
+    let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
     assert_eq!(world.stripe.customer_of(&header("location")).as_deref(), Some("cus_A"));
     assert_eq!((header("cache-control").as_str(), header("referrer-policy").as_str()), ("no-store", "no-referrer"));
     let back = olivia.get("/settings?billing=returned").await.text().await.unwrap();
@@ -83,19 +83,19 @@ async fn opens_the_owners_portal_and_nobody_elses(command: Command) {
     std::fs::write(world.path("flags.json"), FLAG_OFF).unwrap();
     world.health_is("billing.portal.v1.BillingPortal", ServingStatus::NotServing).await;
     let fields = [("csrf_token", csrf_token.as_str()), ("displayed_tenant_id", "acme")];
-    let off = olivia.post("/settings/billing", &fields).await.text().await.unwrap();
+    let disabled = olivia.post("/settings/billing", &fields).await.text().await.unwrap();
     let request_id = world.audit().last().unwrap()["request_id"].as_str().unwrap().to_owned();
-    assert!(off.contains("switched off") && off.contains(&request_id), "{off}");
+    assert!(disabled.contains("switched off") && disabled.contains(&request_id), "{disabled}");
 }
 
-/// Answers every connection as a mesh does that routes the service off, or not at all.
-async fn routed_off(answer: Option<&'static [u8]>) -> String {
+/// Listens like a mesh whose route to the service is off, and sends a fixed response. Without one, nothing listens.
+async fn start_disabled_route(response: Option<&'static [u8]>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    if let Some(answer) = answer {
+    if let Some(response) = response {
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                drop(stream.write_all(answer).await);
+                drop(stream.write_all(response).await);
                 drop(stream.read(&mut [0; 1024]).await);
             }
         });
@@ -103,37 +103,37 @@ async fn routed_off(answer: Option<&'static [u8]>) -> String {
     address
 }
 
-async fn reads_a_service_that_is_not_there_as_unavailable(command: fn() -> Command) {
+async fn shows_unreachable_service_as_unavailable(command: fn() -> Command) {
     let world = World::start().await;
-    for answer in [None, Some(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n".as_slice())] {
-        let service = routed_off(answer).await;
+    for response in [None, Some(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n".as_slice())] {
+        let service = start_disabled_route(response).await;
         let (_child, page) = start(command(), &world, &service).await;
         let olivia = sign_in(&page, "olivia").await;
-        let answer = olivia.get("/settings").await;
-        assert_eq!(answer.status(), 200);
-        let text = answer.text().await.unwrap();
+        let response = olivia.get("/settings").await;
+        assert_eq!(response.status(), 200);
+        let text = response.text().await.unwrap();
         assert!(text.contains("unavailable right now") && !text.contains("<form"), "{text}");
     }
 }
 
 #[tokio::test]
-async fn the_backend_in_rust_opens_the_owners_portal_and_nobody_elses() {
-    opens_the_owners_portal_and_nobody_elses(rust()).await;
+async fn rust_backend_opens_portal_for_owner_only() {
+    opens_portal_for_owner_only(rust()).await;
 }
 
 #[tokio::test]
-async fn the_backend_in_rust_reads_a_service_that_is_not_there_as_unavailable() {
-    reads_a_service_that_is_not_there_as_unavailable(rust).await;
-}
-
-#[tokio::test]
-#[ignore = "needs node and npm packages: tests/run installs them"]
-async fn the_backend_in_typescript_opens_the_owners_portal_and_nobody_elses() {
-    opens_the_owners_portal_and_nobody_elses(typescript()).await;
+async fn rust_backend_shows_unreachable_service_as_unavailable() {
+    shows_unreachable_service_as_unavailable(rust).await;
 }
 
 #[tokio::test]
 #[ignore = "needs node and npm packages: tests/run installs them"]
-async fn the_backend_in_typescript_reads_a_service_that_is_not_there_as_unavailable() {
-    reads_a_service_that_is_not_there_as_unavailable(typescript).await;
+async fn typescript_backend_opens_portal_for_owner_only() {
+    opens_portal_for_owner_only(typescript()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs node and npm packages: tests/run installs them"]
+async fn typescript_backend_shows_unreachable_service_as_unavailable() {
+    shows_unreachable_service_as_unavailable(typescript).await;
 }

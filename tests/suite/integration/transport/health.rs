@@ -1,4 +1,4 @@
-//! Integration: health and reflection, which need neither caller nor principal.
+//! Integration: health and reflection, which need neither an allowed caller nor a principal.
 
 use tokio_stream::StreamExt as _;
 use tonic::{Code, Status};
@@ -6,7 +6,7 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 use tonic_reflection::pb::{v1, v1alpha};
 
 use crate::support::{
-    World,
+    ClientError, World,
     world::{FLAG_OFF, FLAG_ON},
 };
 
@@ -15,23 +15,23 @@ const ACCESS: &str = "billing.portal.v1.PortalAccess";
 
 async fn check(world: &World, service: &str) -> Result<ServingStatus, Status> {
     let request = HealthCheckRequest { service: service.to_owned() };
-    let answer = HealthClient::new(world.channel.clone()).check(request).await?;
-    Ok(answer.into_inner().status())
+    let response = HealthClient::new(world.channel.clone()).check(request).await?;
+    Ok(response.into_inner().status())
 }
 
 #[tokio::test]
-async fn the_portals_health_follows_the_flag_and_readiness_does_not() {
+async fn portal_health_follows_flag_and_readiness_does_not() {
     let world = World::start().await;
     world.health_is(PORTAL, ServingStatus::Serving).await;
-    for off in [FLAG_OFF, r#"{"flags":{}}"#] {
-        std::fs::write(world.path("flags.json"), off).unwrap();
+    for disabled in [FLAG_OFF, r#"{"flags":{}}"#] {
+        std::fs::write(world.path("flags.json"), disabled).unwrap();
         world.health_is(PORTAL, ServingStatus::NotServing).await;
         assert_eq!(check(&world, "").await.unwrap(), ServingStatus::Serving);
         assert_eq!(check(&world, ACCESS).await.unwrap(), ServingStatus::Serving);
         std::fs::write(world.path("flags.json"), FLAG_ON).unwrap();
         world.health_is(PORTAL, ServingStatus::Serving).await;
     }
-    // A broken file keeps the last good value; the key set, written after it, shows that its looks were over.
+    // A broken file keeps the last good value. The key set is written later, so its reload shows that this one was read.
     std::fs::write(world.path("flags.json"), "{").unwrap();
     world.key_set_is_read_again().await;
     assert_eq!(check(&world, PORTAL).await.unwrap(), ServingStatus::Serving);
@@ -40,7 +40,7 @@ async fn the_portals_health_follows_the_flag_and_readiness_does_not() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_lost_later_does_not_make_the_service_unready() {
+async fn later_database_loss_does_not_affect_readiness() {
     let world = World::start().await;
     world.sql("DROP TABLE billing_portal_tenants").await;
     assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "DATABASE_UNAVAILABLE");
@@ -48,7 +48,7 @@ async fn a_database_that_is_lost_later_does_not_make_the_service_unready() {
 }
 
 #[tokio::test]
-async fn reflection_answers_both_versions_with_every_message_an_error_can_hold() {
+async fn reflection_serves_every_error_detail_in_both_versions() {
     let world = World::start().await;
     for symbol in [
         PORTAL,
@@ -58,33 +58,34 @@ async fn reflection_answers_both_versions_with_every_message_an_error_can_hold()
         "google.rpc.BadRequest",
         "grpc.health.v1.Health",
     ] {
-        let asked = v1::server_reflection_request::MessageRequest::FileContainingSymbol(symbol.to_owned());
-        let request = v1::ServerReflectionRequest { host: String::new(), message_request: Some(asked) };
+        let symbol_request = v1::server_reflection_request::MessageRequest::FileContainingSymbol(symbol.to_owned());
+        let request = v1::ServerReflectionRequest { host: String::new(), message_request: Some(symbol_request) };
         let mut client = v1::server_reflection_client::ServerReflectionClient::new(world.channel.clone());
-        let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
-        let answer = answers.next().await.unwrap().unwrap().message_response.unwrap();
+        let mut responses = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
+        let response = responses.next().await.unwrap().unwrap().message_response.unwrap();
         assert!(
-            matches!(answer, v1::server_reflection_response::MessageResponse::FileDescriptorResponse(_)),
+            matches!(response, v1::server_reflection_response::MessageResponse::FileDescriptorResponse(_)),
             "{symbol}"
         );
 
-        let asked = v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(symbol.to_owned());
-        let request = v1alpha::ServerReflectionRequest { host: String::new(), message_request: Some(asked) };
+        let symbol_request =
+            v1alpha::server_reflection_request::MessageRequest::FileContainingSymbol(symbol.to_owned());
+        let request = v1alpha::ServerReflectionRequest { host: String::new(), message_request: Some(symbol_request) };
         let mut client = v1alpha::server_reflection_client::ServerReflectionClient::new(world.channel.clone());
-        let mut answers = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
-        let answer = answers.next().await.unwrap().unwrap().message_response.unwrap();
+        let mut responses = client.server_reflection_info(tokio_stream::once(request)).await.unwrap().into_inner();
+        let response = responses.next().await.unwrap().unwrap().message_response.unwrap();
         assert!(
-            matches!(answer, v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse(_)),
+            matches!(response, v1alpha::server_reflection_response::MessageResponse::FileDescriptorResponse(_)),
             "{symbol}"
         );
     }
 }
 
 #[tokio::test]
-async fn reflection_can_be_turned_off() {
+async fn reflection_can_be_disabled() {
     let world = World::with(&["--reflection=false"]).await;
     let request = v1::ServerReflectionRequest::default();
     let mut client = v1::server_reflection_client::ServerReflectionClient::new(world.channel.clone());
     let status = client.server_reflection_info(tokio_stream::once(request)).await.unwrap_err();
-    assert_eq!(crate::support::ClientError::of(&status).reason, "METHOD_UNKNOWN");
+    assert_eq!(ClientError::of(&status).reason, "METHOD_UNKNOWN");
 }

@@ -1,4 +1,4 @@
-//! HTTP/2, gRPC and the browser.
+//! Tests of HTTP/2, gRPC, health and draining, and of the web backends that call the service.
 
 mod backends;
 mod drain;

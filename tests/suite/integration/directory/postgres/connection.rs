@@ -1,8 +1,8 @@
-//! Who the server is proved to be, with which password it is asked, and that nothing can be written to it.
+//! PostgreSQL connections: server verification, password changes, and read-only transactions.
 
 use crate::{
-    integration::directory::{TABLES, told},
-    support::process::settings,
+    integration::directory::{TABLES, lookup_outcome},
+    support::process::valid_settings,
     support::{Postgres, World, postgres::TestDatabase, service::Service, world::override_settings},
 };
 
@@ -16,9 +16,9 @@ async fn acme() -> TestDatabase {
     database
 }
 
-/// The real binary with these settings beside good ones.
+/// Starts the real binary on valid settings, with some changed.
 fn start(changes: &[&str], variables: &[(&str, &str)]) -> (tempfile::TempDir, Service) {
-    let (folder, mut arguments) = settings();
+    let (folder, mut arguments) = valid_settings();
     std::fs::write(folder.path().join("flags.json"), crate::support::world::FLAG_ON).unwrap();
     override_settings(&mut arguments, changes);
     let service = Service::start(&arguments, variables);
@@ -29,11 +29,11 @@ const NOT_READY: &str = "not ready: the database was not reached yet";
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn verify_full_takes_the_right_name_by_the_right_ca_only() {
+async fn verify_full_requires_matching_name_and_ca() {
     let (database, server) = (acme().await, Postgres::shared());
     let (ca, port) = (server.ca_file().display().to_string(), server.port);
-    let stranger = Postgres::start();
-    let strange_ca = stranger.ca_file().display().to_string();
+    let other = Postgres::start();
+    let other_ca = other.ca_file().display().to_string();
     let url = |host: &str, more: &str| {
         let role = format!("{}:first-secret", database.name);
         format!("--database-url=postgres://{role}@{host}:{port}/{}?sslmode=verify-full{more}", database.name)
@@ -41,32 +41,32 @@ async fn verify_full_takes_the_right_name_by_the_right_ca_only() {
     let root = |path: &str| format!("&sslrootcert={path}");
     for (url, roots) in [(url("localhost", &root(&ca)), &[][..]), (url("localhost", ""), &[("SSL_CERT_FILE", &*ca)])] {
         let (_folder, mut service) = start(&[&url], roots);
-        service.logs("ready").await;
+        service.wait_for_log("ready").await;
         let encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
             WHERE application_name = 'billing-portal' AND datname = current_database()";
         let encrypted: Option<bool> = sqlx::query_scalar(encrypted).fetch_one(&database.admin).await.unwrap();
         assert_eq!(encrypted, Some(true));
-        assert!(!service.end().await.contains("first-secret"));
+        assert!(!service.kill().await.contains("first-secret"));
     }
-    for (url, roots, why) in [
-        (url("localhost", &root(&strange_ca)), &[][..], "invalid peer certificate"),
-        (url("localhost", ""), &[("SSL_CERT_FILE", &*strange_ca)], "invalid peer certificate"),
-        // Neither the compiled-in roots nor the system's know it.
+    for (url, roots, expected) in [
+        (url("localhost", &root(&other_ca)), &[][..], "invalid peer certificate"),
+        (url("localhost", ""), &[("SSL_CERT_FILE", &*other_ca)], "invalid peer certificate"),
+        // Neither the built-in roots nor the system's contain the CA.
         (url("localhost", ""), &[], "invalid peer certificate"),
         (url("127.0.0.1", &root(&ca)), &[], "not valid for name"),
-        // The driver's own variable is not listened to.
+        // The driver's own variables are ignored.
         (url("localhost", ""), &[("PGSSLROOTCERT", &*ca), ("PGSSLMODE", "disable")], "invalid peer certificate"),
     ] {
         let (_folder, mut service) = start(&[&url], roots);
-        let cause = service.logs(NOT_READY).await["cause"].to_string();
-        assert!(cause.contains(why), "{why}: {cause}");
-        assert!(!service.end().await.contains("first-secret"));
+        let cause = service.wait_for_log(NOT_READY).await["cause"].to_string();
+        assert!(cause.contains(expected), "{expected}: {cause}");
+        assert!(!service.kill().await.contains("first-secret"));
     }
 }
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn a_password_that_is_changed_works_for_new_connections_without_a_restart() {
+async fn changed_password_is_used_for_new_connections_without_restart() {
     let database = acme().await;
     let files = tempfile::tempdir().unwrap();
     let path = files.path().join("password");
@@ -74,35 +74,35 @@ async fn a_password_that_is_changed_works_for_new_connections_without_a_restart(
     let url = format!("--database-url=postgres://{0}@127.0.0.1:{1}/{0}", database.name, Postgres::shared().port);
     let file = format!("--database-password-file={}", path.display());
     let world = World::with(&[&url, &file]).await;
-    assert_eq!(told(&world, "olivia").await.0, "OK");
-    // The same with the binary, whose log shows what it has seen, and no more than that.
+    assert_eq!(lookup_outcome(&world, "olivia").await.0, "OK");
+    // A second process shows in its log that the file was read. Its log must not contain a password.
     let (_folder, mut service) = start(&[&url, &file], &[]);
-    service.logs("ready").await;
+    service.wait_for_log("ready").await;
 
-    let hang_up = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    let close_connections = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
         WHERE application_name = 'billing-portal' AND datname = current_database()";
     database.run(&format!("ALTER ROLE {} PASSWORD 'second-secret'", database.name)).await;
-    // Open connections outlive the change; a new one meets the new password.
-    assert_eq!(told(&world, "olivia").await.0, "OK");
-    database.run(hang_up).await;
-    assert_eq!(told(&world, "olivia").await.0, "DATABASE_UNAVAILABLE");
+    // Open connections survive the change; new connections need the new password.
+    assert_eq!(lookup_outcome(&world, "olivia").await.0, "OK");
+    database.run(close_connections).await;
+    assert_eq!(lookup_outcome(&world, "olivia").await.0, "DATABASE_UNAVAILABLE");
     std::fs::write(&path, "second-secret").unwrap();
-    assert_eq!(service.logs("file loaded").await["setting"], "--database-password-file");
+    assert_eq!(service.wait_for_log("file loaded").await["setting"], "--database-password-file");
     let renewed = async { while world.access(&world.olivia(), "").await.is_err() {} };
     tokio::time::timeout(std::time::Duration::from_secs(10), renewed).await.expect("the new password is not used");
 
     // A broken file keeps the last good password.
     std::fs::write(&path, "").unwrap();
-    service.logs("file is not good").await;
-    database.run(hang_up).await;
-    assert_eq!(told(&world, "olivia").await.0, "OK");
-    let log = service.end().await;
+    service.wait_for_log("file is not good").await;
+    database.run(close_connections).await;
+    assert_eq!(lookup_outcome(&world, "olivia").await.0, "OK");
+    let log = service.kill().await;
     assert!(!log.contains("first-secret") && !log.contains("second-secret"), "{log}");
 }
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn variables_and_a_password_file_of_the_drivers_own_change_nothing() {
+async fn ignores_driver_variables_and_password_file() {
     let database = acme().await;
     let port = Postgres::shared().port.to_string();
     let home = tempfile::tempdir().unwrap();
@@ -111,24 +111,24 @@ async fn variables_and_a_password_file_of_the_drivers_own_change_nothing() {
     std::fs::set_permissions(&pgpass, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let home = home.path().display().to_string();
 
-    // They name another server, role and database; the settings' are used.
+    // Variables that name another server, role and database have no effect.
     let other = [("PGHOST", "192.0.2.1"), ("PGHOSTADDR", "192.0.2.1"), ("PGPORT", "1"), ("PGUSER", "nobody")];
     let more = [("PGDATABASE", "nowhere"), ("PGSSLMODE", "verify-full"), ("PGAPPNAME", "x"), ("PGPASSWORD", "wrong")];
     let (_folder, mut service) = start(&[&database.setting()], &[&other[..], &more].concat());
-    service.logs("ready").await;
+    service.wait_for_log("ready").await;
 
-    // They hold the right password, and the settings hold none.
+    // The settings contain no password, and a correct one from the driver's sources is not used.
     let url = format!("--database-url=postgres://{0}@127.0.0.1:{port}/{0}", database.name);
     for variable in [("PGPASSWORD", "first-secret"), ("PGPASSFILE", &*pgpass.display().to_string()), ("HOME", &*home)] {
         let (_folder, mut service) = start(&[&url], &[variable]);
-        let cause = service.logs(NOT_READY).await["cause"].to_string();
+        let cause = service.wait_for_log(NOT_READY).await["cause"].to_string();
         assert!(cause.contains("password authentication failed"), "{variable:?}: {cause}");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn nothing_can_be_written_whatever_the_role_may_and_a_select_file_calls() {
+async fn connections_are_read_only_even_if_role_and_select_file_can_write() {
     let database = acme().await;
     let role = &database.name;
     let writes = "CREATE TABLE written (what text);
@@ -143,16 +143,17 @@ async fn nothing_can_be_written_whatever_the_role_may_and_a_select_file_calls() 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tenants.sql");
     let setting = format!("--tenants-sql-file={}", path.display());
-    for (call, why) in [("write_down()", "read-only transaction"), ("unlock_and_write_down()", "read-write mode")] {
+    for (call, expected) in [("write_down()", "read-only transaction"), ("unlock_and_write_down()", "read-write mode")]
+    {
         let select = format!("SELECT tenant_id, {call} AS stripe_customer_id FROM billing_portal_tenants");
         std::fs::write(&path, select).unwrap();
         let (_folder, mut service) = start(&[&database.setting(), &setting], &[]);
-        let cause = service.logs(NOT_READY).await["cause"].to_string();
-        assert!(cause.contains(why), "{cause}");
+        let cause = service.wait_for_log(NOT_READY).await["cause"].to_string();
+        assert!(cause.contains(expected), "{cause}");
         let written: i64 = sqlx::query_scalar("SELECT count(*) FROM written").fetch_one(&database.admin).await.unwrap();
         assert_eq!(written, 0, "{call}");
     }
-    // The role itself could, and the same function does: it is the connection that can't.
+    // The same function writes as the same role over another connection: the service's connection is what prevents it.
     database.run(&format!("SET ROLE {role}; SELECT write_down(); RESET ROLE")).await;
     let written: i64 = sqlx::query_scalar("SELECT count(*) FROM written").fetch_one(&database.admin).await.unwrap();
     assert_eq!(written, 1);

@@ -5,7 +5,7 @@ mod ids;
 mod outage;
 
 use crate::{
-    integration::directory::{TABLES, Writer, check_broken_relations, check_files, check_tables, told},
+    integration::directory::{TABLES, Writer, check_broken_relations, check_files, check_tables, lookup_outcome},
     support::{
         Postgres, World,
         postgres::TestDatabase,
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// A service over a database with these relations.
+/// Starts a world over a new database with these relations.
 async fn world_with(schema: &str, settings: &[&str]) -> (World, TestDatabase) {
     let database = Postgres::shared().database().await;
     database.run(schema).await;
@@ -24,14 +24,14 @@ async fn world_with(schema: &str, settings: &[&str]) -> (World, TestDatabase) {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn every_row_is_told_as_the_contract_says() {
+async fn rows_have_expected_outcomes() {
     let (world, database) = world_with(TABLES, &[]).await;
     check_tables(&world, &Writer::Postgres(database.admin)).await;
 }
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn relations_that_are_lost_are_no_answer_and_come_back_by_themselves() {
+async fn broken_relations_get_database_unavailable_until_restored() {
     let database = Postgres::shared().database().await;
     let world = World::unready(&[&database.setting()]).await;
     check_broken_relations(&world, &Writer::Postgres(database.admin)).await;
@@ -39,7 +39,7 @@ async fn relations_that_are_lost_are_no_answer_and_come_back_by_themselves() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn select_files_stand_for_the_relations() {
+async fn select_files_replace_relations() {
     let database = Postgres::shared().database().await;
     let url = database.setting();
     check_files(&[&url], &Writer::Postgres(database.admin)).await;
@@ -47,15 +47,15 @@ async fn select_files_stand_for_the_relations() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn with_ownership_by_token_the_owners_are_not_touched() {
+async fn ownership_token_does_not_query_owners() {
     let (world, database) = world_with(TABLES, &["--ownership=token"]).await;
     database.run("DROP TABLE billing_portal_owners; INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_A')").await;
-    assert_eq!(told(&world, "anyone").await, ("OK".to_owned(), None));
+    assert_eq!(lookup_outcome(&world, "anyone").await, ("OK".to_owned(), None));
 }
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn an_audit_reads_every_tenant_from_views_and_from_select_files() {
+async fn audit_mapping_reads_every_tenant_from_tables_and_select_files() {
     let (world, database) = world_with(TABLES, &[]).await;
     database
         .run("INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_A'), ('globex', 'cus_A'), ('dark', NULL)")
@@ -74,7 +74,7 @@ async fn an_audit_reads_every_tenant_from_views_and_from_select_files() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn the_documented_schema_works_for_the_documented_role() {
+async fn documented_schema_works_for_documented_role() {
     let database = Postgres::shared().database().await;
     let page = include_str!("../../../../../docs/directory.md");
     for block in page.split("```sql\n").skip(1) {
@@ -88,12 +88,12 @@ async fn the_documented_schema_works_for_the_documented_role() {
         database.name
     );
     database.run(&rows).await;
-    // The role that has nothing but what the page grants it.
+    // The role that the page creates has only the privileges that the page grants.
     let url = database.url.replace(&format!("//{}@", database.name), "//billing_portal@");
     let world = World::with(&[&format!("--database-url={url}")]).await;
     world.stripe.add_customer(stripe_simulator::Customer::new("cus_T").metadata("tenant_id", tenant));
     world.open(&world.issuer.token(user, tenant, "owner")).await.unwrap();
     database.run("UPDATE members SET removed_at = now()").await;
-    let refused = world.open(&world.issuer.token(user, tenant, "owner")).await.unwrap_err();
-    assert_eq!(refused.reason, "NOT_OWNER");
+    let refusal = world.open(&world.issuer.token(user, tenant, "owner")).await.unwrap_err();
+    assert_eq!(refusal.reason, "NOT_OWNER");
 }

@@ -1,4 +1,4 @@
-//! A server that is down, restarted, silent, slow, or gone without a word.
+//! A PostgreSQL server that is down, restarted, paused, blocked, or disconnected without notice.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -15,15 +15,15 @@ use tonic::transport::Uri;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
-    integration::directory::{TABLES, told},
+    integration::directory::{TABLES, lookup_outcome},
     support::{ClientError, Postgres, World, postgres::TestDatabase, world::bearer},
 };
 
-/// With so many owners that no limit a person is met.
+/// Enough owners that no test reaches the rate limit per user.
 const ACME: &str = "INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_A');
     INSERT INTO billing_portal_owners SELECT 'acme', 'olivia' || i FROM generate_series(0, 99) AS i;";
 
-/// As many as the pool has.
+/// The size of the service's connection pool.
 const CONNECTIONS: usize = 8;
 
 async fn acme(server: &Postgres) -> TestDatabase {
@@ -33,15 +33,15 @@ async fn acme(server: &Postgres) -> TestDatabase {
     database
 }
 
-/// What the next owner is told.
+/// The outcome for the next owner.
 async fn reason(world: &World) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    told(world, &format!("olivia{}", NEXT.fetch_add(1, Ordering::Relaxed) % 100)).await.0
+    lookup_outcome(world, &format!("olivia{}", NEXT.fetch_add(1, Ordering::Relaxed) % 100)).await.0
 }
 
-/// Calls with a deadline of the caller's own, all at once; each is refused.
+/// Makes concurrent calls with a deadline set by the caller, and returns their refusals.
 async fn calls(world: &World, count: usize, timeout: Duration) -> Vec<ClientError> {
-    // The usual channel would end the call by its own clock; this one only sends.
+    // tonic's channel would enforce the deadline itself; this client only sends the header.
     let channel = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<tonic::body::Body>();
     let origin: Uri = format!("http://{}", world.address).parse().unwrap();
     let calls = (0..count).map(|_| {
@@ -55,7 +55,7 @@ async fn calls(world: &World, count: usize, timeout: Duration) -> Vec<ClientErro
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn a_server_that_is_down_at_the_start_is_tried_again_and_later_outages_mend_by_themselves() {
+async fn retries_unreachable_server_at_start_and_recovers_from_later_outages() {
     let server = Postgres::start();
     let database = acme(&server).await;
     server.stop();
@@ -71,7 +71,7 @@ async fn a_server_that_is_down_at_the_start_is_tried_again_and_later_outages_men
     assert!(started.elapsed() < Duration::from_secs(6), "tried again after {:?}", started.elapsed());
     assert_eq!(reason(&world).await, "OK");
 
-    // The first call after a restart finds the old connections dead, and opens a new one.
+    // The first call after a restart finds its pooled connections closed, and opens a new one.
     server.stop();
     server.start_again();
     assert_eq!(reason(&world).await, "OK");
@@ -85,7 +85,7 @@ async fn a_server_that_is_down_at_the_start_is_tried_again_and_later_outages_men
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn a_server_that_is_silent_is_no_answer_and_goes_on_where_it_was() {
+async fn paused_server_gets_timeouts_and_recovers() {
     let server = Postgres::start();
     let database = acme(&server).await;
     let world = World::with(&[&database.setting()]).await;
@@ -95,9 +95,9 @@ async fn a_server_that_is_silent_is_no_answer_and_goes_on_where_it_was() {
     assert!(!backends.is_empty());
 
     server.signal("STOP", &backends).await;
-    let told = calls(&world, 1, Duration::from_millis(300)).await;
-    assert_eq!(told[0].reason, "DEADLINE_EXCEEDED");
-    // Without a deadline of the caller's, the wait for a connection ends first.
+    let refusals = calls(&world, 1, Duration::from_millis(300)).await;
+    assert_eq!(refusals[0].reason, "DEADLINE_EXCEEDED");
+    // With a long deadline, the wait for a connection times out first.
     let started = Instant::now();
     assert_eq!(calls(&world, 1, Duration::from_secs(60)).await[0].reason, "DATABASE_UNAVAILABLE");
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
@@ -107,22 +107,22 @@ async fn a_server_that_is_silent_is_no_answer_and_goes_on_where_it_was() {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn queries_that_nobody_waits_for_end_at_the_server_and_leave_the_pool_usable() {
+async fn abandoned_queries_end_at_server_and_free_their_connections() {
     let database = acme(Postgres::shared()).await;
     let world = World::with(&[&database.setting(), "--deadline=4s", "--stripe-attempt-timeout=1s"]).await;
     let mut lock = database.admin.begin().await.unwrap();
     sqlx::raw_sql("LOCK TABLE billing_portal_tenants").execute(&mut *lock).await.unwrap();
 
-    // Each waits for the lock on a connection of its own, and gives up.
-    for told in calls(&world, CONNECTIONS, Duration::from_millis(500)).await {
-        assert_eq!(told.reason, "DEADLINE_EXCEEDED");
+    // Each call waits for the lock on its own connection until its deadline.
+    for refusal in calls(&world, CONNECTIONS, Duration::from_millis(500)).await {
+        assert_eq!(refusal.reason, "DEADLINE_EXCEEDED");
     }
-    // The connections are still in use, so the next call gets none; it is told so before its own time is over.
+    // The connections are still in use, so the next call gets none. It is refused before its own deadline.
     let started = Instant::now();
-    let told = calls(&world, 1, Duration::from_secs(60)).await;
-    assert_eq!(told[0].reason, "DATABASE_UNAVAILABLE");
+    let refusals = calls(&world, 1, Duration::from_secs(60)).await;
+    assert_eq!(refusals[0].reason, "DATABASE_UNAVAILABLE");
     assert!(started.elapsed() < Duration::from_millis(3_500), "{:?}", started.elapsed());
-    // The server ends each query when it has run for as long as any call may take. This ends, too, or fails.
+    // The server cancels each query at the statement timeout. This wait also has a timeout, after which it fails.
     let wait = "SET statement_timeout = '10s'; DO $$ BEGIN
         WHILE EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'billing-portal'
                 AND state = 'active') LOOP
@@ -137,8 +137,8 @@ async fn queries_that_nobody_waits_for_end_at_the_server_and_leave_the_pool_usab
     assert!((1..=8).contains(&connections), "{connections} connections");
 }
 
-/// Stands before the server. What goes through it when it is told to cut is never heard of again, in either direction; it
-/// is not closed either, as when a machine is gone. What connects later gets through.
+/// Starts a TCP proxy in front of the server. Changing the returned value silences all current connections in both
+/// directions without closing them, as when a machine disappears. Later connections work.
 async fn proxy(to: u16) -> (u16, watch::Sender<u32>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -162,13 +162,13 @@ async fn proxy(to: u16) -> (u16, watch::Sender<u32>) {
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn connections_to_a_server_that_is_gone_without_a_word_do_not_keep_their_places() {
+async fn silently_lost_connections_are_replaced() {
     for ssl_mode in ["disable", "require"] {
-        lose_connections(ssl_mode).await;
+        check_silently_lost_connections(ssl_mode).await;
     }
 }
 
-async fn lose_connections(ssl_mode: &str) {
+async fn check_silently_lost_connections(ssl_mode: &str) {
     let server = Postgres::shared();
     let database = acme(server).await;
     let (port, cut) = proxy(server.port).await;
@@ -180,7 +180,7 @@ async fn lose_connections(ssl_mode: &str) {
     sqlx::raw_sql("LOCK TABLE billing_portal_tenants").execute(&mut *lock).await.unwrap();
     let waiting = calls(&world, CONNECTIONS, Duration::from_secs(60));
     let cutting = async {
-        // Once all of them wait at the server, for the lock.
+        // Wait until all of them are blocked by the lock at the server.
         let wait = "SET statement_timeout = '30s'; DO $$ BEGIN
             WHILE (SELECT count(*) < 8 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock') LOOP
                 PERFORM pg_stat_clear_snapshot(), pg_sleep(0.01);
@@ -188,12 +188,12 @@ async fn lose_connections(ssl_mode: &str) {
         database.run(wait).await;
         cut.send_replace(1);
     };
-    for told in tokio::join!(waiting, cutting).0 {
-        assert_eq!(told.reason, "DEADLINE_EXCEEDED");
+    for refusal in tokio::join!(waiting, cutting).0 {
+        assert_eq!(refusal.reason, "DEADLINE_EXCEEDED");
     }
     lock.rollback().await.unwrap();
-    // All places are taken by connections that will never answer; a second after a statement's time they are free again.
-    let mended = async { while world.access(&world.olivia(), "").await.is_err() {} };
-    tokio::time::timeout(Duration::from_secs(30), mended).await.expect("the pool never mends");
+    // All connections of the pool are dead. They are replaced one second after the statement timeout.
+    let recovered = async { while world.access(&world.olivia(), "").await.is_err() {} };
+    tokio::time::timeout(Duration::from_secs(30), recovered).await.expect("the pool does not recover");
     assert_eq!(reason(&world).await, "OK");
 }

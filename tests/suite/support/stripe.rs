@@ -1,0 +1,50 @@
+//! Faults of the Stripe simulator that several modules use, and the refusals that they cause.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use stripe_simulator::{Answer, RecordedRequest, Simulator, Tamper};
+use tokio::sync::{Notify, Semaphore};
+
+use super::World;
+
+pub(crate) const SESSIONS: &str = "/v1/billing_portal/sessions";
+
+/// Alters the responses of the endpoints whose path starts with `path`.
+pub(crate) fn alter(path: &'static str, change: impl Fn(Answer) -> Answer + Send + Sync + 'static) -> Tamper {
+    Arc::new(move |request: RecordedRequest, answer| {
+        let answer = if request.path.starts_with(path) { change(answer) } else { answer };
+        Box::pin(async move { answer })
+    })
+}
+
+/// Replaces the status and the body of a response.
+pub(crate) fn respond_with(status: u16, json: Value) -> impl Fn(Answer) -> Answer + Send + Sync {
+    move |answer| Answer { status, ..answer }.with_json(&json)
+}
+
+/// Holds every response back until permits are added to the semaphore. The first value is notified of each request.
+pub(crate) fn hold_responses(stripe: &Simulator) -> (Arc<Notify>, Arc<Semaphore>) {
+    let (received, release) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
+    let held = (Arc::clone(&received), Arc::clone(&release));
+    stripe.tamper(Some(Arc::new(move |_, answer| {
+        let (received, release) = (Arc::clone(&held.0), Arc::clone(&held.1));
+        Box::pin(async move {
+            received.notify_one();
+            release.acquire().await.unwrap().forget();
+            answer
+        })
+    })));
+    (received, release)
+}
+
+/// Calls as olivia against a fault, and returns the reason of the refusal. Asserts that the audit records the same reason
+/// without a release, and that Stripe's error text does not reach the client.
+pub(crate) async fn refusal_reason(world: &World, fault: Tamper) -> String {
+    world.stripe.tamper(Some(fault));
+    let refusal = world.open(&world.olivia()).await.unwrap_err();
+    let record = world.audit().pop().unwrap();
+    assert_eq!((record["reason"].as_str(), &record["released"]), (Some(refusal.reason.as_str()), &json!(false)));
+    assert!(!refusal.text.contains("secret text"));
+    refusal.reason
+}
