@@ -4,14 +4,11 @@
 
 use axum::http::HeaderMap;
 
-use super::{CallerError, linkerd, only_value, xfcc};
-
-/// The header of the sidecar.
-pub(super) const HEADER: &str = "x-forwarded-client-cert";
+use super::{CallerError, ISTIO_HEADER, LINKERD_HEADER, only_value, xfcc};
 
 /// Returns the SPIFFE id of the caller's certificate.
 pub(super) fn identity(headers: &HeaderMap) -> Result<String, CallerError> {
-    Ok(xfcc::last_uri(only_value(headers, HEADER, linkerd::HEADER)?)?)
+    Ok(xfcc::last_uri(only_value(headers, ISTIO_HEADER, LINKERD_HEADER)?)?)
 }
 
 /// Returns whether a text is a SPIFFE id: a trust domain and a path of non-empty segments.

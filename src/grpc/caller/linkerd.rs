@@ -4,14 +4,11 @@
 
 use axum::http::HeaderMap;
 
-use super::{CallerError, istio, only_value};
-
-/// The header of the proxy.
-pub(super) const HEADER: &str = "l5d-client-id";
+use super::{CallerError, ISTIO_HEADER, LINKERD_HEADER, only_value};
 
 /// Returns the caller's name.
 pub(super) fn identity(headers: &HeaderMap) -> Result<String, CallerError> {
-    only_value(headers, HEADER, istio::HEADER).map(str::to_owned)
+    only_value(headers, LINKERD_HEADER, ISTIO_HEADER).map(str::to_owned)
 }
 
 /// Returns whether a text is a name as Linkerd gives it to proxies, such as

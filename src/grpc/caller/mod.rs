@@ -19,6 +19,12 @@ use crate::{
     portal::{CallAudit, Reason, Refusal},
 };
 
+/// The header of Istio's sidecar.
+const ISTIO_HEADER: &str = "x-forwarded-client-cert";
+
+/// The header of Linkerd's proxy.
+const LINKERD_HEADER: &str = "l5d-client-id";
+
 /// How the calling workload is identified, and which ones may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Callers {
