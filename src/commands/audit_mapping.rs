@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     adapters::{
-        directory::Mapped,
+        directory::TenantMapping,
         stripe::{Mode, StripePortalSessions},
     },
     commands::{
@@ -94,7 +94,7 @@ pub async fn run(config: &Config) -> Result<bool, Failure> {
         Some(path) => Some(ResumeFile::open(path, &terms).map_err(Failure::Resume)?),
         None => None,
     };
-    let rows = directory.every_mapping().await?;
+    let rows = directory.all_mappings().await?;
     let tenants = rows.len();
     let mut audit = Audit::default();
     let questions = audit.sort_out(rows, resume.as_ref());
@@ -125,9 +125,9 @@ struct Audit {
 
 impl Audit {
     /// Decides what the directory alone, or an earlier run, decides; returns what Stripe must be asked.
-    fn sort_out(&mut self, rows: Vec<Mapped>, resume: Option<&ResumeFile>) -> Vec<Question> {
+    fn sort_out(&mut self, rows: Vec<TenantMapping>, resume: Option<&ResumeFile>) -> Vec<Question> {
         let mut questions = Vec::new();
-        for Mapped { tenant, customer, mapping } in rows {
+        for TenantMapping { tenant, customer, mapping } in rows {
             let broken = |detail: &str| Finding {
                 tenant: tenant.clone(),
                 customer: customer.clone(),
@@ -222,7 +222,7 @@ async fn verify_with_retries(
 ) -> Result<(), Refusal> {
     let mut pause = FIRST_PAUSE;
     for _ in 0..PAUSES {
-        let outcome = portal_sessions.inspect_claim(&question.customer, deadline).await;
+        let outcome = portal_sessions.inspect_customer(&question.customer, deadline).await;
         let passes =
             [Reason::StripeUnavailable, Reason::StripeRateLimited, Reason::StripeConflict, Reason::DeadlineExceeded];
         match outcome {
@@ -235,7 +235,7 @@ async fn verify_with_retries(
         }
     }
     portal_sessions
-        .inspect_claim(&question.customer, deadline)
+        .inspect_customer(&question.customer, deadline)
         .await?
         .verify(&question.tenant, &question.customer)
         .map(drop)

@@ -98,7 +98,10 @@ async fn directory(config: &Config) -> Item {
 
 async fn flag(config: &Config) -> Item {
     const WHAT: &str = "flag";
-    let file = ReloadingFile::open("--flags-file", config.flags_file.clone(), flag::parse).await;
+    let file = ReloadingFile::open("--flags-file", config.flags_file.clone(), |bytes| {
+        flag::parse(bytes).map_err(|error| error.to_string())
+    })
+    .await;
     let path = config.flags_file.display();
     let Some(definitions) = file.get() else {
         return failed(WHAT, format!("{path}: {}", file.error().unwrap_or_default()));
@@ -139,7 +142,7 @@ async fn stripe(config: &Config, portal_sessions: &StripePortalSessions) -> Vec<
     });
     const WHAT: &str = "portal configuration";
     match configuration {
-        Ok(Inspected::Known(found)) if !found.is_of_the_mode => {
+        Ok(Inspected::Known(found)) if !found.has_configured_mode => {
             items.push(failed(WHAT, format!("{} is not of {mode} mode", found.id)));
         }
         Ok(Inspected::Known(found)) if !found.is_active => {

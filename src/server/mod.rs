@@ -73,7 +73,12 @@ impl Server {
     pub async fn new(config: Config) -> Result<Self, SettingError> {
         let audit = open::audit_log(&config.audit)?;
         let directory = Arc::new(directory::open(&config.directory, config.deadline).await?);
-        let flags = Arc::new(ReloadingFile::open("--flags-file", config.flags_file.clone(), flag::parse).await);
+        let flags = Arc::new(
+            ReloadingFile::open("--flags-file", config.flags_file.clone(), |bytes| {
+                flag::parse(bytes).map_err(|error| error.to_string())
+            })
+            .await,
+        );
         let flags_error = flags.error();
         let use_cases = UseCases {
             flag: Arc::new(FileFlag::new(Arc::clone(&flags), config.flag_key.clone()).await),

@@ -29,7 +29,10 @@ pub(crate) async fn open(settings: &DirectorySettings, deadline: Duration) -> Re
     }
     let password = match &settings.password_file {
         Some(path) => {
-            let file = ReloadingFile::open("--database-password-file", path.clone(), Password::parse).await;
+            let file = ReloadingFile::open("--database-password-file", path.clone(), |bytes| {
+                Password::parse(bytes).map_err(|error| error.to_string())
+            })
+            .await;
             require_loaded(&file, "--database-password-file", "give one that holds the password")?;
             Some(file)
         }

@@ -40,8 +40,8 @@ pub(crate) async fn verifier(config: &Config) -> Result<Verifier, SettingError> 
 
 pub(crate) async fn portal_sessions(config: &Config) -> Result<StripePortalSessions, SettingError> {
     let parse = match config.stripe_terms.mode {
-        Mode::Live => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Live),
-        Mode::Test => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Test),
+        Mode::Live => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Live).map_err(|error| error.to_string()),
+        Mode::Test => |bytes: &[u8]| SecretKey::parse(bytes, Mode::Test).map_err(|error| error.to_string()),
     };
     let key = ReloadingFile::open("--stripe-secret-key-file", config.stripe_secret_key_file.clone(), parse).await;
     require_loaded(&key, "--stripe-secret-key-file", "give one with a key of --stripe-mode")?;
