@@ -1,7 +1,8 @@
-//! What the process does beside serving: commands for operators, over the same settings and the same adapters.
+//! Commands for operators. They use the same settings and adapters as the server.
 
 pub mod audit_mapping;
 pub mod check;
 mod progress;
 mod report;
 mod resume;
+mod verification;

@@ -60,7 +60,7 @@ async fn an_audit_tells_what_each_owner_would_be_told() {
         {"tenant": "unproved", "customer": "cus_U", "reason": "TENANT_PROOF_MISSING"},
     ]);
     assert_eq!(rows, expected);
-    assert_eq!(text(&output.stderr).trim(), "14 tenants: 3 proved, 2 without account, 9 that do not hold");
+    assert_eq!(text(&output.stderr).trim(), "14 tenants: 3 verified, 2 without a billing account, 9 with problems");
     // One read for each tenant that only Stripe can decide, and nothing else.
     let requests = world.stripe.requests();
     assert_eq!(requests.len(), 7);
@@ -76,7 +76,7 @@ async fn customers_without_proof_are_listed_alone_and_a_report_can_be_csv() {
 
     let output = run(&World::start().await, &["audit-mapping"], &[]).await;
     assert_eq!((text(&output.stdout), output.status.code()), ("", Some(0)));
-    assert_eq!(text(&output.stderr).trim(), "4 tenants: 3 proved, 1 without account, 0 that do not hold");
+    assert_eq!(text(&output.stderr).trim(), "4 tenants: 3 verified, 1 without a billing account, 0 with problems");
 }
 
 #[tokio::test]

@@ -1,0 +1,108 @@
+//! The check of one tenant's mapping at Stripe, with retries.
+
+use std::time::Duration;
+
+use crate::{
+    adapters::stripe::StripePortalSessions,
+    portal::{CustomerId, Reason, Refusal, TenantId},
+};
+
+/// The pause before the first retry; it doubles for each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often a customer is read again if Stripe does not return it.
+const MAX_RETRIES: u32 = 5;
+
+/// A tenant and the customer that must name it.
+pub(super) struct PendingCheck {
+    pub(super) tenant: TenantId,
+    pub(super) customer: CustomerId,
+}
+
+/// What a refusal of a check means for the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RefusalKind {
+    /// A finding. A later run with the same data has the same result, so the row is saved in the resume file.
+    FinalFinding,
+    /// A finding that a later run checks again.
+    Finding,
+    /// Temporary. It becomes a [`RefusalKind::Finding`] if every retry fails.
+    Retryable,
+    /// Every further check would be refused as well, so the run ends.
+    Fatal,
+}
+
+impl RefusalKind {
+    pub(super) const fn of(reason: Reason) -> Self {
+        match reason {
+            Reason::MappingIntegrity | Reason::TenantProofMissing | Reason::BillingAccountMissingAtStripe => {
+                Self::FinalFinding
+            }
+            Reason::StripeUnavailable
+            | Reason::StripeRateLimited
+            | Reason::StripeConflict
+            | Reason::DeadlineExceeded => Self::Retryable,
+            Reason::StripeCredentials => Self::Fatal,
+            Reason::StripeProtocol | Reason::StripeResponseRejected | Reason::Bug => Self::Finding,
+            // Reading a customer does not refuse with these.
+            Reason::TokenMissing
+            | Reason::TokenInvalid
+            | Reason::TokenExpired
+            | Reason::CallerNotAllowed
+            | Reason::NotOwner
+            | Reason::ReturnUrlNotAllowed
+            | Reason::FlowInvalid
+            | Reason::LocaleInvalid
+            | Reason::DeadlineInvalid
+            | Reason::MessageInvalid
+            | Reason::FeatureDisabled
+            | Reason::NoBillingAccount
+            | Reason::TenantMismatch
+            | Reason::PortalNotConfigured
+            | Reason::RateLimited
+            | Reason::MessageTooLarge
+            | Reason::DatabaseUnavailable
+            | Reason::KeysUnavailable
+            | Reason::AuditUnavailable
+            | Reason::Overloaded
+            | Reason::ShuttingDown
+            | Reason::MethodUnknown
+            | Reason::EncodingUnsupported
+            | Reason::Cancelled => Self::Finding,
+        }
+    }
+}
+
+/// Reads the customer and verifies that it names the tenant. `timeout` is the time limit of each read.
+///
+/// # Errors
+/// The refusal that a call for this tenant would receive.
+pub(super) async fn verify_with_retries(
+    portal_sessions: &StripePortalSessions,
+    pending: &PendingCheck,
+    timeout: Duration,
+) -> Result<(), Refusal> {
+    let mut pauses = (0..MAX_RETRIES).map(|retry| FIRST_PAUSE * 2_u32.pow(retry));
+    loop {
+        let refusal = match verify(portal_sessions, pending, timeout).await {
+            Ok(()) => return Ok(()),
+            Err(refusal) => refusal,
+        };
+        match pauses.next() {
+            Some(pause) if RefusalKind::of(refusal.reason()) == RefusalKind::Retryable => {
+                tracing::warn!(cause = %refusal, ?pause, "customer cannot be read; retrying after a pause");
+                tokio::time::sleep(pause).await;
+            }
+            _ => return Err(refusal),
+        }
+    }
+}
+
+async fn verify(
+    portal_sessions: &StripePortalSessions,
+    pending: &PendingCheck,
+    timeout: Duration,
+) -> Result<(), Refusal> {
+    let recorded = portal_sessions.inspect_customer(&pending.customer, timeout).await?;
+    recorded.verify(&pending.tenant, &pending.customer).map(drop)
+}
