@@ -91,13 +91,7 @@ fn write_all(mut file: &File, queue: &mpsc::Receiver<Job>) {
     // Whether the last write failed midway. A line break then separates the incomplete line from the next entry.
     let mut is_torn = false;
     loop {
-        let job = match unsynced_since.map(|since| FLUSH_INTERVAL.saturating_sub(since.elapsed())) {
-            None => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
-            // Flush before the next entry; otherwise a steady stream of entries would postpone the flush forever.
-            Some(Duration::ZERO) => Err(mpsc::RecvTimeoutError::Timeout),
-            Some(left) => queue.recv_timeout(left),
-        };
-        match job {
+        match next_job(queue, unsynced_since) {
             // The call no longer waits, so what the entry announces will not happen.
             Ok(Job { durable: true, done, .. }) if done.is_closed() => {}
             Ok(Job { mut json, durable, done }) => {
@@ -124,6 +118,16 @@ fn write_all(mut file: &File, queue: &mpsc::Receiver<Job>) {
                 }
             }
         }
+    }
+}
+
+/// Waits for the next entry, or returns a timeout when it is time to flush.
+fn next_job(queue: &mpsc::Receiver<Job>, unsynced_since: Option<Instant>) -> Result<Job, mpsc::RecvTimeoutError> {
+    match unsynced_since.map(|since| FLUSH_INTERVAL.saturating_sub(since.elapsed())) {
+        None => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+        // Without this, a steady stream of entries would postpone the flush forever.
+        Some(Duration::ZERO) => Err(mpsc::RecvTimeoutError::Timeout),
+        Some(left) => queue.recv_timeout(left),
     }
 }
 

@@ -24,7 +24,7 @@ const MAX_CONCURRENT_READS: usize = 16;
 /// The time limit for reading all mappings from the directory.
 const DIRECTORY_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// The reason of a row that was verified, in the resume file.
+/// The `reason` of a verified row in the resume file.
 const VERIFIED: &str = "OK";
 
 /// Why there is no report.

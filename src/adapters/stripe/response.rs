@@ -27,7 +27,7 @@ impl SessionHosts {
 
     /// Returns whether a URL has an allowed loopback origin, or uses https and has exactly an allowed host as its
     /// authority: without user information and without a port. The raw text is checked as well as the parsed URL,
-    /// because other parsers may be stricter than this one and read the URL differently.
+    /// because this parser is lenient, and other parsers may read the same text differently.
     fn allow(&self, raw: &str) -> bool {
         let Ok(url) = Url::parse(raw) else { return false };
         if !raw.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {

@@ -1,5 +1,5 @@
-//! One attempt over a pooled HTTP client, with a time limit and a maximum body size. The key is read again for every
-//! attempt. Redirects are not followed, and nothing is retried here.
+//! One attempt over a pooled HTTP client, with a time limit and a maximum body size. Each attempt uses the current key of
+//! the key file. Redirects are not followed, and nothing is retried here.
 
 use std::{fmt, sync::Arc};
 
