@@ -1,4 +1,4 @@
-//! The audit log: JSON lines to standard output or to a file, written by one thread that owns the file.
+//! The audit log: JSON lines, written to standard output or to a file by one thread that owns the file.
 
 use std::{
     fs::{File, OpenOptions},
@@ -14,35 +14,37 @@ use tokio::{sync::oneshot, time::timeout};
 
 use crate::portal::{AuditEntry, AuditLog, Reason, Refusal};
 
-/// How long a refusal's line may stay out of the disk's reach.
-const BATCH: Duration = Duration::from_secs(1);
+/// The longest time between writing an entry that is not durable and flushing it to disk.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a call waits for its line, and a drain for the last lines; a reader that has stopped reading holds nothing up.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a call waits for its entry, and a shutdown for the last entries. A pipe whose reader has stopped must not
+/// block either.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How many lines may wait for the writer.
-const QUEUE: usize = 4_096;
+/// The maximum number of entries that wait for the writer.
+const QUEUE_CAPACITY: usize = 4_096;
 
-/// A line on its way to the writer, and where the outcome of writing it goes.
+/// An entry for the writer.
 struct Job {
     json: Vec<u8>,
     durable: bool,
+    /// Receives the result of the write.
     done: oneshot::Sender<io::Result<()>>,
 }
 
-/// The log's handle. Dropping it writes out what is left, as far as that goes in time.
+/// The handle of the log. Dropping it waits, for a limited time, until the remaining entries are written.
 pub struct JsonAuditLog {
-    /// Taken when the log is dropped, which ends the writer.
+    /// `None` once the log is dropped, which stops the writer.
     jobs: Option<mpsc::SyncSender<Job>>,
-    /// Closed by the writer's end.
-    ended: Mutex<mpsc::Receiver<()>>,
+    /// Closed when the writer stops.
+    writer_stopped: Mutex<mpsc::Receiver<()>>,
 }
 
 impl JsonAuditLog {
-    /// Appends to a file, which is created when it isn't there.
+    /// Appends to a file, which is created if it does not exist.
     ///
     /// # Errors
-    /// When the file can't be opened, or no thread can be had.
+    /// If the file cannot be opened, or the thread cannot be started.
     pub fn to_file(path: &Path) -> io::Result<Self> {
         Self::start(OpenOptions::new().create(true).append(true).open(path)?)
     }
@@ -50,74 +52,68 @@ impl JsonAuditLog {
     /// Writes to standard output.
     ///
     /// # Errors
-    /// When standard output is closed, or no thread can be had.
+    /// If standard output is closed, or the thread cannot be started.
     pub fn to_stdout() -> io::Result<Self> {
         Self::start(File::from(io::stdout().as_fd().try_clone_to_owned()?))
     }
 
     fn start(file: File) -> io::Result<Self> {
-        let (jobs, queue) = mpsc::sync_channel(QUEUE);
-        let (end, ended) = mpsc::channel();
+        let (jobs, queue) = mpsc::sync_channel(QUEUE_CAPACITY);
+        let (running, writer_stopped) = mpsc::channel();
         std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
             write_all(&file, &queue);
-            drop(end);
+            drop(running);
         })?;
-        Ok(Self { jobs: Some(jobs), ended: Mutex::new(ended) })
+        Ok(Self { jobs: Some(jobs), writer_stopped: Mutex::new(writer_stopped) })
     }
 }
 
 #[async_trait]
 impl AuditLog for JsonAuditLog {
-    async fn append(&self, line: AuditEntry, durable: bool) -> Result<(), Refusal> {
-        let unavailable = || Refusal::because(Reason::AuditUnavailable, "the audit line can't be written");
-        let mut json = serde_json::to_vec(&line).map_err(|error| unavailable().caused_by(error))?;
+    async fn append(&self, entry: AuditEntry, durable: bool) -> Result<(), Refusal> {
+        let unavailable = || Refusal::because(Reason::AuditUnavailable, "audit entry cannot be written");
+        let mut json = serde_json::to_vec(&entry).map_err(|error| unavailable().caused_by(error))?;
         json.push(b'\n');
         let (done, written) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(unavailable)?;
         jobs.try_send(Job { json, durable, done }).map_err(|_| unavailable())?;
-        match timeout(PATIENCE, written).await {
+        match timeout(WRITE_TIMEOUT, written).await {
             Ok(Ok(outcome)) => outcome.map_err(|error| unavailable().caused_by(error)),
             Ok(Err(_)) | Err(_) => Err(unavailable()),
         }
     }
 }
 
-/// Writes each line with one call, so that lines of processes that share a file don't mix. A durable line is on the disk
-/// before its call goes on; the others follow within [`BATCH`].
+/// Writes each entry with one system call, so that entries of processes that share a file do not mix. A durable entry
+/// is on disk before its call continues; the others are flushed within [`FLUSH_INTERVAL`].
 fn write_all(mut file: &File, queue: &mpsc::Receiver<Job>) {
     let mut unsynced_since: Option<Instant> = None;
-    // A line that was cut short by an error is ended, so that it spoils no other.
-    let mut torn = false;
+    // Whether the last write failed midway. A line break then separates the incomplete line from the next entry.
+    let mut is_torn = false;
     loop {
-        let job = match unsynced_since.map(|since| BATCH.saturating_sub(since.elapsed())) {
-            None => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
-            // Before the next line, or a flood would put the flush off for ever.
-            Some(Duration::ZERO) => Err(mpsc::RecvTimeoutError::Timeout),
-            Some(left) => queue.recv_timeout(left),
-        };
-        match job {
-            // Nobody waits for it any more, so what it says will not happen.
+        match next_job(queue, unsynced_since) {
+            // The call no longer waits, so what the entry announces will not happen.
             Ok(Job { durable: true, done, .. }) if done.is_closed() => {}
             Ok(Job { mut json, durable, done }) => {
-                if torn {
+                if is_torn {
                     json.insert(0, b'\n');
                 }
                 let written = file.write_all(&json);
-                torn = written.is_err();
+                is_torn = written.is_err();
                 let outcome = written.and_then(|()| if durable { sync(file) } else { Ok(()) });
                 unsynced_since = match (&outcome, durable) {
                     (Ok(()), true) => None,
                     _ => unsynced_since.or_else(|| Some(Instant::now())),
                 };
-                // A call that was cut off no longer waits for its line.
+                // A call that was cancelled no longer waits for its entry.
                 drop(done.send(outcome));
             }
-            Err(ended) => {
+            Err(error) => {
                 if let Err(error) = sync(file) {
-                    tracing::error!(%error, "audit lines can't be flushed to disk");
+                    tracing::error!(%error, "audit entries cannot be flushed to disk");
                 }
                 unsynced_since = None;
-                if ended == mpsc::RecvTimeoutError::Disconnected {
+                if error == mpsc::RecvTimeoutError::Disconnected {
                     return;
                 }
             }
@@ -125,7 +121,18 @@ fn write_all(mut file: &File, queue: &mpsc::Receiver<Job>) {
     }
 }
 
-/// A pipe or a terminal has nothing to flush to disk, and says so with EINVAL (or EROFS on some).
+/// Waits for the next entry, or returns a timeout when it is time to flush.
+fn next_job(queue: &mpsc::Receiver<Job>, unsynced_since: Option<Instant>) -> Result<Job, mpsc::RecvTimeoutError> {
+    match unsynced_since.map(|since| FLUSH_INTERVAL.saturating_sub(since.elapsed())) {
+        None => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+        // Without this, a steady stream of entries would postpone the flush forever.
+        Some(Duration::ZERO) => Err(mpsc::RecvTimeoutError::Timeout),
+        Some(left) => queue.recv_timeout(left),
+    }
+}
+
+/// Flushes a file to disk. A pipe or a terminal cannot be flushed and returns EINVAL, or EROFS on some systems; that is
+/// not an error.
 fn sync(file: &File) -> io::Result<()> {
     match file.sync_data() {
         Err(error)
@@ -143,9 +150,9 @@ fn sync(file: &File) -> io::Result<()> {
 impl Drop for JsonAuditLog {
     fn drop(&mut self) {
         self.jobs = None;
-        let ended = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            tracing::error!("the audit log takes no more lines; the last ones are lost");
+        let writer_stopped = self.writer_stopped.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if writer_stopped.recv_timeout(WRITE_TIMEOUT) == Err(mpsc::RecvTimeoutError::Timeout) {
+            tracing::error!("audit log does not accept writes; the last entries are lost");
         }
     }
 }

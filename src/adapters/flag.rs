@@ -1,6 +1,6 @@
-//! The feature flag: OpenFeature's interface over a flagd definition in a file.
+//! The feature flag: an OpenFeature client and provider over a file of flagd definitions.
 //!
-//! Format: <https://flagd.dev/reference/flag-definitions/>. The targeting key is the tenant.
+//! Format: <https://flagd.dev/reference/flag-definitions/>. The targeting key is the tenant id.
 
 use std::sync::Arc;
 
@@ -19,16 +19,29 @@ use crate::{
 /// The flags of a definition file.
 pub type Definitions = std::collections::HashMap<String, FeatureFlag>;
 
-/// Parses a flagd definition; one broken flag makes the file broken, and the last good one stays.
-///
-/// # Errors
-/// What is wrong, for an operator.
-pub fn parse(bytes: &[u8]) -> Result<Definitions, String> {
-    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    FlagParser::parse_string(text).map(|parsed| parsed.flags).map_err(|error| error.to_string())
+/// Why a definition file is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionsError {
+    /// Not UTF-8.
+    #[error("definition file is not UTF-8 text: {0}")]
+    NotText(std::str::Utf8Error),
+    /// Not in flagd's format.
+    #[error("definition file is not a valid flagd definition: {0}")]
+    NotFlagd(String),
 }
 
-/// Whether a definition could be on for anyone: present, enabled, and on by default or targeted. For people and dashboards.
+/// Parses a definition file. One invalid flag makes the whole file invalid; the last good definitions are then kept.
+///
+/// # Errors
+/// [`DefinitionsError`].
+pub fn parse(bytes: &[u8]) -> Result<Definitions, DefinitionsError> {
+    let text = std::str::from_utf8(bytes).map_err(DefinitionsError::NotText)?;
+    let parsed = FlagParser::parse_string(text).map_err(|error| DefinitionsError::NotFlagd(error.to_string()))?;
+    Ok(parsed.flags)
+}
+
+/// Returns whether a flag can be on for at least one tenant: it is defined, enabled, and on by default or targeted. For
+/// people and dashboards only.
 #[must_use]
 pub fn could_be_on(definitions: Option<&Definitions>, key: &str) -> bool {
     definitions.and_then(|flags| flags.get(key)).is_some_and(|flag| {
@@ -41,16 +54,16 @@ fn is_targeted(flag: &FeatureFlag) -> bool {
     flag.targeting.as_ref().is_some_and(|rule| rule.as_object().is_some_and(|rule| !rule.is_empty()))
 }
 
-/// The flag of this service.
+/// The feature flag of this service.
 pub struct FileFlag {
     client: Client,
     key: String,
 }
 
 impl FileFlag {
-    /// Over the file's last good definitions, for the flag `key`.
+    /// Creates the flag `key`, evaluated with the last good definitions of the file.
     pub async fn new(file: Arc<ReloadingFile<Definitions>>, key: String) -> Self {
-        // An instance of our own: OpenFeature's global one would be shared by every server in a test process.
+        // Not OpenFeature's global instance, which all servers in a test process would share.
         let mut api = OpenFeature::default();
         api.set_provider(FileProvider::new(file)).await;
         Self { client: api.create_client(), key }
@@ -64,7 +77,8 @@ impl Flag for FileFlag {
         match self.client.get_bool_value(&self.key, Some(&context), None).await {
             Ok(on) => on,
             Err(error) => {
-                tracing::warn!(flag = self.key, code = %error.code, cause = error.message.as_deref(), "flag can't be told, so it is off");
+                let cause = error.message.as_deref();
+                tracing::warn!(flag = self.key, code = %error.code, cause, "flag evaluation failed; flag is off");
                 false
             }
         }
@@ -77,8 +91,8 @@ impl std::fmt::Debug for FileFlag {
     }
 }
 
-/// An OpenFeature provider that evaluates flagd definitions in this process. Flags of other types than boolean are none of
-/// this service's, and answer TYPE_MISMATCH.
+/// An OpenFeature provider that evaluates flagd definitions in this process. Only boolean flags are supported; other
+/// types return TYPE_MISMATCH.
 struct FileProvider {
     metadata: ProviderMetadata,
     file: Arc<ReloadingFile<Definitions>>,
@@ -91,14 +105,12 @@ impl FileProvider {
     }
 
     fn evaluate(&self, key: &str, context: &EvaluationContext) -> EvaluationResult<ResolutionDetails<bool>> {
-        let definitions = self
-            .file
-            .get()
-            .ok_or_else(|| error(EvaluationErrorCode::ProviderNotReady, "no definitions were loaded"))?;
+        let definitions =
+            self.file.get().ok_or_else(|| error(EvaluationErrorCode::ProviderNotReady, "no definitions are loaded"))?;
         let flag =
-            definitions.get(key).ok_or_else(|| error(EvaluationErrorCode::FlagNotFound, "the flag is not defined"))?;
+            definitions.get(key).ok_or_else(|| error(EvaluationErrorCode::FlagNotFound, "flag is not defined"))?;
         if flag.state != "ENABLED" {
-            // A flag that is switched off is an answer, not an error.
+            // A disabled flag is off; this is not an error.
             return Ok(ResolutionDetails::new(false));
         }
         let targeted = if is_targeted(flag) {
@@ -111,8 +123,8 @@ impl FileProvider {
         let variant = targeted.unwrap_or_else(|| flag.default_variant.clone());
         match flag.variants.get(&variant) {
             Some(serde_json::Value::Bool(on)) => Ok(ResolutionDetails::builder().value(*on).variant(variant).build()),
-            Some(_) => Err(error(EvaluationErrorCode::TypeMismatch, "the variant is no boolean")),
-            None => Err(error(EvaluationErrorCode::General("GENERAL".to_owned()), "the variant is not defined")),
+            Some(_) => Err(error(EvaluationErrorCode::TypeMismatch, "variant is not a boolean")),
+            None => Err(error(EvaluationErrorCode::General("GENERAL".to_owned()), "variant is not defined")),
         }
     }
 }
@@ -161,7 +173,7 @@ fn error(code: EvaluationErrorCode, message: impl Into<String>) -> EvaluationErr
 }
 
 fn boolean_only() -> EvaluationError {
-    error(EvaluationErrorCode::TypeMismatch, "only boolean flags are evaluated")
+    error(EvaluationErrorCode::TypeMismatch, "only boolean flags are supported")
 }
 
 #[cfg(test)]
@@ -185,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_a_boolean_true_of_an_enabled_flag_is_on() {
+    async fn is_on_only_if_enabled_and_variant_is_true() {
         assert!(is_on(&definition("ENABLED", "on", "null"), "acme").await);
         assert!(is_on(&definition("ENABLED", "on", "{}"), "acme").await);
         for off in [
@@ -205,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn targeting_by_tenant_works_with_flagds_operators() {
+    async fn targets_tenants_with_flagd_operators() {
         for rule in [
             r#"{"if":[{"==":[{"var":"targetingKey"},"acme"]},"on","off"]}"#,
             r#"{"if":[{"in":[{"var":"targetingKey"},["acme","initech"]]},"on","off"]}"#,
@@ -219,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_could_be_on_when_it_is_enabled_and_on_or_targeted() {
+    fn could_be_on_if_enabled_and_on_or_targeted() {
         let could = |text: &str| could_be_on(parse(text.as_bytes()).ok().as_ref(), "billing-portal");
         assert!(could(&definition("ENABLED", "on", "null")));
         assert!(could(&definition("ENABLED", "off", r#"{"if":[true,"on","off"]}"#)));

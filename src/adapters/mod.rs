@@ -1,4 +1,4 @@
-//! The way out: each file makes one seam of [`crate::portal`] real. None of them knows gRPC.
+//! Outbound adapters: each file implements one trait of [`crate::portal`]. None of them depends on gRPC.
 
 pub mod audit_log;
 pub mod directory;

@@ -1,4 +1,4 @@
-//! `audit-mapping`: every tenant's row against its Stripe customer, by the same checks that a call meets.
+//! `audit-mapping`: checks the mapping of every tenant against its Stripe customer, by the same rules as a call.
 
 use std::{io, time::Duration};
 
@@ -6,49 +6,46 @@ use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
 use crate::{
-    adapters::{
-        directory::Mapped,
-        stripe::{Mode, StripePortalSessions},
-    },
+    adapters::{directory::TenantMapping, stripe::StripePortalSessions},
     commands::{
         AuditMappingOptions,
         progress::{Progress, print_line},
         report::{self, Row, Severity},
-        resume::{Answered, ResumeFile, Terms},
+        resume::{CheckedRow, ResumeFile, RunSettings},
+        verification::{PendingCheck, verify_with_retries},
     },
     config::{Config, SettingError},
-    portal::{CustomerId, Mapping, Reason, Refusal, TenantId},
+    portal::{Mapping, Reason, ReasonKind, Refusal, TenantId},
     wiring::open,
 };
 
-/// How many customers are read at once; the pace decides how fast.
-const AT_ONCE: usize = 16;
+/// The maximum number of concurrent reads; `--stripe-rate` limits how many start per second.
+const MAX_CONCURRENT_READS: usize = 16;
 
-/// How long the database may take to name every tenant.
-const LONGEST_READ: Duration = Duration::from_secs(600);
+/// The time limit for reading all mappings from the directory.
+const DIRECTORY_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// How long Stripe is given to recover before a customer counts as unread: the first pause, doubled each time.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const PAUSES: u32 = 5;
+/// The `reason` of a verified row in the resume file.
+const VERIFIED: &str = "OK";
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// A file that a setting names.
+    /// A file named by a setting cannot be used.
     #[error("{0}")]
     Setting(#[from] SettingError),
-    /// The directory or Stripe.
+    /// The directory or Stripe refused.
     #[error("{0}")]
     Refused(#[from] Refusal),
-    /// The resume file.
-    #[error("--resume can't be used: {0}")]
+    /// The resume file cannot be used.
+    #[error("--resume: the file cannot be used: {0}")]
     Resume(#[source] io::Error),
-    /// Standard output.
-    #[error("the report can't be written: {0}")]
+    /// Standard output is closed.
+    #[error("the report cannot be written: {0}")]
     Output(#[source] io::Error),
 }
 
-/// A row that does not hold: what its owner would be told, and why.
+/// A tenant whose owners cannot open the portal, and the reason that a call would be refused with.
 #[derive(Debug, Serialize)]
 struct Finding {
     tenant: String,
@@ -57,6 +54,13 @@ struct Finding {
     reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+}
+
+impl Finding {
+    /// Returns whether the customer names no tenant, which `--missing` lists.
+    fn is_proof_missing(&self) -> bool {
+        self.reason == Reason::TenantProofMissing.as_str()
+    }
 }
 
 impl Row for Finding {
@@ -72,63 +76,67 @@ impl Row for Finding {
     }
 
     fn severity(&self) -> Severity {
-        if self.reason == Reason::TenantProofMissing.as_str() { Severity::Warning } else { Severity::Failure }
+        if self.is_proof_missing() { Severity::Warning } else { Severity::Failure }
     }
 }
 
-/// Audits every tenant, and returns whether all hold.
+/// Checks every tenant, prints the findings, and returns whether there are none.
 ///
 /// # Errors
-/// [`Failure`]: there is no report, and what was found so far stands in the resume file.
+/// [`Failure`] if there is no report. Rows that were checked until then are in the resume file.
 pub async fn run(config: &Config, options: &AuditMappingOptions) -> Result<bool, Failure> {
-    let (directory, portal_sessions) =
-        (open::directory(&config.directory, LONGEST_READ).await?, open::portal_sessions(config).await?);
-    let terms = Terms {
-        stripe_api_base: config.stripe.api_base.to_string(),
-        stripe_mode: match config.stripe.sessions.mode {
-            Mode::Live => "live".to_owned(),
-            Mode::Test => "test".to_owned(),
-        },
-        tenant_metadata_key: config.stripe.sessions.tenant_metadata_key.clone(),
-    };
+    let directory = open::directory(&config.directory, DIRECTORY_TIMEOUT).await?;
+    let portal_sessions = open::portal_sessions(config).await?;
     let mut resume = match &options.resume {
-        Some(path) => Some(ResumeFile::open(path, &terms).map_err(Failure::Resume)?),
+        Some(path) => Some(ResumeFile::open(path, &run_settings(config)).map_err(Failure::Resume)?),
         None => None,
     };
-    let rows = directory.every_mapping().await?;
+    let rows = directory.all_mappings().await?;
     let tenants = rows.len();
     let mut audit = Audit::default();
-    let questions = audit.sort_out(rows, resume.as_ref());
-    audit.ask(&portal_sessions, config.limits.deadline, questions, resume.as_mut()).await?;
+    let pending = audit.check_directory(rows, resume.as_ref());
+    audit.check_stripe(&portal_sessions, config.limits.deadline, pending, resume.as_mut()).await?;
     audit.findings.sort_by(|one, other| one.tenant.cmp(&other.tenant));
-    let holds = audit.findings.is_empty();
+    let is_consistent = audit.findings.is_empty();
     print_line(&audit.summary(tenants));
     if options.missing {
-        audit.findings.retain(|finding| finding.reason == Reason::TenantProofMissing.as_str());
+        audit.findings.retain(Finding::is_proof_missing);
     }
     report::print(&audit.findings, options.format).map_err(Failure::Output)?;
     resume.map_or(Ok(()), ResumeFile::remove).map_err(Failure::Resume)?;
-    Ok(holds)
+    Ok(is_consistent)
 }
 
-/// A customer to be read, and the tenant that it must name.
-struct Question {
-    tenant: TenantId,
-    customer: CustomerId,
+fn run_settings(config: &Config) -> RunSettings {
+    RunSettings {
+        stripe_api_base: config.stripe.api_base.to_string(),
+        stripe_mode: config.stripe.sessions.mode.as_str().to_owned(),
+        tenant_metadata_key: config.stripe.sessions.tenant_metadata_key.clone(),
+    }
+}
+
+fn checked_row(checked: &PendingCheck, refusal: Option<&Refusal>) -> CheckedRow {
+    CheckedRow {
+        tenant: checked.tenant.as_str().to_owned(),
+        customer: checked.customer.as_str().to_owned(),
+        reason: refusal.map_or(VERIFIED, |refusal| refusal.reason().as_str()).to_owned(),
+        detail: refusal.and_then(Refusal::detail).map(str::to_owned),
+    }
 }
 
 #[derive(Default)]
 struct Audit {
     findings: Vec<Finding>,
-    proved: usize,
+    verified: usize,
     without_account: usize,
 }
 
 impl Audit {
-    /// Decides what the directory alone, or an earlier run, decides; returns what Stripe must be asked.
-    fn sort_out(&mut self, rows: Vec<Mapped>, resume: Option<&ResumeFile>) -> Vec<Question> {
-        let mut questions = Vec::new();
-        for Mapped { tenant, customer, mapping } in rows {
+    /// Records what the directory alone or an earlier run decides, and returns the tenants that must be checked at
+    /// Stripe.
+    fn check_directory(&mut self, rows: Vec<TenantMapping>, resume: Option<&ResumeFile>) -> Vec<PendingCheck> {
+        let mut pending = Vec::new();
+        for TenantMapping { tenant, customer, mapping } in rows {
             let broken = |detail: &str| Finding {
                 tenant: tenant.clone(),
                 customer: customer.clone(),
@@ -138,106 +146,73 @@ impl Audit {
             match (TenantId::parse(&tenant), mapping) {
                 (_, Mapping::None) => self.without_account += 1,
                 (_, Mapping::Broken(how)) => self.findings.push(broken(how.as_str())),
-                // No token can name it, so nobody can open it.
+                // A token cannot contain this tenant id, so nobody can open the portal of this customer.
                 (None, Mapping::Customer(_)) => self.findings.push(broken("malformed_tenant")),
                 (Some(tenant), Mapping::Customer(customer)) => {
-                    match resume.and_then(|file| file.answered(tenant.as_str(), customer.as_str())) {
-                        Some(answered) => self.take(answered.clone()),
-                        None => questions.push(Question { tenant, customer }),
+                    match resume.and_then(|file| file.checked_row(tenant.as_str(), customer.as_str())) {
+                        Some(row) => self.record(row.clone()),
+                        None => pending.push(PendingCheck { tenant, customer }),
                     }
                 }
             }
         }
-        questions
+        pending
     }
 
-    /// Asks Stripe about the rest. A key that Stripe refuses ends the run.
-    async fn ask(
+    /// Checks the pending tenants at Stripe. The run ends if Stripe refuses the key.
+    async fn check_stripe(
         &mut self,
         portal_sessions: &StripePortalSessions,
-        deadline: Duration,
-        questions: Vec<Question>,
+        timeout: Duration,
+        pending: Vec<PendingCheck>,
         mut resume: Option<&mut ResumeFile>,
     ) -> Result<(), Failure> {
-        let mut progress = Progress::begin(questions.len());
-        let answers = stream::iter(questions).map(|question| async move {
-            let outcome = verify_with_retries(portal_sessions, &question, deadline).await;
-            (question, outcome)
+        let mut progress = Progress::begin(pending.len());
+        let checks = stream::iter(pending).map(|pending| async move {
+            let outcome = verify_with_retries(portal_sessions, &pending, timeout).await;
+            (pending, outcome)
         });
-        let mut answers = std::pin::pin!(answers.buffer_unordered(AT_ONCE));
-        while let Some((question, outcome)) = answers.next().await {
+        let mut checks = std::pin::pin!(checks.buffer_unordered(MAX_CONCURRENT_READS));
+        while let Some((pending, outcome)) = checks.next().await {
             progress.step();
-            let (reason, detail, is_final) = match outcome {
-                Ok(()) => ("OK", None, true),
-                Err(refusal) if refusal.reason() == Reason::StripeCredentials => {
-                    progress.end();
-                    return Err(Failure::Refused(refusal));
-                }
-                Err(refusal) => (refusal.reason().as_str(), refusal.detail(), is_final(&refusal)),
+            let (refusal, is_final) = match outcome {
+                Ok(()) => (None, true),
+                Err(refusal) => match refusal.reason().kind() {
+                    // A later run with the same data has the same result, so the row is saved in the resume file.
+                    ReasonKind::Data => (Some(refusal), true),
+                    ReasonKind::Call | ReasonKind::Transient => (Some(refusal), false),
+                    // Every further check would be refused as well.
+                    ReasonKind::Credentials => {
+                        progress.end();
+                        return Err(Failure::Refused(refusal));
+                    }
+                },
             };
-            let answered = Answered {
-                tenant: question.tenant.as_str().to_owned(),
-                customer: question.customer.as_str().to_owned(),
-                reason: reason.to_owned(),
-                detail: detail.map(str::to_owned),
-            };
+            let row = checked_row(&pending, refusal.as_ref());
             if let Some(file) = resume.as_deref_mut().filter(|_| is_final) {
-                file.add(&answered).map_err(Failure::Resume)?;
+                file.add(&row).map_err(Failure::Resume)?;
             }
-            self.take(answered);
+            self.record(row);
         }
         progress.end();
         Ok(())
     }
 
-    fn take(&mut self, answered: Answered) {
-        if answered.reason == "OK" {
-            self.proved += 1;
+    fn record(&mut self, row: CheckedRow) {
+        if row.reason == VERIFIED {
+            self.verified += 1;
             return;
         }
-        let Answered { tenant, customer, reason, detail } = answered;
+        let CheckedRow { tenant, customer, reason, detail } = row;
         self.findings.push(Finding { tenant, customer: Some(customer), reason, detail });
     }
 
     fn summary(&self, tenants: usize) -> String {
         format!(
-            "{tenants} tenants: {} proved, {} without account, {} that do not hold",
-            self.proved,
+            "{tenants} tenants: {} verified, {} without a billing account, {} with problems",
+            self.verified,
             self.without_account,
             self.findings.len()
         )
     }
-}
-
-/// Whether asking again would answer the same.
-fn is_final(refusal: &Refusal) -> bool {
-    [Reason::MappingIntegrity, Reason::TenantProofMissing, Reason::BillingAccountMissingAtStripe]
-        .contains(&refusal.reason())
-}
-
-/// Reads the customer, again and again where that can help.
-async fn verify_with_retries(
-    portal_sessions: &StripePortalSessions,
-    question: &Question,
-    deadline: Duration,
-) -> Result<(), Refusal> {
-    let mut pause = FIRST_PAUSE;
-    for _ in 0..PAUSES {
-        let outcome = portal_sessions.inspect_claim(&question.customer, deadline).await;
-        let passes =
-            [Reason::StripeUnavailable, Reason::StripeRateLimited, Reason::StripeConflict, Reason::DeadlineExceeded];
-        match outcome {
-            Err(refusal) if passes.contains(&refusal.reason()) => {
-                tracing::warn!(cause = %refusal, "Stripe is asked again in a while");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            outcome => return outcome?.verify(&question.tenant, &question.customer).map(drop),
-        }
-    }
-    portal_sessions
-        .inspect_claim(&question.customer, deadline)
-        .await?
-        .verify(&question.tenant, &question.customer)
-        .map(drop)
 }

@@ -1,4 +1,5 @@
-//! `check`: every setting against the real database, flag file, keys and Stripe, before anyone is let in.
+//! `check`: tests every setting against the real database, flag file, keys and Stripe account before the service is
+//! used.
 
 use std::io;
 
@@ -8,16 +9,15 @@ use tokio::time::Instant;
 use crate::{
     adapters::{
         flag,
-        stripe::{Inspected, Mode, StripePortalSessions},
+        stripe::{Account, Inspected, PortalConfiguration, StripePortalSessions},
     },
     commands::report::{self, ReportFormat, Row, Severity},
     config::{AuditTarget, Config, KeySource},
     portal::Refusal,
-    reload::file::ReloadingFile,
     wiring::open,
 };
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 struct Item {
     what: &'static str,
@@ -51,12 +51,12 @@ fn failed(what: &'static str, detail: impl ToString) -> Item {
     Item { what, status: "failed", detail: detail.to_string(), severity: Severity::Failure }
 }
 
-/// Looks at everything, prints it, and returns whether nothing failed.
+/// Runs every check, prints the results, and returns whether none failed.
 ///
 /// # Errors
-/// When standard output is gone.
+/// If standard output is closed.
 pub async fn run(config: &Config, format: ReportFormat) -> io::Result<bool> {
-    let mut items = vec![ok("settings", "every one is well formed")];
+    let mut items = vec![ok("settings", "all settings are valid")];
     items.push(keys(config).await);
     items.push(directory(config).await);
     items.push(flag(config).await);
@@ -71,14 +71,16 @@ pub async fn run(config: &Config, format: ReportFormat) -> io::Result<bool> {
 
 async fn keys(config: &Config) -> Item {
     const WHAT: &str = "principal keys";
-    let from = match &config.principal.jwks {
+    let source = match &config.principal.jwks {
         KeySource::File(path) => path.display().to_string(),
         KeySource::Url(url) => url.to_string(),
     };
     match open::verifier(&config.principal).await {
         Ok(verifier) => match verifier.keys.count() {
-            Some(count) => ok(WHAT, format!("{count} usable in {from}")),
-            None => failed(WHAT, format!("{from} can't be fetched")),
+            Some(count) => ok(WHAT, format!("{count} usable in {source}")),
+            None => {
+                failed(WHAT, format!("{source} cannot be fetched; check the URL, and that its certificate is trusted"))
+            }
         },
         Err(error) => failed(WHAT, error),
     }
@@ -91,25 +93,26 @@ async fn directory(config: &Config) -> Item {
         Err(error) => return failed(WHAT, error),
     };
     match probed {
-        Ok(()) => ok(WHAT, "reached, and the relations answer"),
-        Err(refusal) => failed(WHAT, refusal),
+        Ok(()) => ok(WHAT, "reached; the relations can be read"),
+        Err(refusal) => failed(WHAT, format!("{refusal}; check DATABASE_URL, the relations and their columns")),
     }
 }
 
 async fn flag(config: &Config) -> Item {
     const WHAT: &str = "flag";
-    let file = ReloadingFile::open("--flags-file", config.flag.file.clone(), flag::parse).await;
-    let path = config.flag.file.display();
+    let file = open::flag_file(&config.flag).await;
+    let (path, key) = (config.flag.file.display(), &config.flag.key);
     let Some(definitions) = file.get() else {
-        return failed(WHAT, format!("{path}: {}", file.error().map(|error| error.to_string()).unwrap_or_default()));
+        let error = file.error().map(|error| error.to_string());
+        return failed(WHAT, format!("{path} cannot be used: {}", error.unwrap_or_default()));
     };
-    let key = &config.flag.key;
     if !definitions.contains_key(key) {
-        failed(WHAT, format!("{path} has no flag {key:?}, so the feature is off"))
+        let detail = format!("{path} does not define {key:?}, so the feature is off; define it, or change --flag-key");
+        failed(WHAT, detail)
     } else if flag::could_be_on(Some(&definitions), key) {
-        ok(WHAT, format!("{key:?} in {path} is on, or on for some"))
+        ok(WHAT, format!("{key:?} in {path} is on for all or some tenants"))
     } else {
-        ok(WHAT, format!("{key:?} in {path} is off for everyone"))
+        ok(WHAT, format!("{key:?} in {path} is off for all tenants"))
     }
 }
 
@@ -117,7 +120,7 @@ fn audit(config: &Config) -> Item {
     const WHAT: &str = "audit log";
     match (open::audit_log(&config.audit), &config.audit) {
         (Ok(_), AuditTarget::Stdout) => ok(WHAT, "standard output"),
-        (Ok(_), AuditTarget::File(path)) => ok(WHAT, format!("{} can be appended to", path.display())),
+        (Ok(_), AuditTarget::File(path)) => ok(WHAT, format!("{} can be written", path.display())),
         (Err(error), _) => failed(WHAT, error),
     }
 }
@@ -126,45 +129,53 @@ async fn stripe(config: &Config, portal_sessions: &StripePortalSessions) -> Vec<
     let deadline = Instant::now() + config.limits.deadline;
     let (account, configuration) =
         tokio::join!(portal_sessions.inspect_account(deadline), portal_sessions.inspect_configuration(deadline));
-    let mode = match config.stripe.sessions.mode {
-        Mode::Live => "live",
-        Mode::Test => "test",
-    };
-    let mut items = vec![ok("Stripe key", format!("of {mode} mode"))];
-    items.push(match account {
-        Ok(Inspected::Known(account)) => ok("Stripe account", account.id),
-        Ok(Inspected::NotPermitted) => warning("Stripe account", "the restricted key may not read it"),
-        Ok(Inspected::Missing) => failed("Stripe account", "Stripe knows none for the key"),
-        Err(refusal) => failed("Stripe account", told(&refusal)),
-    });
+    let mode = config.stripe.sessions.mode.as_str();
+    let mut items = vec![ok("Stripe key", format!("{mode} mode")), stripe_account(account)];
+    items.extend(portal_configuration(configuration, mode));
+    items
+}
+
+fn stripe_account(account: Result<Inspected<Account>, Refusal>) -> Item {
+    const WHAT: &str = "Stripe account";
+    match account {
+        Ok(Inspected::Known(account)) => ok(WHAT, account.id),
+        Ok(Inspected::NotPermitted) => warning(WHAT, "not checked: the restricted key has no permission to read it"),
+        Ok(Inspected::Missing) => failed(WHAT, "Stripe has no account for the key; check --stripe-secret-key-file"),
+        Err(refusal) => failed(WHAT, with_reason(&refusal)),
+    }
+}
+
+fn portal_configuration(configuration: Result<Inspected<PortalConfiguration>, Refusal>, mode: &str) -> Vec<Item> {
     const WHAT: &str = "portal configuration";
-    match configuration {
-        Ok(Inspected::Known(found)) if !found.is_of_the_mode => {
-            items.push(failed(WHAT, format!("{} is not of {mode} mode", found.id)));
+    let found = match configuration {
+        Ok(Inspected::Known(found)) => found,
+        Ok(Inspected::NotPermitted) => {
+            return vec![warning(WHAT, "not checked: the restricted key has no permission to read it")];
         }
-        Ok(Inspected::Known(found)) if !found.is_active => {
-            items.push(failed(WHAT, format!("{} is not active", found.id)));
-        }
-        Ok(Inspected::Known(found)) => {
-            items.push(ok(WHAT, format!("{} is active", found.id)));
-            if found.edits_email {
-                let detail = "the portal lets people change the customer's e-mail address";
-                items.push(warning("e-mail editing", detail));
-            }
-            if found.has_login_page {
-                let detail = "Stripe's own login page lets people in by e-mail, past the owner check";
-                items.push(warning("login page", detail));
-            }
-        }
-        Ok(Inspected::NotPermitted) => items.push(warning(WHAT, "the restricted key may not read it")),
         Ok(Inspected::Missing) => {
-            items.push(failed(WHAT, "there is none; save the portal's settings in Stripe's dashboard"));
+            let detail = "not found; save the portal settings in the Stripe Dashboard, or change \
+                          --stripe-portal-configuration";
+            return vec![failed(WHAT, detail)];
         }
-        Err(refusal) => items.push(failed(WHAT, told(&refusal))),
+        Err(refusal) => return vec![failed(WHAT, with_reason(&refusal))],
+    };
+    if !found.has_configured_mode {
+        return vec![failed(WHAT, format!("{} does not belong to {mode} mode", found.id))];
+    }
+    if !found.is_active {
+        return vec![failed(WHAT, format!("{} is not active; activate it in the Stripe Dashboard", found.id))];
+    }
+    let mut items = vec![ok(WHAT, format!("{} is active", found.id))];
+    if found.edits_email {
+        items.push(warning("e-mail editing", "the portal lets people change the customer's email address"));
+    }
+    if found.has_login_page {
+        let detail = "Stripe's login page is enabled; it admits people by email and bypasses the owner check";
+        items.push(warning("login page", detail));
     }
     items
 }
 
-fn told(refusal: &Refusal) -> String {
+fn with_reason(refusal: &Refusal) -> String {
     format!("{}: {refusal}", refusal.reason().as_str())
 }

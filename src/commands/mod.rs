@@ -7,6 +7,7 @@ mod progress;
 mod report;
 mod resume;
 pub mod serve;
+mod verification;
 
 use std::{fmt, io, process::ExitCode};
 

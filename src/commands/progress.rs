@@ -1,4 +1,4 @@
-//! How far a long command is: a bar on a terminal, a line now and then elsewhere, always on standard error.
+//! The progress of a long command on standard error: a bar on a terminal, otherwise a line from time to time.
 
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -7,21 +7,21 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a line is written where no bar can be drawn.
-const PAUSE: Duration = Duration::from_secs(10);
+/// The interval between lines if standard error is not a terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 pub(super) enum Progress {
     Bar(ProgressBar),
-    Lines { done: usize, of: usize, told: Instant },
+    Lines { done: usize, total: usize, last_printed: Instant },
 }
 
 impl Progress {
-    pub(super) fn begin(of: usize) -> Self {
+    pub(super) fn begin(total: usize) -> Self {
         if !std::io::stderr().is_terminal() {
-            return Self::Lines { done: 0, of, told: Instant::now() };
+            return Self::Lines { done: 0, total, last_printed: Instant::now() };
         }
-        let bar = ProgressBar::new(of as u64);
-        // A template that does not parse leaves the library's own.
+        let bar = ProgressBar::new(total as u64);
+        // If the template were invalid, the library's default style would remain.
         if let Ok(style) = ProgressStyle::with_template("{wide_bar} {human_pos} of {human_len} tenants, {eta} left") {
             bar.set_style(style);
         }
@@ -31,11 +31,11 @@ impl Progress {
     pub(super) fn step(&mut self) {
         match self {
             Self::Bar(bar) => bar.inc(1),
-            Self::Lines { done, of, told } => {
+            Self::Lines { done, total, last_printed } => {
                 *done += 1;
-                if told.elapsed() >= PAUSE {
-                    *told = Instant::now();
-                    print_line(&format!("{done} of {of} tenants"));
+                if last_printed.elapsed() >= LINE_INTERVAL {
+                    *last_printed = Instant::now();
+                    print_line(&format!("{done} of {total} tenants"));
                 }
             }
         }
@@ -48,7 +48,7 @@ impl Progress {
     }
 }
 
-/// One line on standard error; where nobody listens, nothing is lost.
+/// Prints one line to standard error. An error is ignored: progress is not part of the report.
 pub(super) fn print_line(line: &str) {
     drop(writeln!(anstream::stderr(), "{line}"));
 }

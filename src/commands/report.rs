@@ -1,8 +1,12 @@
-//! How a command's rows are written: a table for people, JSON or CSV for programs.
+//! The report of a command: a table for people, JSON or CSV for programs.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    iter,
+};
 
 use anstyle::{AnsiColor, Style};
+use comfy_table::{Table, presets};
 use serde::Serialize;
 
 /// How a report is written.
@@ -16,12 +20,23 @@ pub enum ReportFormat {
     Csv,
 }
 
-/// How a row is meant.
+/// The severity of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Severity {
     Ok,
     Warning,
     Failure,
+}
+
+impl Severity {
+    fn style(self) -> Style {
+        let color = match self {
+            Self::Ok => AnsiColor::Green,
+            Self::Warning => AnsiColor::Yellow,
+            Self::Failure => AnsiColor::Red,
+        };
+        Style::new().fg_color(Some(color.into()))
+    }
 }
 
 /// One row of a report, a struct of texts.
@@ -33,14 +48,14 @@ pub(super) trait Row: Serialize {
     fn severity(&self) -> Severity;
 }
 
-/// Writes all rows to standard output, coloured where that is a terminal.
+/// Writes all rows to standard output, with colors if that is a terminal.
 ///
 /// # Errors
-/// When standard output is gone.
+/// If standard output is closed.
 pub(super) fn print<R: Row>(rows: &[R], format: ReportFormat) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     match format {
-        ReportFormat::Table => table(rows, &mut out)?,
+        ReportFormat::Table => write_table(rows, &mut out)?,
         ReportFormat::Json => {
             serde_json::to_writer_pretty(&mut out, rows)?;
             writeln!(out)?;
@@ -57,36 +72,55 @@ pub(super) fn print<R: Row>(rows: &[R], format: ReportFormat) -> io::Result<()> 
     out.flush()
 }
 
-fn table<R: Row>(rows: &[R], out: &mut impl Write) -> io::Result<()> {
+fn write_table<R: Row>(rows: &[R], out: &mut impl Write) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let mut widths: Vec<usize> = R::HEADER.iter().map(|name| name.len()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row.cells()) {
-            *width = (*width).max(printable(cell).chars().count());
-        }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(R::HEADER.iter().map(|name| name.to_uppercase()));
+    table.add_rows(rows.iter().map(|row| row.cells().into_iter().map(escape_control_characters).collect::<Vec<_>>()));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
     }
-    let bold = Style::new().bold();
-    write_line(out, bold, &widths, &R::HEADER.iter().map(|name| name.to_uppercase()).collect::<Vec<_>>())?;
-    for row in rows {
-        let colour = match row.severity() {
-            Severity::Ok => AnsiColor::Green,
-            Severity::Warning => AnsiColor::Yellow,
-            Severity::Failure => AnsiColor::Red,
-        };
-        let cells: Vec<_> = row.cells().into_iter().map(printable).collect();
-        write_line(out, Style::new().fg_color(Some(colour.into())), &widths, &cells)?;
+    let styles = iter::once(Style::new().bold()).chain(rows.iter().map(|row| row.severity().style()));
+    for (line, style) in table.lines().zip(styles) {
+        writeln!(out, "{style}{}{style:#}", line.trim_end())?;
     }
     Ok(())
 }
 
-fn write_line(out: &mut impl Write, style: Style, widths: &[usize], cells: &[String]) -> io::Result<()> {
-    let columns: Vec<_> = widths.iter().zip(cells).map(|(width, cell)| format!("{cell:width$}")).collect();
-    writeln!(out, "{style}{}{style:#}", columns.join("  ").trim_end())
+/// Escapes control characters, which a value in the database can contain and a terminal would interpret.
+fn escape_control_characters(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
-/// A database may hold anything, and a terminal obeys much of it.
-fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Pair(&'static str, &'static str);
+
+    impl Row for Pair {
+        const HEADER: &'static [&'static str] = &["name", "detail"];
+
+        fn cells(&self) -> Vec<&str> {
+            vec![self.0, self.1]
+        }
+
+        fn severity(&self) -> Severity {
+            Severity::Ok
+        }
+    }
+
+    #[test]
+    fn table_aligns_columns_without_wrapping_and_escapes_control_characters() {
+        let long: &str = "a detail that is longer than a terminal is wide ".repeat(6).leak().trim_end();
+        let mut out = anstream::StripStream::new(Vec::new());
+        write_table(&[Pair("directory", "reached"), Pair("\u{1b}[31m\n", ""), Pair("flag", long)], &mut out).unwrap();
+        let table = String::from_utf8(out.into_inner()).unwrap();
+        let lines: Vec<_> = table.lines().collect();
+        let last = format!("flag          {long}");
+        assert_eq!(lines, ["NAME          DETAIL", "directory     reached", "\\u{1b}[31m\\n", &last]);
+    }
 }

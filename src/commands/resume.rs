@@ -1,4 +1,5 @@
-//! What was already asked of Stripe, in a file: a run that ends early is gone on with, not begun anew.
+//! The resume file: rows that were already checked at Stripe, so that an interrupted run continues instead of starting
+//! again.
 
 use std::{
     collections::HashMap,
@@ -9,75 +10,79 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// What was found at Stripe for a row.
+/// A row of the directory, and the result of its check at Stripe.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub(super) struct Answered {
+pub(super) struct CheckedRow {
     pub(super) tenant: String,
     pub(super) customer: String,
-    /// `OK`, or the refusal's reason.
+    /// `OK`, or the reason of the refusal.
     pub(super) reason: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) detail: Option<String>,
 }
 
-/// What the answers depend on beside the row; the file's first line.
+/// The settings that the results depend on; the first line of the file.
 #[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub(super) struct Terms {
+pub(super) struct RunSettings {
     pub(super) stripe_api_base: String,
     pub(super) stripe_mode: String,
     pub(super) tenant_metadata_key: String,
 }
 
-/// The file, held for one run at a time.
+/// An open resume file, locked for one run.
 #[derive(Debug)]
 pub(super) struct ResumeFile {
     path: PathBuf,
     file: File,
-    answered: HashMap<(String, String), Answered>,
+    checked: HashMap<(String, String), CheckedRow>,
 }
 
 impl ResumeFile {
-    /// Reads what is there and goes on behind it.
+    /// Reads the rows of an earlier run, and appends to the file from then on.
     ///
     /// # Errors
-    /// When the file can't be used, is of another run, or is in use.
-    pub(super) fn open(path: &Path, terms: &Terms) -> io::Result<Self> {
+    /// If the file cannot be opened, belongs to a run with different settings, or is in use.
+    pub(super) fn open(path: &Path, settings: &RunSettings) -> io::Result<Self> {
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
-        file.try_lock().map_err(|_| io::Error::other("another run uses it"))?;
+        file.try_lock().map_err(|_| io::Error::other("it is in use by another run"))?;
         let mut lines = BufReader::new(&file).split(b'\n');
-        let mut answered = HashMap::new();
+        let mut checked = HashMap::new();
         match lines.next().transpose()? {
-            None => write_line(&mut file, terms)?,
-            Some(first) if serde_json::from_slice::<Terms>(&first).is_ok_and(|found| found == *terms) => {
+            None => write_line(&mut file, settings)?,
+            Some(first) if serde_json::from_slice::<RunSettings>(&first).is_ok_and(|found| found == *settings) => {
                 for line in lines {
-                    // The last line may have been cut short when the run ended.
-                    if let Ok(row) = serde_json::from_slice::<Answered>(&line?) {
-                        answered.insert((row.tenant.clone(), row.customer.clone()), row);
+                    // The last line is incomplete if the run was interrupted while it was written.
+                    if let Ok(row) = serde_json::from_slice::<CheckedRow>(&line?) {
+                        checked.insert((row.tenant.clone(), row.customer.clone()), row);
                     }
                 }
-                // Whatever was cut short is ended, so that it spoils nothing that follows.
+                // Separates an incomplete last line from the next row.
                 file.write_all(b"\n")?;
             }
-            Some(_) => return Err(io::Error::other("it belongs to a run with other settings, or is no such file")),
+            Some(_) => {
+                let problem = "it is not a resume file, or it belongs to a run with different settings; \
+                               name a different file";
+                return Err(io::Error::other(problem));
+            }
         }
-        Ok(Self { path: path.to_owned(), file, answered })
+        Ok(Self { path: path.to_owned(), file, checked })
     }
 
-    pub(super) fn answered(&self, tenant: &str, customer: &str) -> Option<&Answered> {
-        self.answered.get(&(tenant.to_owned(), customer.to_owned()))
+    pub(super) fn checked_row(&self, tenant: &str, customer: &str) -> Option<&CheckedRow> {
+        self.checked.get(&(tenant.to_owned(), customer.to_owned()))
     }
 
-    pub(super) fn add(&mut self, row: &Answered) -> io::Result<()> {
+    pub(super) fn add(&mut self, row: &CheckedRow) -> io::Result<()> {
         write_line(&mut self.file, row)
     }
 
-    /// The run is over, and what it knows grows old.
+    /// Deletes the file after a complete run, because its results become outdated.
     pub(super) fn remove(self) -> io::Result<()> {
         std::fs::remove_file(self.path)
     }
 }
 
-/// One write a line, so that a run that is killed tears one line at most.
+/// Writes a line with one system call, so that a run that is killed leaves at most one incomplete line.
 fn write_line(file: &mut File, row: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(row)?;
     line.push(b'\n');
@@ -88,33 +93,37 @@ fn write_line(file: &mut File, row: &impl Serialize) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn terms(mode: &str) -> Terms {
-        Terms { stripe_api_base: "x".to_owned(), stripe_mode: mode.to_owned(), tenant_metadata_key: "k".to_owned() }
+    fn settings(mode: &str) -> RunSettings {
+        RunSettings {
+            stripe_api_base: "x".to_owned(),
+            stripe_mode: mode.to_owned(),
+            tenant_metadata_key: "k".to_owned(),
+        }
     }
 
     #[test]
-    fn a_run_goes_on_behind_a_line_that_was_cut_short() {
+    fn resumes_after_an_incomplete_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("resume");
-        let row = |tenant: &str| Answered {
+        let row = |tenant: &str| CheckedRow {
             tenant: tenant.to_owned(),
             customer: "cus_A".to_owned(),
             reason: "OK".to_owned(),
             detail: None,
         };
-        let mut first = ResumeFile::open(&path, &terms("test")).unwrap();
+        let mut first = ResumeFile::open(&path, &settings("test")).unwrap();
         first.add(&row("acme")).unwrap();
         first.file.write_all(b"{\"tenant\":\"glo").unwrap();
-        assert!(ResumeFile::open(&path, &terms("test")).is_err(), "one run at a time");
+        assert!(ResumeFile::open(&path, &settings("test")).is_err(), "a file is used by one run at a time");
         drop(first);
-        let mut second = ResumeFile::open(&path, &terms("test")).unwrap();
-        assert_eq!(second.answered("acme", "cus_A"), Some(&row("acme")));
-        assert_eq!(second.answered("acme", "cus_B"), None, "a row that was changed is asked for again");
+        let mut second = ResumeFile::open(&path, &settings("test")).unwrap();
+        assert_eq!(second.checked_row("acme", "cus_A"), Some(&row("acme")));
+        assert_eq!(second.checked_row("acme", "cus_B"), None, "a changed row is checked again");
         second.add(&row("globex")).unwrap();
         drop(second);
-        assert!(ResumeFile::open(&path, &terms("live")).is_err(), "another mode is another run");
-        let third = ResumeFile::open(&path, &terms("test")).unwrap();
-        assert_eq!(third.answered.len(), 2);
+        assert!(ResumeFile::open(&path, &settings("live")).is_err(), "the mode is part of the settings");
+        let third = ResumeFile::open(&path, &settings("test")).unwrap();
+        assert_eq!(third.checked.len(), 2);
         third.remove().unwrap();
         assert!(!path.exists());
     }

@@ -3,9 +3,9 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-/// Declares each reason once: the variant, its stable name and its meaning.
+/// Declares each reason once: its meaning, the variant, its stable name and its kind.
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $kind:ident;)*) => {
         /// Why a call is refused: the stable name in `google.rpc.ErrorInfo.reason` and in the audit line.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Reason { $($(#[$doc])* $variant,)* }
@@ -19,81 +19,100 @@ macro_rules! reasons {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
+
+            /// What has to change before the same request can succeed.
+            #[must_use]
+            pub const fn kind(self) -> ReasonKind {
+                match self { $(Self::$variant => ReasonKind::$kind,)* }
+            }
         }
     };
 }
 
+/// What has to change before the same request can succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReasonKind {
+    /// The call itself, the service or its surroundings.
+    Call,
+    /// The data about the tenant, in the directory or at Stripe.
+    Data,
+    /// The service's credentials at Stripe: until then, every request to Stripe is refused.
+    Credentials,
+    /// Nothing: a later attempt may succeed.
+    Transient,
+}
+
 reasons! {
     /// No `authorization` header.
-    TokenMissing = "TOKEN_MISSING",
+    TokenMissing = "TOKEN_MISSING", Call;
     /// The principal token breaks a rule; the log says which.
-    TokenInvalid = "TOKEN_INVALID",
+    TokenInvalid = "TOKEN_INVALID", Call;
     /// The principal token has expired.
-    TokenExpired = "TOKEN_EXPIRED",
+    TokenExpired = "TOKEN_EXPIRED", Call;
     /// The calling workload is not an allowed one, or the mesh does not identify it.
-    CallerNotAllowed = "CALLER_NOT_ALLOWED",
+    CallerNotAllowed = "CALLER_NOT_ALLOWED", Call;
     /// The person does not own the tenant: by role, or no longer by the directory.
-    NotOwner = "NOT_OWNER",
+    NotOwner = "NOT_OWNER", Call;
     /// The return URL breaks a rule, or its origin is not configured.
-    ReturnUrlNotAllowed = "RETURN_URL_NOT_ALLOWED",
+    ReturnUrlNotAllowed = "RETURN_URL_NOT_ALLOWED", Call;
     /// The flow is malformed, or Stripe refuses it for this customer.
-    FlowInvalid = "FLOW_INVALID",
+    FlowInvalid = "FLOW_INVALID", Call;
     /// The locale is not one of the portal's.
-    LocaleInvalid = "LOCALE_INVALID",
+    LocaleInvalid = "LOCALE_INVALID", Call;
     /// `grpc-timeout` is malformed or duplicate.
-    DeadlineInvalid = "DEADLINE_INVALID",
+    DeadlineInvalid = "DEADLINE_INVALID", Call;
     /// The message cannot be parsed.
-    MessageInvalid = "MESSAGE_INVALID",
+    MessageInvalid = "MESSAGE_INVALID", Call;
     /// The feature flag is off for the tenant.
-    FeatureDisabled = "FEATURE_DISABLED",
+    FeatureDisabled = "FEATURE_DISABLED", Call;
     /// The tenant has no Stripe customer.
-    NoBillingAccount = "NO_BILLING_ACCOUNT",
+    NoBillingAccount = "NO_BILLING_ACCOUNT", Call;
     /// The page displayed a different tenant than the principal's.
-    TenantMismatch = "TENANT_MISMATCH",
+    TenantMismatch = "TENANT_MISMATCH", Call;
     /// The Stripe customer does not name a tenant.
-    TenantProofMissing = "TENANT_PROOF_MISSING",
+    TenantProofMissing = "TENANT_PROOF_MISSING", Data;
     /// The Stripe customer is deleted or unknown.
-    BillingAccountMissingAtStripe = "BILLING_ACCOUNT_MISSING_AT_STRIPE",
+    BillingAccountMissingAtStripe = "BILLING_ACCOUNT_MISSING_AT_STRIPE", Data;
     /// Stripe has no portal configuration that can be used.
-    PortalNotConfigured = "PORTAL_NOT_CONFIGURED",
+    PortalNotConfigured = "PORTAL_NOT_CONFIGURED", Call;
     /// The person requested too many sessions within a minute.
-    RateLimited = "RATE_LIMITED",
+    RateLimited = "RATE_LIMITED", Call;
     /// The message is over 16 KiB.
-    MessageTooLarge = "MESSAGE_TOO_LARGE",
+    MessageTooLarge = "MESSAGE_TOO_LARGE", Call;
     /// Stripe is down, unreachable or too slow.
-    StripeUnavailable = "STRIPE_UNAVAILABLE",
+    StripeUnavailable = "STRIPE_UNAVAILABLE", Transient;
     /// Stripe limits the rate of requests, or the service's own limit in front of Stripe was reached.
-    StripeRateLimited = "STRIPE_RATE_LIMITED",
+    StripeRateLimited = "STRIPE_RATE_LIMITED", Transient;
     /// Stripe is busy with the same object.
-    StripeConflict = "STRIPE_CONFLICT",
+    StripeConflict = "STRIPE_CONFLICT", Transient;
     /// The directory query failed.
-    DatabaseUnavailable = "DATABASE_UNAVAILABLE",
+    DatabaseUnavailable = "DATABASE_UNAVAILABLE", Call;
     /// The keys that verify tokens could not be read for too long.
-    KeysUnavailable = "KEYS_UNAVAILABLE",
+    KeysUnavailable = "KEYS_UNAVAILABLE", Call;
     /// An audit entry cannot be written, so no portal is opened.
-    AuditUnavailable = "AUDIT_UNAVAILABLE",
+    AuditUnavailable = "AUDIT_UNAVAILABLE", Call;
     /// The maximum number of calls is in flight.
-    Overloaded = "OVERLOADED",
+    Overloaded = "OVERLOADED", Call;
     /// The process is shutting down.
-    ShuttingDown = "SHUTTING_DOWN",
+    ShuttingDown = "SHUTTING_DOWN", Call;
     /// The call's deadline was exceeded.
-    DeadlineExceeded = "DEADLINE_EXCEEDED",
+    DeadlineExceeded = "DEADLINE_EXCEEDED", Transient;
     /// The directory, or the directory and Stripe, contradict each other about the tenant's customer.
-    MappingIntegrity = "MAPPING_INTEGRITY",
+    MappingIntegrity = "MAPPING_INTEGRITY", Data;
     /// Stripe's response is well formed, but does not match the request.
-    StripeResponseRejected = "STRIPE_RESPONSE_REJECTED",
+    StripeResponseRejected = "STRIPE_RESPONSE_REJECTED", Call;
     /// Stripe refuses the service's key, or the key is of the other mode.
-    StripeCredentials = "STRIPE_CREDENTIALS",
+    StripeCredentials = "STRIPE_CREDENTIALS", Credentials;
     /// The response is not a valid response of Stripe's API.
-    StripeProtocol = "STRIPE_PROTOCOL",
+    StripeProtocol = "STRIPE_PROTOCOL", Call;
     /// A defect of this service.
-    Bug = "BUG",
+    Bug = "BUG", Call;
     /// The method does not exist.
-    MethodUnknown = "METHOD_UNKNOWN",
+    MethodUnknown = "METHOD_UNKNOWN", Call;
     /// The message is compressed.
-    EncodingUnsupported = "ENCODING_UNSUPPORTED",
+    EncodingUnsupported = "ENCODING_UNSUPPORTED", Call;
     /// The caller disconnected before the response. Appears in the audit only: nobody is left to receive a status.
-    Cancelled = "CANCELLED",
+    Cancelled = "CANCELLED", Call;
 }
 
 /// Why a call is refused, with everything that the status, the log line and the audit entry need.

@@ -1,30 +1,32 @@
-//! What the rows of the query say, compared byte for byte once more, for what SQL calls equal is up to its collations.
+//! The facts that the query returns. Values are compared again here, byte for byte, because equality in SQL depends on
+//! the collation.
 
 use sqlx::{ColumnIndex, Decode, Row, Type};
 
 use super::Ownership;
 use crate::portal::{CustomerId, DirectoryEntry, Integrity, Mapping, Reason, Refusal, TenantId, UserId};
 
-/// A value as it came out of the database, whatever type the column claims.
+/// A value as the database returns it, whatever the declared type of its column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cell {
     Null,
     Text(String),
-    /// A number, a blob, or text that is no UTF-8.
-    NoText,
+    /// A number, a blob, or text that is not UTF-8.
+    NotText,
 }
 
-/// One row of the answer.
+/// One row of the result.
 #[derive(Debug)]
 pub(super) struct Fact {
-    fact: Cell,
+    /// `mapping`, `sharing` or `owner`.
+    kind: Cell,
     pub(super) tenant: Cell,
     user: Cell,
     pub(super) customer: Cell,
 }
 
 impl Fact {
-    pub(super) fn of<R>(row: &R) -> Self
+    pub(super) fn from_row<R>(row: &R) -> Self
     where
         R: Row,
         for<'a> String: Decode<'a, R::Database> + Type<R::Database>,
@@ -33,10 +35,10 @@ impl Fact {
         let cell = |column: &'static str| match row.try_get::<Option<String>, _>(column) {
             Ok(None) => Cell::Null,
             Ok(Some(text)) => Cell::Text(text),
-            Err(_) => Cell::NoText,
+            Err(_) => Cell::NotText,
         };
         Self {
-            fact: cell("fact"),
+            kind: cell("fact"),
             tenant: cell("tenant_id"),
             user: cell("user_id"),
             customer: cell("stripe_customer_id"),
@@ -47,34 +49,35 @@ impl Fact {
 /// Reads the facts about a person and their tenant.
 ///
 /// # Errors
-/// DATABASE_UNAVAILABLE when ids are no text: what the database calls equal then can't be compared.
+/// DATABASE_UNAVAILABLE if an id is not text: it cannot be compared byte for byte.
 pub(super) fn entry(
     facts: Vec<Fact>,
     ownership: Ownership,
     tenant: &TenantId,
     user: &UserId,
 ) -> Result<DirectoryEntry, Refusal> {
-    let (mut mine, mut others) = (Vec::new(), Vec::new());
+    let (mut own_customers, mut other_customers) = (Vec::new(), Vec::new());
     let mut is_owner = ownership == Ownership::Token;
-    for Fact { fact, tenant: row_tenant, user: row_user, customer } in facts {
-        let Cell::Text(fact) = fact else { continue };
-        if (fact != "sharing" && row_tenant == Cell::NoText) || row_user == Cell::NoText {
-            let cause = "the directory's tenant_id or user_id is no text";
+    for Fact { kind, tenant: row_tenant, user: row_user, customer } in facts {
+        let Cell::Text(kind) = kind else { continue };
+        if (kind != "sharing" && row_tenant == Cell::NotText) || row_user == Cell::NotText {
+            let cause = "tenant_id or user_id in the directory is not text";
             return Err(Refusal::because(Reason::DatabaseUnavailable, cause));
         }
-        let is_mine = row_tenant == Cell::Text(tenant.as_str().to_owned());
-        match fact.as_str() {
-            "mapping" if is_mine => mine.push(customer),
-            "sharing" if !is_mine => others.push(customer),
-            "owner" if is_mine => is_owner |= row_user == Cell::Text(user.as_str().to_owned()),
+        let is_own = row_tenant == Cell::Text(tenant.as_str().to_owned());
+        match kind.as_str() {
+            "mapping" if is_own => own_customers.push(customer),
+            "sharing" if !is_own => other_customers.push(customer),
+            "owner" if is_own => is_owner |= row_user == Cell::Text(user.as_str().to_owned()),
             _ => {}
         }
     }
-    Ok(DirectoryEntry { is_owner, mapping: mapping(mine, &others) })
+    Ok(DirectoryEntry { is_owner, mapping: mapping(own_customers, &other_customers) })
 }
 
-pub(super) fn mapping(mut mine: Vec<Cell>, others: &[Cell]) -> Mapping {
-    let (first, second) = (mine.pop(), mine.pop());
+/// Returns the mapping of a tenant from the customers in its rows and those in the rows of other tenants.
+pub(super) fn mapping(mut own: Vec<Cell>, others: &[Cell]) -> Mapping {
+    let (first, second) = (own.pop(), own.pop());
     if second.is_some() {
         return Mapping::Broken(Integrity::TwoRows);
     }
@@ -82,7 +85,7 @@ pub(super) fn mapping(mut mine: Vec<Cell>, others: &[Cell]) -> Mapping {
         None | Some(Cell::Null) => return Mapping::None,
         Some(Cell::Text(text)) if text.is_empty() => return Mapping::None,
         Some(Cell::Text(text)) => text,
-        Some(Cell::NoText) => return Mapping::Broken(Integrity::MalformedCustomer),
+        Some(Cell::NotText) => return Mapping::Broken(Integrity::MalformedCustomer),
     };
     let Some(id) = CustomerId::parse(&customer) else {
         return Mapping::Broken(Integrity::MalformedCustomer);

@@ -1,6 +1,6 @@
-//! The directory: the company's own tables, read in one query a call and never written.
+//! The directory: the company's own tables. Each call reads them with one query; the service never writes to them.
 
-mod every;
+mod all_mappings;
 mod facts;
 mod pool;
 mod postgres;
@@ -14,12 +14,12 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::time::timeout;
 
-pub use every::Mapped;
+pub use all_mappings::TenantMapping;
 use pool::Connections;
 pub use pool::Database;
-pub use postgres::{Host, Password, PostgresServer};
+pub use postgres::{Host, Password, PasswordError, PostgresServer};
 pub use query::{Dialect, Relations};
-pub use select::Select;
+pub use select::{Select, SelectError};
 pub use sqlx::postgres::PgSslMode;
 
 use crate::{
@@ -27,29 +27,29 @@ use crate::{
     reload::file::ReloadingFile,
 };
 
-/// How long a probe may take; with the pause between two, one begins at least every 5 s.
+/// The time limit of a probe. With the 1 s pause between two probes, one starts at least every 5 s.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Whether the directory is asked for present membership.
+/// Whether ownership is also checked in the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Ownership {
-    /// The person must be a present owner in `billing_portal_owners`.
+    /// The person must be a current owner in `billing_portal_owners`.
     TokenAndDirectory,
-    /// The token's role is trusted for its five minutes.
+    /// The role in the token is trusted for the token's lifetime of at most five minutes.
     Token,
 }
 
-/// The two relations in SQLite or PostgreSQL.
+/// The directory in SQLite or PostgreSQL.
 pub struct SqlDirectory {
     connections: Connections,
     ownership: Ownership,
     query: Arc<str>,
-    every: Arc<str>,
+    all_mappings_query: Arc<str>,
 }
 
 impl SqlDirectory {
-    /// Connects later. `password` is used for each new connection to PostgreSQL, as it is then. A server gives up a query
-    /// after `statement_limit`.
+    /// Creates a directory that connects on first use. Each new connection to PostgreSQL uses the current value of
+    /// `password`. The server cancels a query after `statement_limit`.
     #[must_use]
     pub fn new(
         database: &Database,
@@ -61,56 +61,57 @@ impl SqlDirectory {
             connections: Connections::new(database, password, statement_limit),
             ownership: relations.ownership,
             query: relations.query(database.dialect()).into(),
-            every: relations.every(database.dialect()).into(),
+            all_mappings_query: relations.all_mappings_query(database.dialect()).into(),
         }
     }
 
-    /// The text of the query that every call sends, for EXPLAIN.
+    /// Returns the text of the query that every call sends, for EXPLAIN.
     #[must_use]
     pub fn query(&self) -> &str {
         &self.query
     }
 
-    /// How many connections are in use, and how many are idle.
+    /// Returns the number of connections in use and the number of idle ones.
     #[must_use]
     pub fn connections(&self) -> (u64, u64) {
         self.connections.count()
     }
 
-    /// Every tenant, by the same reading as a call's.
+    /// Reads the mappings of all tenants, by the same rules as a call.
     ///
     /// # Errors
     /// DATABASE_UNAVAILABLE.
-    pub async fn every_mapping(&self) -> Result<Vec<Mapped>, Refusal> {
-        self.ask(&self.every, &[]).await.map(every::mapped)
+    pub async fn all_mappings(&self) -> Result<Vec<TenantMapping>, Refusal> {
+        self.fetch(&self.all_mappings_query, &[]).await.map(all_mappings::by_tenant)
     }
 
-    /// Asks for a person who can't exist: an answer shows that the database and the relations are there.
+    /// Queries for a person who cannot exist. A result shows that the database is reachable and both relations can be
+    /// read.
     ///
     /// # Errors
     /// DATABASE_UNAVAILABLE.
     pub async fn probe(&self) -> Result<(), Refusal> {
-        match timeout(PROBE_TIMEOUT, self.facts("", "")).await {
+        match timeout(PROBE_TIMEOUT, self.fetch_facts("", "")).await {
             Ok(facts) => facts.map(drop),
-            Err(_) => Err(Refusal::because(Reason::DatabaseUnavailable, "the directory gives no answer in time")),
+            Err(_) => Err(Refusal::because(Reason::DatabaseUnavailable, "directory query timed out")),
         }
     }
 
-    async fn facts(&self, tenant: &str, user: &str) -> Result<Vec<facts::Fact>, Refusal> {
-        // A server refuses a value that the query has no place for.
+    async fn fetch_facts(&self, tenant: &str, user: &str) -> Result<Vec<facts::Fact>, Refusal> {
+        // PostgreSQL rejects a bound value that the query does not use.
         let ids: &[&str] = match self.ownership {
             Ownership::TokenAndDirectory => &[tenant, user],
             Ownership::Token => &[tenant],
         };
-        self.ask(&self.query, ids).await
+        self.fetch(&self.query, ids).await
     }
 
-    async fn ask(&self, query: &Arc<str>, ids: &[&str]) -> Result<Vec<facts::Fact>, Refusal> {
-        self.connections.facts(Arc::clone(query), ids).await.map_err(|error| {
+    async fn fetch(&self, query: &Arc<str>, ids: &[&str]) -> Result<Vec<facts::Fact>, Refusal> {
+        self.connections.fetch(Arc::clone(query), ids).await.map_err(|error| {
             let cause = if matches!(error, sqlx::Error::PoolTimedOut) {
-                "the directory has no free connection, or its server is silent or refuses"
+                "directory has no free connection, or its server refuses connections or does not respond"
             } else {
-                "the directory gives no answer"
+                "directory query failed"
             };
             Refusal::because(Reason::DatabaseUnavailable, cause).caused_by(error)
         })
@@ -120,7 +121,7 @@ impl SqlDirectory {
 #[async_trait]
 impl Directory for SqlDirectory {
     async fn look_up(&self, tenant: &TenantId, user: &UserId) -> Result<DirectoryEntry, Refusal> {
-        let facts = self.facts(tenant.as_str(), user.as_str()).await?;
+        let facts = self.fetch_facts(tenant.as_str(), user.as_str()).await?;
         facts::entry(facts, self.ownership, tenant, user)
     }
 }

@@ -1,4 +1,4 @@
-//! Connections to either database: read-only, bounded in number and in time, and mended by themselves.
+//! Connections to either database: read-only, limited in number and in time. The pool reconnects automatically.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -13,26 +13,26 @@ use tokio::{task::JoinHandle, time::timeout};
 use super::{Dialect, Password, PostgresServer, facts::Fact};
 use crate::reload::file::ReloadingFile;
 
-/// How many queries run at once; a call waits for its turn inside its deadline.
+/// The maximum number of concurrent queries. Further calls wait for a connection within their deadline.
 const MAX_CONNECTIONS: u32 = 8;
 
-/// How long a call waits for a connection before it is told that there is none.
+/// How long a call waits for a connection before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How much longer than its query may run a server is waited for.
+/// How long the service waits for the server beyond the statement limit.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Which database the directory is in.
+/// The database that contains the directory.
 #[derive(Clone, Debug)]
 pub enum Database {
-    /// A file, which is never created.
+    /// A file. It is never created.
     Sqlite(PathBuf),
-    /// A server.
+    /// A PostgreSQL server.
     Postgres(PostgresServer),
 }
 
 impl Database {
-    /// How its statements are written.
+    /// Returns the SQL dialect of the database.
     #[must_use]
     pub const fn dialect(&self) -> Dialect {
         match self {
@@ -42,13 +42,13 @@ impl Database {
     }
 }
 
-/// Connections that are made when they are first needed.
+/// A pool that connects on first use.
 pub(super) struct Connections {
     pub(super) pool: Pool,
-    /// How long a server works on a query at most, whether or not anyone still waits for it.
+    /// The longest time that the server spends on a query, whether or not a call still waits for it.
     statement_limit: Duration,
-    /// Ends with the connections.
-    passwords: Option<JoinHandle<()>>,
+    /// Applies new passwords; aborted when the pool is dropped.
+    password_task: Option<JoinHandle<()>>,
 }
 
 pub(super) enum Pool {
@@ -65,18 +65,19 @@ impl Connections {
         match database {
             Database::Sqlite(path) => {
                 let options = SqliteConnectOptions::new().filename(path).read_only(true).create_if_missing(false);
-                let pool = bounded(SqlitePoolOptions::new()).connect_lazy_with(options);
-                Self { pool: Pool::Sqlite(pool), statement_limit, passwords: None }
+                let pool = with_limits(SqlitePoolOptions::new()).connect_lazy_with(options);
+                Self { pool: Pool::Sqlite(pool), statement_limit, password_task: None }
             }
             Database::Postgres(server) => {
                 let pool = postgres_pool(server, statement_limit);
-                let passwords = password.map(|file| tokio::spawn(renew_password(pool.clone(), server.clone(), file)));
-                Self { pool: Pool::Postgres(pool), statement_limit, passwords }
+                let password_task =
+                    password.map(|file| tokio::spawn(apply_new_passwords(pool.clone(), server.clone(), file)));
+                Self { pool: Pool::Postgres(pool), statement_limit, password_task }
             }
         }
     }
 
-    /// How many are in use, and how many are idle.
+    /// Returns the number of connections in use and the number of idle ones.
     pub(super) fn count(&self) -> (u64, u64) {
         let (all, idle) = match &self.pool {
             Pool::Sqlite(pool) => (pool.size(), pool.num_idle()),
@@ -85,32 +86,33 @@ impl Connections {
         (u64::from(all).saturating_sub(idle as u64), idle as u64)
     }
 
-    pub(super) async fn facts(&self, query: Arc<str>, ids: &[&str]) -> Result<Vec<Fact>, sqlx::Error> {
+    pub(super) async fn fetch(&self, query: Arc<str>, ids: &[&str]) -> Result<Vec<Fact>, sqlx::Error> {
         match &self.pool {
-            Pool::Sqlite(pool) => facts(pool, query, ids, self.statement_limit + GRACE).await,
-            Pool::Postgres(pool) => facts(pool, query, ids, self.statement_limit + GRACE).await,
+            Pool::Sqlite(pool) => fetch(pool, query, ids, self.statement_limit + GRACE).await,
+            Pool::Postgres(pool) => fetch(pool, query, ids, self.statement_limit + GRACE).await,
         }
     }
 }
 
 impl Drop for Connections {
     fn drop(&mut self) {
-        if let Some(task) = &self.passwords {
+        if let Some(task) = &self.password_task {
             task.abort();
         }
     }
 }
 
-fn bounded<DB: Driver>(options: PoolOptions<DB>) -> PoolOptions<DB> {
+fn with_limits<DB: Driver>(options: PoolOptions<DB>) -> PoolOptions<DB> {
     options.max_connections(MAX_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT)
 }
 
 fn postgres_pool(server: &PostgresServer, statement_limit: Duration) -> PgPool {
-    // Set after connecting, and not asked for while connecting, so that no variable and no role's default wins over it.
+    // Set after connecting, not in the connection options, so that no environment variable or role default overrides
+    // it.
     let session: Arc<str> =
         format!("SET default_transaction_read_only = on; SET statement_timeout = {}", statement_limit.as_millis())
             .into();
-    bounded(PgPoolOptions::new())
+    with_limits(PgPoolOptions::new())
         .after_connect(move |connection, _| {
             let session = Arc::clone(&session);
             Box::pin(async move { sqlx::raw_sql(AssertSqlSafe(session)).execute(connection).await.map(drop) })
@@ -118,8 +120,8 @@ fn postgres_pool(server: &PostgresServer, statement_limit: Duration) -> PgPool {
         .connect_lazy_with(server.options(server.password.as_ref()))
 }
 
-/// New connections use the password that the file holds now; those that are open stay.
-async fn renew_password(pool: PgPool, server: PostgresServer, file: ReloadingFile<Password>) {
+/// Makes new connections use each new password in the file. Open connections are kept.
+async fn apply_new_passwords(pool: PgPool, server: PostgresServer, file: ReloadingFile<Password>) {
     let mut changes = file.changes();
     loop {
         let password = changes.borrow_and_update().clone();
@@ -130,10 +132,10 @@ async fn renew_password(pool: PgPool, server: PostgresServer, file: ReloadingFil
     }
 }
 
-/// Goes on when the call gives up, for a connection in the middle of an answer is of no use to the next call. A server that
-/// is gone without a word never answers: after `limit` its connection is dropped, and not closed in good order, which would
-/// wait for it, too.
-async fn facts<DB: Driver>(
+/// Runs the query in its own task. The task continues if the call is cancelled, because the next call cannot use a
+/// connection in the middle of a result. A server that disappeared never responds: after `limit` its connection is
+/// dropped without a graceful close, which would wait for the server as well.
+async fn fetch<DB: Driver>(
     pool: &sqlx::Pool<DB>,
     query: Arc<str>,
     ids: &[&str],
@@ -146,17 +148,17 @@ where
     DB::Arguments: IntoArguments<DB>,
 {
     let mut connection = pool.acquire().await?;
-    // The text is ours, or an operator's who owns the database; what a caller sends is bound.
+    // The text comes from this service, or from the operator who owns the database. Values from callers are bound.
     let query = sqlx::query(AssertSqlSafe(query));
     let query = ids.iter().fold(query, |query, id| query.bind((*id).to_owned()));
-    let answer = tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         let Ok(rows) = timeout(limit, query.fetch_all(&mut *connection)).await else {
             drop(connection.detach());
             return Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
         };
-        // What dropping it does as well, but without an end.
+        // Dropping the connection would also return it, but without a time limit.
         tokio::spawn(timeout(GRACE, connection.return_to_pool()));
-        Ok(rows?.iter().map(Fact::of).collect())
+        Ok(rows?.iter().map(Fact::from_row).collect())
     });
-    answer.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    task.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }

@@ -1,29 +1,29 @@
-//! The one query of a call: written once, for both databases.
+//! The SQL of the directory, for both databases: the query of a call, and the query for all mappings.
 
 use super::{Ownership, select::Select};
 
-/// What the two databases write differently.
+/// A dialect of SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// The embedded database.
+    /// SQLite.
     Sqlite,
     /// PostgreSQL, 12 or later.
     Postgres,
 }
 
 impl Dialect {
-    /// The collation that compares bytes.
-    const fn bytes(self) -> &'static str {
+    /// Returns the collation that compares bytes.
+    const fn binary_collation(self) -> &'static str {
         match self {
             Self::Sqlite => "BINARY",
             Self::Postgres => "\"C\"",
         }
     }
 
-    /// How a value is compared byte for byte, and leaves the database. SQLite's columns hold any type, and a number or a
-    /// blob must be told from text; PostgreSQL's have one type each, and what it prints of a type that is no text is no
-    /// customer id either.
-    fn told(self, column: &str) -> String {
+    /// Returns the expression by which a column is selected and compared byte for byte. A SQLite column can contain
+    /// values of any type, so the column is used as it is, to distinguish numbers and blobs from text. A PostgreSQL
+    /// column has one type, and the text form of a type other than text is not a valid customer id.
+    fn select_expression(self, column: &str) -> String {
         match self {
             Self::Sqlite => column.to_owned(),
             Self::Postgres => format!("CAST({column} AS text)"),
@@ -31,32 +31,33 @@ impl Dialect {
     }
 }
 
-/// What is asked of the database, and where.
+/// The relations that are read.
 #[derive(Clone, Debug)]
 pub struct Relations {
-    /// Whether `billing_portal_owners` is asked at all.
+    /// Whether `billing_portal_owners` is read.
     pub ownership: Ownership,
-    /// Stands for `billing_portal_tenants`, where not even a view may be added.
+    /// Replaces `billing_portal_tenants`, for databases where a view cannot be added.
     pub tenants: Option<Select>,
-    /// Stands for `billing_portal_owners`.
+    /// Replaces `billing_portal_owners`.
     pub owners: Option<Select>,
 }
 
 impl Relations {
-    /// The query's text: one row a fact. `$1` is the tenant; `$2`, unless the token alone is trusted, is the person.
+    /// Returns the query of a call, which returns one row per fact. `$1` is the tenant. `$2` is the person; it is
+    /// absent if the token alone decides ownership.
     ///
-    /// A collation may call two ids equal that differ. So each is compared twice: in the column's own collation, which its
-    /// index can serve, and then byte for byte, so that no limit can cut off the row that counts. The limits keep the
-    /// answer at four rows whatever the relations hold. Two rows of the tenant are a contradiction already; nothing is
-    /// asked about sharing then, for that would read every further row of the tenant. CROSS JOIN keeps SQLite from turning
-    /// the join round and reading everything.
+    /// A collation may treat two different ids as equal. Each id is therefore compared twice: in the collation of the
+    /// column, which its index supports, and then byte for byte, so that a LIMIT cannot cut off the matching row. The
+    /// limits keep the result at four rows, whatever the relations contain. Two rows of the tenant are already a
+    /// contradiction, and sharing is not checked then, because the check would read every row of the tenant. CROSS JOIN
+    /// prevents SQLite from reordering the join and reading the whole table.
     pub(super) fn query(&self, dialect: Dialect) -> String {
-        let bytes = dialect.bytes();
+        let bytes = dialect.binary_collation();
         let [tenant, user, customer] =
-            ["tenant_id", "user_id", "stripe_customer_id"].map(|column| dialect.told(column));
+            ["tenant_id", "user_id", "stripe_customer_id"].map(|column| dialect.select_expression(column));
         let [others_tenant, others_customer, own_customer] =
             ["others.tenant_id", "others.stripe_customer_id", "mapping.stripe_customer_id"]
-                .map(|column| dialect.told(column));
+                .map(|column| dialect.select_expression(column));
         let (tenants_file, tenants) = relation("billing_portal_tenants", self.tenants.as_ref());
         let mut ctes = format!(
             "{tenants_file}billing_portal_mapping AS MATERIALIZED (
@@ -91,12 +92,11 @@ SELECT 'sharing', tenant_id, NULL, stripe_customer_id FROM billing_portal_sharin
         }
         format!("WITH {ctes}\n{facts}")
     }
-}
 
-impl Relations {
-    /// The text of the query for every tenant's rows, as facts of the same shape.
-    pub(super) fn every(&self, dialect: Dialect) -> String {
-        let (tenant, customer) = (dialect.told("tenant_id"), dialect.told("stripe_customer_id"));
+    /// Returns the query for the rows of all tenants, as facts of the same shape.
+    pub(super) fn all_mappings_query(&self, dialect: Dialect) -> String {
+        let (tenant, customer) =
+            (dialect.select_expression("tenant_id"), dialect.select_expression("stripe_customer_id"));
         let (file, tenants) = relation("billing_portal_tenants", self.tenants.as_ref());
         let with = file.strip_suffix(", ").map_or_else(String::new, |file| format!("WITH {file}\n"));
         format!(
@@ -105,8 +105,9 @@ impl Relations {
     }
 }
 
-/// The definition of a relation that an operator's SELECT statement stands for, if any, and the relation's name. The name
-/// is another than the view's, so that the statement may read from one; the line breaks end a comment in it.
+/// Returns the definition of a relation as a common table expression, if the operator supplies a SELECT statement for
+/// it, and the name of the relation. The name differs from that of the view, so that the statement may read from the
+/// view. The line breaks around the statement end a comment in its last line.
 fn relation(view: &str, select: Option<&Select>) -> (String, String) {
     match select {
         None => (String::new(), view.to_owned()),

@@ -9,7 +9,7 @@ fn relations(ownership: Ownership) -> Relations {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_no_answer_and_is_not_created() {
+async fn missing_file_is_unavailable_and_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("missing.db");
     let database = Database::Sqlite(path.clone());
@@ -19,18 +19,18 @@ async fn a_missing_file_is_no_answer_and_is_not_created() {
 }
 
 #[tokio::test]
-async fn a_connection_to_a_file_can_not_write() {
+async fn connection_to_file_is_read_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("directory.db");
     SqlitePool::connect(&format!("sqlite:{}?mode=rwc", path.display())).await.unwrap();
     let directory = SqlDirectory::new(&Database::Sqlite(path), None, &relations(Ownership::Token), LIMIT);
-    let pool::Pool::Sqlite(pool) = &directory.connections.pool else { panic!("no SQLite") };
+    let pool::Pool::Sqlite(pool) = &directory.connections.pool else { panic!("not a SQLite pool") };
     let error = sqlx::query("CREATE TABLE x (y text)").execute(pool).await.unwrap_err();
     assert!(error.to_string().contains("readonly"), "{error}");
 }
 
 #[tokio::test]
-async fn sqlite_reads_both_relations_by_their_indexes() {
+async fn sqlite_reads_both_relations_by_index() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("directory.db");
     let database = SqlitePool::connect(&format!("sqlite:{}?mode=rwc", path.display())).await.unwrap();
@@ -42,7 +42,7 @@ async fn sqlite_reads_both_relations_by_their_indexes() {
     sqlx::raw_sql(schema).execute(&database).await.unwrap();
     let select = |text| Some(Select::parse(text, Dialect::Sqlite).unwrap());
     let files = Relations {
-        tenants: select("SELECT id AS tenant_id, customer AS stripe_customer_id FROM accounts -- all of them"),
+        tenants: select("SELECT id AS tenant_id, customer AS stripe_customer_id FROM accounts -- all accounts"),
         owners: select("SELECT account AS tenant_id, person AS user_id FROM members WHERE role = 'owner';"),
         ..relations(Ownership::TokenAndDirectory)
     };

@@ -1,5 +1,5 @@
-//! Up to three attempts at one request, each with the same idempotency key and the same bytes, inside the deadline and
-//! inside a retry budget.
+//! Up to three attempts at one request, with the same idempotency key and the same bytes, within the deadline and a
+//! retry budget.
 //!
 //! Rules: <https://docs.stripe.com/error-low-level#should-retry>, <https://docs.stripe.com/api/idempotent_requests>.
 
@@ -14,7 +14,7 @@ use tracing::{Instrument as _, Span, field::Empty};
 use crate::{
     adapters::stripe::{
         error,
-        transport::{Answer, Transport, TransportError},
+        transport::{StripeResponse, Transport, TransportError},
     },
     portal::{Reason, Refusal},
     telemetry::metrics::METRICS,
@@ -22,35 +22,41 @@ use crate::{
 
 const MAX_ATTEMPTS: u32 = 3;
 
-/// Full jitter: the n-th pause is anything up to this, doubled n times.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Full jitter: the pause before the first retry is random up to this value, and the limit doubles for each further
+/// retry.
+const MAX_FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// Sends requests, again where that can help.
+/// Sends requests, and retries those that may succeed on a further attempt.
 pub struct Attempts {
     transport: Transport,
-    /// The longest an attempt may take.
+    /// The time limit of one attempt.
     timeout: Duration,
-    /// One call in ten may be repeated, and one a second on top, so that an outage is not answered by a storm.
+    /// Allows retries of 10 % of the requests, and one per second in addition, so that an outage does not cause a retry
+    /// storm.
     budget: Arc<TpsBudget>,
 }
 
 impl Attempts {
-    /// Over a transport, with the longest time that one attempt may take.
+    /// Creates a sender over a transport, with the time limit of one attempt.
     #[must_use]
     pub fn new(transport: Transport, timeout: Duration) -> Self {
         Self { transport, timeout, budget: Arc::new(TpsBudget::new(Duration::from_secs(10), 1, 0.1)) }
     }
 
-    /// Returns the last attempt's answer, whatever its status. It is `replayed` only when it answers another call: a later
-    /// attempt may well be answered with what an earlier one made.
-    /// `name` is the request's method and its path as documented, without an id.
+    /// Returns the response to the last attempt, whatever its status. It counts as `replayed` only if the first attempt
+    /// received a replay: a retry may legitimately receive the result of an earlier attempt. `name` is the method and
+    /// the documented path of the request, without an id.
+    ///
+    /// # Errors
+    /// STRIPE_UNAVAILABLE or DEADLINE_EXCEEDED without a complete response, STRIPE_CREDENTIALS without a key,
+    /// STRIPE_PROTOCOL for a response over 64 KiB.
     pub(super) async fn send(
         &self,
         request: &RequestBuilder,
         name: &'static str,
         deadline: Instant,
-    ) -> Result<Answer, Refusal> {
-        // Random and new for each call: never derived from what a caller sends, never used again.
+    ) -> Result<StripeResponse, Refusal> {
+        // Random and new for each call: never derived from caller input, and never reused.
         let key = matches!(request.method, StripeMethod::Post).then(|| uuid::Uuid::new_v4().to_string());
         self.budget.deposit();
         let mut attempt = 1;
@@ -59,26 +65,26 @@ impl Attempts {
             let span = span(name, attempt);
             let sent = self.transport.attempt(request, key.as_deref(), until);
             let mut outcome = sent.instrument(span.clone()).await;
-            note(&span, name, &outcome);
-            if let Ok(answer) = &mut outcome {
-                answer.replayed &= attempt == 1;
+            record_outcome(&span, name, &outcome);
+            if let Ok(response) = &mut outcome {
+                response.replayed &= attempt == 1;
             }
-            let pause = rand::rng().random_range(Duration::ZERO..=FIRST_PAUSE * 2_u32.pow(attempt - 1));
-            let again = attempt < MAX_ATTEMPTS
-                && can_help(&outcome)
+            let pause = rand::rng().random_range(Duration::ZERO..=MAX_FIRST_PAUSE * 2_u32.pow(attempt - 1));
+            let should_retry = attempt < MAX_ATTEMPTS
+                && is_retryable(&outcome)
                 && Instant::now() + pause < deadline
                 && self.budget.withdraw();
-            if !again {
+            if !should_retry {
                 return outcome.map_err(|error| refusal(error, deadline));
             }
-            tracing::info!(attempt, cause = %cause(&outcome), path = request.path, "Stripe is asked again");
+            tracing::info!(attempt, cause = %cause(&outcome), path = request.path, "retrying Stripe request");
             sleep(pause).await;
             attempt += 1;
         }
     }
 }
 
-/// The span of one attempt. Its context stays here: Stripe is not told of our traces.
+/// Creates the span of one attempt. Its context is not sent to Stripe.
 fn span(name: &'static str, attempt: u32) -> Span {
     tracing::info_span!(
         "stripe attempt",
@@ -97,14 +103,14 @@ fn method(name: &'static str) -> &'static str {
     name.split(' ').next().unwrap_or_default()
 }
 
-fn note(span: &Span, name: &'static str, outcome: &Result<Answer, TransportError>) {
-    METRICS.stripe_attempt(method(name), outcome.as_ref().ok().map(|answer| answer.status.as_u16()));
+fn record_outcome(span: &Span, name: &'static str, outcome: &Result<StripeResponse, TransportError>) {
+    METRICS.stripe_attempt(method(name), outcome.as_ref().ok().map(|response| response.status.as_u16()));
     match outcome {
-        Ok(answer) => {
-            span.record("http.response.status_code", answer.status.as_u16());
-            span.record("stripe.request_id", answer.request_id.as_deref());
-            if !answer.status.is_success() {
-                span.record("otel.status_code", "ERROR").record("error.type", answer.status.as_str());
+        Ok(response) => {
+            span.record("http.response.status_code", response.status.as_u16());
+            span.record("stripe.request_id", response.request_id.as_deref());
+            if !response.status.is_success() {
+                span.record("otel.status_code", "ERROR").record("error.type", response.status.as_str());
             }
         }
         Err(error) => {
@@ -113,23 +119,23 @@ fn note(span: &Span, name: &'static str, outcome: &Result<Answer, TransportError
     }
 }
 
-/// Stripe's own word first; else what is known to pass.
-fn can_help(outcome: &Result<Answer, TransportError>) -> bool {
+/// Returns whether a further attempt may succeed. `Stripe-Should-Retry` decides if it is present.
+fn is_retryable(outcome: &Result<StripeResponse, TransportError>) -> bool {
     match outcome {
-        Ok(answer) if answer.status.is_success() || answer.replayed => false,
-        Ok(answer) => answer.should_retry.unwrap_or_else(|| match answer.status.as_u16() {
+        Ok(response) if response.status.is_success() || response.replayed => false,
+        Ok(response) => response.should_retry.unwrap_or_else(|| match response.status.as_u16() {
             409 | 502 | 503 | 504 => true,
-            429 => error::is_lock_timeout(answer),
+            429 => error::is_lock_timeout(response),
             _ => false,
         }),
-        Err(TransportError::NoConnection(_) | TransportError::CutOff(_) | TransportError::TimedOut) => true,
+        Err(TransportError::NoConnection(_) | TransportError::ConnectionLost(_) | TransportError::TimedOut) => true,
         Err(TransportError::NoKey | TransportError::Malformed(_) | TransportError::TooLarge) => false,
     }
 }
 
-fn cause(outcome: &Result<Answer, TransportError>) -> String {
+fn cause(outcome: &Result<StripeResponse, TransportError>) -> String {
     match outcome {
-        Ok(answer) => answer.status.to_string(),
+        Ok(response) => response.status.to_string(),
         Err(error) => error.to_string(),
     }
 }
@@ -139,11 +145,15 @@ fn refusal(error: TransportError, deadline: Instant) -> Refusal {
         TransportError::NoKey => Reason::StripeCredentials,
         TransportError::Malformed(_) => Reason::Bug,
         TransportError::TooLarge => Reason::StripeProtocol,
-        TransportError::NoConnection(_) | TransportError::CutOff(_) | TransportError::TimedOut => {
-            if Instant::now() >= deadline { Reason::DeadlineExceeded } else { Reason::StripeUnavailable }
+        TransportError::NoConnection(_) | TransportError::ConnectionLost(_) | TransportError::TimedOut => {
+            if Instant::now() >= deadline {
+                Reason::DeadlineExceeded
+            } else {
+                Reason::StripeUnavailable
+            }
         }
     };
-    Refusal::because(reason, "Stripe gave no usable answer").caused_by(error)
+    Refusal::because(reason, "Stripe request failed").caused_by(error)
 }
 
 impl std::fmt::Debug for Attempts {

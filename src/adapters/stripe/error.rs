@@ -1,44 +1,47 @@
-//! What Stripe's refusals mean. Its texts stay here: they are read only where Stripe gives nothing else, and never passed on.
+//! Maps Stripe's error responses to refusals. Stripe's texts are read only if the response names no parameter, and they
+//! are never passed on.
 //!
-//! Shape: <https://docs.stripe.com/api/errors>, codes: <https://docs.stripe.com/error-codes>.
+//! Format: <https://docs.stripe.com/api/errors>. Codes: <https://docs.stripe.com/error-codes>.
 
 use serde::Deserialize;
 
 use crate::{
-    adapters::stripe::transport::Answer,
+    adapters::stripe::transport::StripeResponse,
     portal::{Flow, Reason, Refusal},
 };
 
-/// Which request was refused.
+/// The request that Stripe refused.
 #[derive(Clone, Copy)]
-pub(super) enum Asked<'a> {
-    Customer,
-    Session(&'a Flow),
+pub(super) enum StripeRequest<'a> {
+    /// Reads a customer, the account or a portal configuration.
+    Read,
+    /// Creates a session with this flow.
+    CreateSession(&'a Flow),
 }
 
 #[derive(Default, Deserialize)]
-struct Envelope {
-    error: Body,
+struct ErrorResponse {
+    error: StripeError,
 }
 
 #[derive(Default, Deserialize)]
-struct Body {
+struct StripeError {
     code: Option<String>,
     param: Option<String>,
     message: Option<String>,
 }
 
-impl Body {
-    /// A body that is no error of Stripe's says nothing more than its status.
-    fn of(answer: &Answer) -> Self {
-        serde_json::from_slice::<Envelope>(&answer.body).unwrap_or_default().error
+impl StripeError {
+    /// Parses a response. All fields are empty if the body is not an error object; the status alone counts then.
+    fn from_response(response: &StripeResponse) -> Self {
+        serde_json::from_slice::<ErrorResponse>(&response.body).unwrap_or_default().error
     }
 
-    fn code_is(&self, code: &str) -> bool {
+    fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
 
-    /// Whether the error is about a parameter; the text decides only where no parameter is named.
+    /// Returns whether the error is about a parameter. The message is read only if the error does not name a parameter.
     fn is_about(&self, parameter: &str) -> bool {
         match &self.param {
             Some(param) => param == parameter || param.starts_with(&format!("{parameter}[")),
@@ -47,57 +50,66 @@ impl Body {
     }
 }
 
-/// Whether a 429 means that Stripe is busy with the same object.
-pub(super) fn is_lock_timeout(answer: &Answer) -> bool {
-    Body::of(answer).code_is("lock_timeout")
+/// Returns whether a 429 means that Stripe is busy with the same object.
+pub(super) fn is_lock_timeout(response: &StripeResponse) -> bool {
+    StripeError::from_response(response).has_code("lock_timeout")
 }
 
-/// The refusal that an answer other than 200 means.
-pub(super) fn refusal(answer: &Answer, asked: Asked<'_>) -> Refusal {
-    let body = Body::of(answer);
-    let reason = reason(answer.status.as_u16(), &body, asked);
-    let about = match asked {
-        Asked::Customer => "the customer",
-        Asked::Session(_) => "the session",
+/// Returns the refusal for a response with a status other than 200.
+pub(super) fn refusal(response: &StripeResponse, request: StripeRequest<'_>) -> Refusal {
+    let (reason, field) = classify(response.status.as_u16(), &StripeError::from_response(response), request);
+    let refused = match request {
+        StripeRequest::Read => "read",
+        StripeRequest::CreateSession(_) => "session",
     };
-    let request_id = answer.request_id.as_deref().unwrap_or("none");
-    let cause = format!("Stripe refuses {about} with {} (Stripe's request id: {request_id})", answer.status);
+    let request_id = response.request_id.as_deref().unwrap_or("none");
+    let cause =
+        format!("Stripe refused the {refused} request with {} (Stripe request id: {request_id})", response.status);
     let refusal = Refusal::because(reason, cause);
-    match (reason, asked) {
-        (Reason::FlowInvalid, Asked::Session(flow)) => refusal.at(flow.name()),
-        (Reason::ReturnUrlNotAllowed, _) => refusal.at("return_url"),
-        (Reason::LocaleInvalid, _) => refusal.at("locale"),
-        _ => refusal,
+    match field {
+        Some(field) => refusal.at(field),
+        None => refusal,
     }
 }
 
-fn reason(status: u16, body: &Body, asked: Asked<'_>) -> Reason {
-    if (400..500).contains(&status) && body.code_is("livemode_mismatch") {
-        return Reason::StripeCredentials;
+/// Returns the reason, and the field of the call's request that Stripe refused.
+fn classify(status: u16, error: &StripeError, request: StripeRequest<'_>) -> (Reason, Option<&'static str>) {
+    if (400..500).contains(&status) && error.has_code("livemode_mismatch") {
+        return (Reason::StripeCredentials, None);
     }
-    match status {
+    let reason = match status {
         401 | 403 => Reason::StripeCredentials,
         409 => Reason::StripeConflict,
-        429 if body.code_is("lock_timeout") => Reason::StripeConflict,
+        429 if error.has_code("lock_timeout") => Reason::StripeConflict,
         429 => Reason::StripeRateLimited,
         500..=599 => Reason::StripeUnavailable,
-        400 | 404 => about_a_parameter(status, body, asked),
+        400 | 404 => return classify_by_parameter(status, error, request),
         _ => Reason::StripeProtocol,
-    }
+    };
+    (reason, None)
 }
 
-fn about_a_parameter(status: u16, body: &Body, asked: Asked<'_>) -> Reason {
-    let missing = body.code_is("resource_missing");
-    match asked {
-        Asked::Customer if missing => Reason::BillingAccountMissingAtStripe,
-        Asked::Session(_) if missing && body.param.as_deref() == Some("customer") => {
-            Reason::BillingAccountMissingAtStripe
+fn classify_by_parameter(
+    status: u16,
+    error: &StripeError,
+    request: StripeRequest<'_>,
+) -> (Reason, Option<&'static str>) {
+    let is_missing = error.has_code("resource_missing");
+    let is_bad_request_about = |parameter: &str| status == 400 && error.is_about(parameter);
+    match request {
+        StripeRequest::Read if is_missing => (Reason::BillingAccountMissingAtStripe, None),
+        StripeRequest::CreateSession(_) if is_missing && error.param.as_deref() == Some("customer") => {
+            (Reason::BillingAccountMissingAtStripe, None)
         }
-        Asked::Session(flow) if *flow != Flow::Home && body.is_about("flow_data") => Reason::FlowInvalid,
-        Asked::Session(_) if status == 400 && body.is_about("configuration") => Reason::PortalNotConfigured,
-        Asked::Session(_) if status == 400 && body.is_about("return_url") => Reason::ReturnUrlNotAllowed,
-        Asked::Session(_) if status == 400 && body.is_about("locale") => Reason::LocaleInvalid,
-        Asked::Customer | Asked::Session(_) => Reason::StripeProtocol,
+        StripeRequest::CreateSession(flow) if *flow != Flow::Home && error.is_about("flow_data") => {
+            (Reason::FlowInvalid, Some(flow.name()))
+        }
+        StripeRequest::CreateSession(_) if is_bad_request_about("configuration") => (Reason::PortalNotConfigured, None),
+        StripeRequest::CreateSession(_) if is_bad_request_about("return_url") => {
+            (Reason::ReturnUrlNotAllowed, Some("return_url"))
+        }
+        StripeRequest::CreateSession(_) if is_bad_request_about("locale") => (Reason::LocaleInvalid, Some("locale")),
+        StripeRequest::Read | StripeRequest::CreateSession(_) => (Reason::StripeProtocol, None),
     }
 }
 
@@ -106,22 +118,22 @@ mod tests {
     use super::*;
 
     fn reason_of(status: u16, json: &str, flow: Option<&Flow>) -> Reason {
-        let answer = Answer {
+        let response = StripeResponse {
             status: http::StatusCode::from_u16(status).unwrap(),
             should_retry: None,
             replayed: false,
             request_id: None,
             body: json.to_owned().into(),
         };
-        refusal(&answer, flow.map_or(Asked::Customer, Asked::Session)).reason()
+        refusal(&response, flow.map_or(StripeRequest::Read, StripeRequest::CreateSession)).reason()
     }
 
     #[test]
-    fn each_documented_answer_has_its_reason() {
+    fn maps_each_documented_error_to_its_reason() {
         use Reason as R;
-        let cancel = Flow::PaymentMethodUpdate;
+        let flow = Flow::PaymentMethodUpdate;
         let no_default = r#"{"error":{"type":"invalid_request_error","message":"No configuration provided and your test mode default configuration has not been created. …"}}"#;
-        for (status, json, flow, reason) in [
+        for (status, json, requested, reason) in [
             (401, "{}", None, R::StripeCredentials),
             (403, "<html>", None, R::StripeCredentials),
             (400, r#"{"error":{"code":"livemode_mismatch"}}"#, None, R::StripeCredentials),
@@ -133,20 +145,15 @@ mod tests {
                 R::BillingAccountMissingAtStripe,
             ),
             (400, no_default, Some(&Flow::Home), R::PortalNotConfigured),
-            (400, no_default, Some(&cancel), R::PortalNotConfigured),
+            (400, no_default, Some(&flow), R::PortalNotConfigured),
             (
                 400,
                 r#"{"error":{"code":"resource_missing","param":"configuration"}}"#,
                 Some(&Flow::Home),
                 R::PortalNotConfigured,
             ),
-            (
-                400,
-                r#"{"error":{"param":"flow_data[subscription_cancel][subscription]"}}"#,
-                Some(&cancel),
-                R::FlowInvalid,
-            ),
-            (404, r#"{"error":{"code":"resource_missing","param":"flow_data[type]"}}"#, Some(&cancel), R::FlowInvalid),
+            (400, r#"{"error":{"param":"flow_data[subscription_cancel][subscription]"}}"#, Some(&flow), R::FlowInvalid),
+            (404, r#"{"error":{"code":"resource_missing","param":"flow_data[type]"}}"#, Some(&flow), R::FlowInvalid),
             (
                 400,
                 r#"{"error":{"param":"return_url","message":"configuration locale"}}"#,
@@ -164,7 +171,7 @@ mod tests {
             (201, "{}", None, R::StripeProtocol),
             (400, r#"{"error":{"param":"elsewhere","message":"configuration"}}"#, Some(&Flow::Home), R::StripeProtocol),
         ] {
-            assert_eq!(reason_of(status, json, flow), reason, "{status} {json}");
+            assert_eq!(reason_of(status, json, requested), reason, "{status} {json}");
         }
     }
 }

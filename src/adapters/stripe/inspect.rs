@@ -1,32 +1,33 @@
-//! What an operator wants to know of the Stripe account before anyone is let in. It only reads.
+//! Read-only requests for the operator commands: the account, its portal configuration, and the tenant recorded on a
+//! customer.
 //!
-//! API: <https://docs.stripe.com/api/accounts/retrieve>, <https://docs.stripe.com/api/customer_portal/configurations/list>.
+//! API: <https://docs.stripe.com/api/accounts/retrieve>,
+//! <https://docs.stripe.com/api/customer_portal/configurations/list>.
 
 use serde_json::Value;
 use stripe_client_core::{RequestBuilder, StripeMethod};
 use tokio::time::Instant;
 
 use crate::{
-    adapters::stripe::{Mode, StripePortalSessions, answer, error},
+    adapters::stripe::{Mode, StripePortalSessions, error, response},
     portal::{CustomerId, Reason, RecordedTenant, Refusal, account::is_stripe_id},
 };
 
-/// What a question was answered with.
+/// The result of a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inspected<T> {
-    /// The answer.
+    /// The object.
     Known(T),
-    /// There is no such thing.
+    /// The object does not exist.
     Missing,
-    /// The restricted key may not read it.
+    /// The restricted key has no permission to read the object.
     NotPermitted,
 }
 
 impl<T> Inspected<T> {
-    /// Reads what is known.
-    fn read<U>(self, read: impl FnOnce(T) -> Result<Inspected<U>, Refusal>) -> Result<Inspected<U>, Refusal> {
+    fn and_then<U>(self, f: impl FnOnce(T) -> Result<Inspected<U>, Refusal>) -> Result<Inspected<U>, Refusal> {
         match self {
-            Self::Known(value) => read(value),
+            Self::Known(value) => f(value),
             Self::Missing => Ok(Inspected::Missing),
             Self::NotPermitted => Ok(Inspected::NotPermitted),
         }
@@ -40,91 +41,93 @@ pub struct Account {
     pub id: String,
 }
 
-/// A portal configuration, as far as it matters here.
+/// The checked parts of a portal configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortalConfiguration {
     /// `bpc_…`.
     pub id: String,
-    /// Whether sessions can be made with it.
+    /// Whether sessions can be created with it.
     pub is_active: bool,
-    /// Whether it is of the configured mode.
-    pub is_of_the_mode: bool,
-    /// Whether a person may change the customer's e-mail address.
+    /// Whether it belongs to the configured mode.
+    pub has_configured_mode: bool,
+    /// Whether the portal lets a person change the customer's email address.
     pub edits_email: bool,
-    /// Whether Stripe's own login page lets people in by e-mail, past the owner check.
+    /// Whether Stripe's login page is enabled, which admits people by email and so bypasses the owner check.
     pub has_login_page: bool,
 }
 
 impl StripePortalSessions {
-    /// Whose the customer says it is, when the line in front of Stripe gets to it.
+    /// Reads the tenant recorded on a customer. Waits for the rate limit towards Stripe first, as long as necessary;
+    /// `within` is the time limit of the read itself.
     ///
     /// # Errors
-    /// As for opening: BILLING_ACCOUNT_MISSING_AT_STRIPE, STRIPE_UNAVAILABLE and so on.
-    pub async fn inspect_claim(
+    /// The same as for opening a session, such as BILLING_ACCOUNT_MISSING_AT_STRIPE or STRIPE_UNAVAILABLE.
+    pub async fn inspect_customer(
         &self,
         customer: &CustomerId,
         within: std::time::Duration,
     ) -> Result<RecordedTenant, Refusal> {
-        self.pace.turn().await;
-        self.claim(customer, Instant::now() + within).await
+        self.pace.acquire().await;
+        self.recorded_tenant(customer, Instant::now() + within).await
     }
 
-    /// The key's own account.
+    /// Reads the account of the key.
     ///
     /// # Errors
-    /// STRIPE_CREDENTIALS, STRIPE_UNAVAILABLE and so on.
+    /// A refusal by Stripe, such as STRIPE_CREDENTIALS or STRIPE_UNAVAILABLE.
     pub async fn inspect_account(&self, deadline: Instant) -> Result<Inspected<Account>, Refusal> {
         let inspected = self.inspect("/account", None, deadline).await?;
-        inspected.read(|account| Ok(Inspected::Known(Account { id: id(&account, "acct_")? })))
+        inspected.and_then(|account| Ok(Inspected::Known(Account { id: id(&account, "acct_")? })))
     }
 
-    /// The configuration that sessions are made with: the pinned one, or the account's default.
+    /// Reads the configuration that sessions are created with: the configured one, or the default of the account.
     ///
     /// # Errors
-    /// STRIPE_CREDENTIALS, STRIPE_UNAVAILABLE and so on.
+    /// A refusal by Stripe, such as STRIPE_CREDENTIALS or STRIPE_UNAVAILABLE.
     pub async fn inspect_configuration(&self, deadline: Instant) -> Result<Inspected<PortalConfiguration>, Refusal> {
         const PATH: &str = "/billing_portal/configurations";
-        let inspected = match &self.terms.configuration {
+        let inspected = match &self.settings.configuration {
             Some(pinned) => self.inspect(&format!("{PATH}/{pinned}"), None, deadline).await?,
             None => {
                 let list = self.inspect(PATH, Some("is_default=true&limit=1"), deadline).await?;
-                list.read(|list| Ok(list.pointer("/data/0").cloned().map_or(Inspected::Missing, Inspected::Known)))?
+                list.and_then(|list| Ok(list.pointer("/data/0").cloned().map_or(Inspected::Missing, Inspected::Known)))?
             }
         };
-        inspected.read(|object| Ok(Inspected::Known(self.configuration(&object)?)))
+        inspected.and_then(|object| Ok(Inspected::Known(self.configuration(&object)?)))
     }
 
     fn configuration(&self, object: &Value) -> Result<PortalConfiguration, Refusal> {
-        let is = |path: &str| object.pointer(path).and_then(Value::as_bool);
+        let flag = |path: &str| object.pointer(path).and_then(Value::as_bool);
         let editable = object.pointer("/features/customer_update/allowed_updates").and_then(Value::as_array);
         Ok(PortalConfiguration {
             id: id(object, "bpc_")?,
-            is_active: is("/active").ok_or_else(unread)?,
-            is_of_the_mode: is("/livemode").ok_or_else(unread)? == (self.terms.mode == Mode::Live),
-            edits_email: is("/features/customer_update/enabled") == Some(true)
+            is_active: flag("/active").ok_or_else(incomplete_response)?,
+            has_configured_mode: flag("/livemode").ok_or_else(incomplete_response)?
+                == (self.settings.mode == Mode::Live),
+            edits_email: flag("/features/customer_update/enabled") == Some(true)
                 && editable.is_some_and(|fields| fields.iter().any(|field| field == "email")),
-            has_login_page: is("/login_page/enabled") == Some(true),
+            has_login_page: flag("/login_page/enabled") == Some(true),
         })
     }
 
     async fn inspect(&self, path: &str, query: Option<&str>, deadline: Instant) -> Result<Inspected<Value>, Refusal> {
         let mut request = RequestBuilder::new(StripeMethod::Get, path);
         request.query = query.map(str::to_owned);
-        let answer = self.attempts.send(&request, "GET /v1", deadline).await?;
-        match answer.status.as_u16() {
-            200 => answer::object(&answer.body).map(|object| Inspected::Known(Value::Object(object))),
+        let response = self.attempts.send(&request, "GET /v1", deadline).await?;
+        match response.status.as_u16() {
+            200 => response::parse_object(&response.body).map(|object| Inspected::Known(Value::Object(object))),
             403 => Ok(Inspected::NotPermitted),
             404 => Ok(Inspected::Missing),
-            _ => Err(error::refusal(&answer, error::Asked::Customer)),
+            _ => Err(error::refusal(&response, error::StripeRequest::Read)),
         }
     }
 }
 
 fn id(object: &Value, prefix: &str) -> Result<String, Refusal> {
     let id = object.get("id").and_then(Value::as_str).filter(|id| is_stripe_id(id, &[prefix]));
-    id.map(str::to_owned).ok_or_else(unread)
+    id.map(str::to_owned).ok_or_else(incomplete_response)
 }
 
-fn unread() -> Refusal {
-    Refusal::because(Reason::StripeProtocol, "an answer of Stripe's lacks what it documents")
+fn incomplete_response() -> Refusal {
+    Refusal::because(Reason::StripeProtocol, "invalid Stripe response: a documented member is missing")
 }

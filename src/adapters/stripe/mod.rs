@@ -1,13 +1,14 @@
-//! Stripe's side: two requests at the same time, and the checks of what comes back.
+//! The Stripe adapter: sends two concurrent requests per call, and checks the responses.
 //!
-//! API: <https://docs.stripe.com/api/customers/retrieve>, <https://docs.stripe.com/api/customer_portal/sessions/create>.
+//! API: <https://docs.stripe.com/api/customers/retrieve>,
+//! <https://docs.stripe.com/api/customer_portal/sessions/create>.
 
-mod answer;
 mod attempts;
 mod error;
 mod inspect;
 mod pace;
 mod request;
+mod response;
 mod transport;
 
 use std::sync::Arc;
@@ -15,61 +16,73 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-pub use answer::SessionHosts;
 pub use attempts::Attempts;
 pub use inspect::{Account, Inspected, PortalConfiguration};
 pub use pace::Pace;
-pub use transport::{SecretKey, Transport, TransportError};
+pub use response::SessionHosts;
+pub use transport::{SecretKey, SecretKeyError, Transport, TransportError};
 
 use crate::{
     portal::{CallAudit, CheckedSession, CustomerId, PortalRequest, PortalSessions, Reason, RecordedTenant, Refusal},
     telemetry::metrics::METRICS,
 };
 
-/// Which half of the Stripe account the service works in.
+/// The mode of the Stripe account that the service uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Mode {
-    /// Real money.
+    /// Live mode: real payments.
     Live,
-    /// A sandbox.
+    /// Test mode.
     Test,
 }
 
-/// What does not change from call to call.
+impl Mode {
+    /// The name in settings and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Settings that are the same for every session.
 #[derive(Clone, Debug)]
 pub struct SessionSettings {
-    /// The mode of the key, and so of every answer.
+    /// The mode of the key, and therefore of every response.
     pub mode: Mode,
-    /// The portal configuration to ask for, `bpc_…`; none = the account's default.
+    /// The portal configuration of every session, `bpc_…`; `None` means the default of the account.
     pub configuration: Option<String>,
-    /// The key in a customer's metadata that names its tenant.
+    /// The metadata key by which a customer names its tenant.
     pub tenant_metadata_key: String,
-    /// Where a session's URL may lead.
+    /// The hosts that a session URL may have.
     pub session_hosts: SessionHosts,
 }
 
-/// Opens portals at Stripe.
+/// Opens portal sessions at Stripe.
 #[derive(Debug)]
 pub struct StripePortalSessions {
     attempts: Arc<Attempts>,
     pace: Pace,
-    terms: SessionSettings,
+    settings: SessionSettings,
 }
 
 impl StripePortalSessions {
-    /// Over a pool of connections, at a pace, on terms that don't change.
+    /// Creates the adapter from its parts.
     #[must_use]
-    pub fn new(attempts: Attempts, pace: Pace, terms: SessionSettings) -> Self {
-        Self { attempts: Arc::new(attempts), pace, terms }
+    pub fn new(attempts: Attempts, pace: Pace, settings: SessionSettings) -> Self {
+        Self { attempts: Arc::new(attempts), pace, settings }
     }
 
-    async fn claim(&self, customer: &CustomerId, deadline: Instant) -> Result<RecordedTenant, Refusal> {
-        let answer = self.attempts.send(&request::retrieve(customer), "GET /v1/customers/{id}", deadline).await?;
-        answer::is_for_this_call(&answer)?;
-        if answer.status != http::StatusCode::OK {
-            return Err(error::refusal(&answer, error::Asked::Customer));
+    async fn recorded_tenant(&self, customer: &CustomerId, deadline: Instant) -> Result<RecordedTenant, Refusal> {
+        let request = request::retrieve_customer(customer);
+        let response = self.attempts.send(&request, "GET /v1/customers/{id}", deadline).await?;
+        response::reject_replayed(&response)?;
+        if response.status != http::StatusCode::OK {
+            return Err(error::refusal(&response, error::StripeRequest::Read));
         }
-        answer::claim(&answer::object(&answer.body)?, customer, &self.terms)
+        response::recorded_tenant(&response::parse_object(&response.body)?, customer, &self.settings)
     }
 
     async fn session(
@@ -79,22 +92,25 @@ impl StripePortalSessions {
         deadline: Instant,
         audit: &CallAudit,
     ) -> Result<CheckedSession, Refusal> {
-        let request = request::create(customer, portal_request, self.terms.configuration.as_deref());
-        let answer = self.attempts.send(&request, "POST /v1/billing_portal/sessions", deadline).await?;
-        if let Some(id) = &answer.request_id {
+        let request = request::create_session(customer, portal_request, self.settings.configuration.as_deref());
+        let response = self.attempts.send(&request, "POST /v1/billing_portal/sessions", deadline).await?;
+        if let Some(id) = &response.request_id {
             audit.record_stripe_request(id);
         }
-        let object = answer::object(&answer.body);
-        let named = object.as_ref().ok().and_then(|object| object.get("id")?.as_str());
-        if let Some(id) = named.filter(|id| answer::is_session_id(id)) {
+        // The id of a created session is recorded before the checks, so that the audit names a session that they
+        // reject.
+        let object = response::parse_object(&response.body);
+        let session_id = object.as_ref().ok().and_then(|object| object.get("id")?.as_str());
+        if let Some(id) = session_id.filter(|id| response::is_session_id(id)) {
             audit.record_session(id);
         }
-        answer::is_for_this_call(&answer)?;
-        if answer.status != http::StatusCode::OK {
-            return Err(error::refusal(&answer, error::Asked::Session(&portal_request.flow)));
+        response::reject_replayed(&response)?;
+        if response.status != http::StatusCode::OK {
+            return Err(error::refusal(&response, error::StripeRequest::CreateSession(&portal_request.flow)));
         }
-        let object = object?;
-        answer::session(&object, &answer, customer, portal_request, &self.terms)
+        let session = response::checked_session(&object?, customer, portal_request, &self.settings)?;
+        tracing::debug!(stripe_request_id = response.request_id, "portal session created");
+        Ok(session)
     }
 }
 
@@ -107,14 +123,16 @@ impl PortalSessions for StripePortalSessions {
         deadline: Instant,
         audit: &CallAudit,
     ) -> (Result<RecordedTenant, Refusal>, Result<CheckedSession, Refusal>) {
-        if let Err(refusal) = self.pace.turn_soon().await {
-            return (Err(refusal), Err(Refusal::because(Reason::StripeRateLimited, "Stripe was not asked")));
+        if let Err(refusal) = self.pace.acquire_or_refuse().await {
+            return (Err(refusal), Err(Refusal::because(Reason::StripeRateLimited, "Stripe was not called")));
         }
-        let (claim, session) =
-            tokio::join!(self.claim(customer, deadline), self.session(customer, portal_request, deadline, audit));
-        METRICS.stripe_call("customers.retrieve", outcome(claim.as_ref().err()));
+        let (recorded, session) = tokio::join!(
+            self.recorded_tenant(customer, deadline),
+            self.session(customer, portal_request, deadline, audit)
+        );
+        METRICS.stripe_call("customers.retrieve", outcome(recorded.as_ref().err()));
         METRICS.stripe_call("billing_portal.sessions.create", outcome(session.as_ref().err()));
-        (claim, session)
+        (recorded, session)
     }
 }
 

@@ -1,5 +1,10 @@
-//! How fast Stripe is asked: an account is allowed 25 requests a second on an endpoint
-//! (<https://docs.stripe.com/rate-limits>), and whoever asks faster is refused for everyone.
+//! The rate limit towards Stripe. Stripe allows an account 25 requests per second on an endpoint
+//! (<https://docs.stripe.com/rate-limits>); above that, it refuses requests of all callers.
+//!
+//! The fair queue is our own. `governor` counts permits but does not queue: `until_ready` wakes all waiting calls at
+//! the same moment, and new calls compete with them, so a call can wait until it is refused while later ones pass.
+//! `leaky-bucket` is fair, but its refill interval is a whole number of milliseconds, so it issues most rates in
+//! batches: 7 permits once per second, for example, instead of one every 143 ms.
 
 use std::{
     fmt,
@@ -16,64 +21,67 @@ use tokio::{
 
 use crate::portal::{Reason, Refusal};
 
-/// How long a call waits in line.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a call waits for a permit before it is refused.
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
-/// The share of a second's requests that may come at once: with the default pace, no second holds more than Stripe allows.
-const BURST_SHARE: u32 = 5;
+/// A burst is this fraction (one fifth) of the permits of a second, so that with the default rate no second exceeds
+/// Stripe's limit.
+const BURST_FRACTION: u32 = 5;
 
-/// A line in front of Stripe.
+/// A rate limiter with a fair queue.
 pub struct Pace {
     limiter: DefaultDirectRateLimiter,
-    /// Whoever holds it is next; the lock is fair, so nobody is overtaken.
-    line: Mutex<()>,
-    /// How many stand in it, the next one included.
+    /// The next call holds it while it waits for a permit. The lock is fair, so no waiting call is overtaken.
+    queue: Mutex<()>,
+    /// The number of calls in the queue, including the one that holds the lock.
     waiting: AtomicUsize,
 }
 
 impl Pace {
-    /// So many turns a second.
+    /// Creates a limiter with this number of permits per second.
     #[must_use]
-    pub fn new(a_second: NonZeroU32) -> Self {
-        let burst = NonZeroU32::new(a_second.get() / BURST_SHARE).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_second(a_second).allow_burst(burst);
-        Self { limiter: RateLimiter::direct(quota), line: Mutex::new(()), waiting: AtomicUsize::new(0) }
+    pub fn new(per_second: NonZeroU32) -> Self {
+        let burst = NonZeroU32::new(per_second.get() / BURST_FRACTION).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_second(per_second).allow_burst(burst);
+        Self { limiter: RateLimiter::direct(quota), queue: Mutex::new(()), waiting: AtomicUsize::new(0) }
     }
 
-    /// Waits for a turn, as long as that takes.
-    pub async fn turn(&self) {
-        // A line where there is a turn for everyone would only pass the time from task to task.
+    /// Waits for a permit, as long as necessary.
+    pub async fn acquire(&self) {
+        // Without this shortcut, the lock would pass from task to task even while permits are available. With 1,000
+        // concurrent calls, the scheduler was too slow for that, and calls were refused far below the rate.
         if self.waiting.load(Ordering::Relaxed) == 0 && self.limiter.check().is_ok() {
             return;
         }
-        let _place = Place::take(&self.waiting);
-        let _next = self.line.lock().await;
+        let _in_queue = QueueEntry::new(&self.waiting);
+        let _next = self.queue.lock().await;
         while let Err(not_until) = self.limiter.check() {
             sleep(not_until.wait_time_from(self.limiter.clock().now())).await;
         }
     }
 
-    /// Waits for a turn, but not for long.
+    /// Waits for a permit, but at most [`MAX_WAIT`].
     ///
     /// # Errors
-    /// STRIPE_RATE_LIMITED when the line is too long.
-    pub(super) async fn turn_soon(&self) -> Result<(), Refusal> {
-        let too_long = |_| Refusal::because(Reason::StripeRateLimited, "the line in front of Stripe is too long");
-        timeout(PATIENCE, self.turn()).await.map_err(too_long)
+    /// STRIPE_RATE_LIMITED if there is no permit within that time.
+    pub(super) async fn acquire_or_refuse(&self) -> Result<(), Refusal> {
+        let refused =
+            |_| Refusal::because(Reason::StripeRateLimited, "own rate limit towards Stripe was exceeded for too long");
+        timeout(MAX_WAIT, self.acquire()).await.map_err(refused)
     }
 }
 
-/// A place in line, given back when its owner goes, for whatever cause.
-struct Place<'a>(&'a AtomicUsize);
+/// Counts a call as waiting until it is dropped, also if the call is cancelled.
+struct QueueEntry<'a>(&'a AtomicUsize);
 
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Self {
+impl<'a> QueueEntry<'a> {
+    fn new(waiting: &'a AtomicUsize) -> Self {
         waiting.fetch_add(1, Ordering::Relaxed);
         Self(waiting)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueEntry<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! The two requests, in the vocabulary of async-stripe's typed requests.
+//! The two requests of a call, built with the typed requests of async-stripe.
 
 use stripe_billing::billing_portal_session::{
     CreateBillingPortalSession, CreateBillingPortalSessionFlowData as FlowData,
@@ -16,13 +16,13 @@ use stripe_core::customer::RetrieveCustomer;
 
 use crate::portal::{CustomerId, Flow, ReturnUrl, open::PortalRequest};
 
-/// `GET /v1/customers/{id}`. The typed request does not escape the id; [`CustomerId`] has nothing to escape.
-pub(super) fn retrieve(customer: &CustomerId) -> RequestBuilder {
+/// `GET /v1/customers/{id}`. The typed request does not escape the id, but a [`CustomerId`] contains nothing to escape.
+pub(super) fn retrieve_customer(customer: &CustomerId) -> RequestBuilder {
     RetrieveCustomer::new(customer.as_str()).build()
 }
 
 /// `POST /v1/billing_portal/sessions`.
-pub(super) fn create(
+pub(super) fn create_session(
     customer: &CustomerId,
     portal_request: &PortalRequest,
     configuration: Option<&str>,
@@ -67,7 +67,7 @@ fn flow_data(flow: &Flow, return_url: &ReturnUrl) -> Option<FlowData> {
             data
         }
     };
-    // Without this, a flow ends on a page of Stripe's and leads nowhere.
+    // Without a redirect, a completed flow ends on a page of Stripe that does not lead back.
     let mut after = AfterCompletion::new(AfterCompletionType::Redirect);
     after.redirect = Some(Redirect::new(return_url.as_str()));
     data.after_completion = Some(after);
@@ -83,13 +83,13 @@ mod tests {
         let origins = ReturnOrigins::parse(&["https://app.example.com".to_owned()]).unwrap();
         let return_url = ReturnUrl::parse("https://app.example.com/settings?tab=billing&x=1", &origins).unwrap();
         let portal_request = PortalRequest { return_url, locale: Locale::parse(locale).unwrap(), flow };
-        let request = create(&CustomerId::parse("cus_A").unwrap(), &portal_request, Some("bpc_1"));
+        let request = create_session(&CustomerId::parse("cus_A").unwrap(), &portal_request, Some("bpc_1"));
         assert_eq!(request.path, "/billing_portal/sessions");
         url::form_urlencoded::parse(request.body.unwrap().as_bytes()).map(|(k, v)| format!("{k}={v}\n")).collect()
     }
 
     #[test]
-    fn a_session_is_asked_for_with_nothing_but_what_was_wished() {
+    fn session_request_contains_only_requested_parameters() {
         assert_eq!(
             body(Flow::Home, "pt-BR"),
             "configuration=bpc_1\ncustomer=cus_A\nlocale=pt-BR\nreturn_url=https://app.example.com/settings?tab=billing&x=1\n"
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flow_returns_to_the_return_url_when_it_is_done() {
+    fn completed_flow_redirects_to_return_url() {
         let item = Item::parse("si_1", "price_1", Some(2)).unwrap();
         let flow = Flow::SubscriptionUpdateConfirm(SubscriptionId::parse("sub_1", "").unwrap(), item);
         let body = body(flow, "");
@@ -110,13 +110,13 @@ mod tests {
             "flow_data[subscription_update_confirm][items][0][price]=price_1\n",
             "flow_data[subscription_update_confirm][items][0][quantity]=2\n",
         ] {
-            assert!(body.contains(pair), "{pair} is not in\n{body}");
+            assert!(body.contains(pair), "{pair:?} is missing in\n{body}");
         }
         assert!(!body.contains("locale"));
     }
 
     #[test]
-    fn every_locale_is_one_that_the_client_library_knows() {
+    fn client_library_knows_every_locale() {
         for locale in STRIPE_LOCALES {
             let known: stripe_billing::BillingPortalSessionLocale = locale.parse().unwrap();
             assert!(!matches!(known, stripe_billing::BillingPortalSessionLocale::Unknown(_)), "{locale}");

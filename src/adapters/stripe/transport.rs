@@ -1,4 +1,5 @@
-//! One attempt over a pooled HTTP client: a time limit, a body cap, a key that is read again, no redirects, no retries.
+//! One attempt over a pooled HTTP client, with a time limit and a maximum body size. Each attempt uses the current key of
+//! the key file. Redirects are not followed, and nothing is retried here.
 
 use std::{fmt, sync::Arc};
 
@@ -19,39 +20,53 @@ use crate::{
     reload::{file::ReloadingFile, tls},
 };
 
-/// The largest answer of Stripe's that is read, in bytes.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
+/// The largest response body that is read, in bytes.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// How long an idle connection is kept for the next call.
+/// How long an idle connection is kept open.
 const POOL_IDLE: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// A restricted or secret key. Debug and errors never show it.
+/// A restricted or secret key. `Debug` and errors never print it.
 pub struct SecretKey(HeaderValue);
 
+/// Why a key is not accepted. The texts never contain the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretKeyError {
+    /// Not UTF-8.
+    #[error("key is not UTF-8 text")]
+    NotText,
+    /// A different prefix: empty, a publishable key, or not a key.
+    #[error("file does not contain a secret or restricted key (sk_… or rk_…)")]
+    NotAKey,
+    /// A key of the other mode; the configured mode is the value.
+    #[error("key belongs to the other mode; expected a key of {} mode", .0.as_str())]
+    OtherMode(Mode),
+    /// Nothing after the prefix, or characters that a key cannot contain.
+    #[error("key is incomplete, or contains characters other than letters and digits after its prefix")]
+    Malformed,
+}
+
 impl SecretKey {
-    /// Takes `sk_` or `rk_`, the mode, and `[A-Za-z0-9]+`, with white space around it as editors leave it.
+    /// Parses `sk_` or `rk_`, the mode, and `[A-Za-z0-9]+`. White space around the key is ignored.
     ///
     /// # Errors
-    /// What is wrong, without the key.
-    pub fn parse(bytes: &[u8], mode: Mode) -> Result<Self, String> {
-        let text = std::str::from_utf8(bytes).map_err(|_| "it is no text".to_owned())?.trim();
-        let (own, other) = match mode {
+    /// [`SecretKeyError`], without the key.
+    pub fn parse(bytes: &[u8], mode: Mode) -> Result<Self, SecretKeyError> {
+        let text = std::str::from_utf8(bytes).map_err(|_| SecretKeyError::NotText)?.trim();
+        let (expected, other) = match mode {
             Mode::Live => ("live_", "test_"),
             Mode::Test => ("test_", "live_"),
         };
         let rest = text.strip_prefix("sk_").or_else(|| text.strip_prefix("rk_"));
-        let rest = rest.ok_or("it holds no secret or restricted key (sk_…, rk_…)")?;
+        let rest = rest.ok_or(SecretKeyError::NotAKey)?;
         if rest.starts_with(other) {
-            return Err(format!(
-                "it holds a key of the other mode; the configured one is {}",
-                own.trim_end_matches('_')
-            ));
+            return Err(SecretKeyError::OtherMode(mode));
         }
-        let random = rest.strip_prefix(own).filter(|random| !random.is_empty());
+        let random = rest.strip_prefix(expected).filter(|random| !random.is_empty());
         if !random.is_some_and(|random| random.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
-            return Err("it holds no whole key".to_owned());
+            return Err(SecretKeyError::Malformed);
         }
-        let mut header = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| "it holds no key".to_owned())?;
+        let mut header = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| SecretKeyError::Malformed)?;
         header.set_sensitive(true);
         Ok(Self(header))
     }
@@ -63,8 +78,8 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// What came back, whatever its status.
-pub(super) struct Answer {
+/// A complete response, whatever its status.
+pub(super) struct StripeResponse {
     pub(super) status: StatusCode,
     /// `Stripe-Should-Retry`.
     pub(super) should_retry: Option<bool>,
@@ -75,30 +90,30 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
 }
 
-/// Why nothing whole came back.
+/// Why an attempt has no complete response.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
-    /// No usable key was ever read.
-    #[error("no usable Stripe key")]
+    /// No valid key was ever read.
+    #[error("no valid Stripe key")]
     NoKey,
-    /// The request could not be made from its parts.
-    #[error("malformed request")]
+    /// The parts of the request do not form a valid request.
+    #[error("malformed request to Stripe")]
     Malformed(#[source] http::Error),
-    /// No connection: refused, unresolved, or a certificate that is not trusted.
+    /// Connection refused, name not resolved, or certificate not trusted.
     #[error("no connection to Stripe")]
     NoConnection(#[source] hyper_util::client::legacy::Error),
-    /// The connection broke before the whole answer was there.
-    #[error("cut off by Stripe")]
-    CutOff(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The attempt's time is gone.
-    #[error("no answer in the attempt's time")]
+    /// The connection closed before the response was complete.
+    #[error("connection to Stripe closed before the response was complete")]
+    ConnectionLost(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The time limit of the attempt was exceeded.
+    #[error("Stripe did not respond within the time limit of the attempt")]
     TimedOut,
-    /// The answer is over 64 KiB.
-    #[error("an answer over 64 KiB")]
+    /// The response body is over 64 KiB.
+    #[error("Stripe response is over 64 KiB")]
     TooLarge,
 }
 
-/// A pool of HTTP/1.1 connections to Stripe's API.
+/// A pool of HTTP/1.1 connections to the Stripe API.
 pub struct Transport {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: String,
@@ -106,10 +121,10 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// For an API base that is https, or http on loopback; the settings see to that.
+    /// Creates a pool for an API base that is https, or http on loopback; the configuration ensures this.
     ///
     /// # Errors
-    /// When the system has no trusted roots.
+    /// If the system has no trusted root certificates.
     pub fn new(base: &Url, key: Arc<ReloadingFile<SecretKey>>) -> std::io::Result<Self> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
@@ -122,41 +137,45 @@ impl Transport {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
-            // Attempts are counted and budgeted in one place, which is not here.
+            // `Attempts` is the only place that retries.
             .retry_canceled_requests(false)
             .build(connector.enable_http1().wrap_connector(http));
         Ok(Self { client, base: base.as_str().trim_end_matches('/').to_owned(), key })
     }
 
-    /// Sends the request once and reads the whole answer, until a moment.
+    /// Sends the request once and reads the complete response, not later than `until`.
     pub(super) async fn attempt(
         &self,
         request: &RequestBuilder,
         idempotency_key: Option<&str>,
         until: Instant,
-    ) -> Result<Answer, TransportError> {
+    ) -> Result<StripeResponse, TransportError> {
         let request = self.http_request(request, idempotency_key)?;
         timeout_at(until, self.exchange(request)).await.unwrap_or(Err(TransportError::TimedOut))
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, TransportError> {
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<StripeResponse, TransportError> {
         let response = self.client.request(request).await.map_err(|error| {
-            if error.is_connect() { TransportError::NoConnection(error) } else { TransportError::CutOff(error.into()) }
+            if error.is_connect() {
+                TransportError::NoConnection(error)
+            } else {
+                TransportError::ConnectionLost(error.into())
+            }
         })?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| {
+        let body = Limited::new(body, MAX_RESPONSE_BYTES).collect().await.map_err(|error| {
             if error.is::<http_body_util::LengthLimitError>() {
                 TransportError::TooLarge
             } else {
-                TransportError::CutOff(error)
+                TransportError::ConnectionLost(error)
             }
         })?;
-        Ok(Answer {
+        Ok(StripeResponse {
             status: head.status,
-            should_retry: text(&head.headers, "stripe-should-retry").and_then(|value| value.parse().ok()),
-            replayed: text(&head.headers, "idempotent-replayed")
+            should_retry: header_text(&head.headers, "stripe-should-retry").and_then(|value| value.parse().ok()),
+            replayed: header_text(&head.headers, "idempotent-replayed")
                 .is_some_and(|value| value.eq_ignore_ascii_case("true")),
-            request_id: text(&head.headers, "request-id").filter(|id| is_request_id(id)).map(str::to_owned),
+            request_id: header_text(&head.headers, "request-id").filter(|id| is_request_id(id)).map(str::to_owned),
             body: body.to_bytes(),
         })
     }
@@ -197,11 +216,12 @@ impl fmt::Debug for Transport {
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// It ends in the audit line, so nothing but Stripe's shape is let in.
+/// Returns whether an id has the shape of Stripe's request ids. It is written to the audit log, so nothing else is
+/// accepted.
 fn is_request_id(id: &str) -> bool {
     id.len() <= 255 && id.starts_with("req_") && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
@@ -211,12 +231,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_whole_and_of_the_configured_mode_and_never_shown() {
+    fn accepts_complete_key_of_the_configured_mode_and_never_prints_it() {
         for good in ["sk_test_abc123", "rk_test_abc123\n", " sk_test_a "] {
             assert!(SecretKey::parse(good.as_bytes(), Mode::Test).is_ok(), "{good}");
         }
         for bad in ["", "\n", "sk_test_", "sk_live_abc", "pk_test_abc", "sk_test_a b", "sk_test_a\nsk_test_b", "abc"] {
-            let error = SecretKey::parse(bad.as_bytes(), Mode::Test).expect_err(bad);
+            let error = SecretKey::parse(bad.as_bytes(), Mode::Test).expect_err(bad).to_string();
             assert!(!error.contains("abc"), "{error}");
         }
         let key = SecretKey::parse(b"sk_test_abc123", Mode::Test).unwrap();

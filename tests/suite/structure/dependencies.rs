@@ -92,8 +92,8 @@ fn constructors_of_checked_values_have_a_single_caller() {
     for (constructor, caller) in [
         ("Principal::new(", "src/grpc/auth/token.rs"),
         ("Owner::prove(", "src/grpc/auth/interceptor.rs"),
-        ("RecordedTenant::new(", "src/adapters/stripe/answer.rs"),
-        ("CheckedSession::new(", "src/adapters/stripe/answer.rs"),
+        ("RecordedTenant::new(", "src/adapters/stripe/response.rs"),
+        ("CheckedSession::new(", "src/adapters/stripe/response.rs"),
     ] {
         let mut callers: Vec<_> = sources("src")
             .into_iter()

@@ -152,10 +152,10 @@ async fn sql_file_that_is_not_one_select_stops_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("relation.sql");
     for (text, problem) in [
-        ("", "no statement"),
-        ("-- later", "no statement"),
-        ("DELETE FROM accounts", "no SELECT"),
-        ("VALUES (1, 2)", "no SELECT"),
+        ("", "does not contain a statement"),
+        ("-- later", "does not contain a statement"),
+        ("DELETE FROM accounts", "does not begin with SELECT"),
+        ("VALUES (1, 2)", "does not begin with SELECT"),
         ("SELECT 1; SELECT 2", "more than one statement"),
         ("SELECT 1) AS x, (SELECT 2", "not open"),
         ("SELECT $1", "parameter"),

@@ -58,7 +58,7 @@ async fn reports_refusal_reason_of_each_tenant() {
         {"tenant": "unproved", "customer": "cus_U", "reason": "TENANT_PROOF_MISSING"},
     ]);
     assert_eq!(rows, expected);
-    assert_eq!(text(&output.stderr).trim(), "14 tenants: 3 proved, 2 without account, 9 that do not hold");
+    assert_eq!(text(&output.stderr).trim(), "14 tenants: 3 verified, 2 without a billing account, 9 with problems");
     // Stripe is called once for each tenant that the directory alone does not decide, and not otherwise.
     let requests = world.stripe.requests();
     assert_eq!(requests.len(), 7);
@@ -74,7 +74,7 @@ async fn lists_only_customers_without_proof_as_csv() {
 
     let output = run(&World::start().await, &["audit-mapping"], &[]).await;
     assert_eq!((text(&output.stdout), output.status.code()), ("", Some(0)));
-    assert_eq!(text(&output.stderr).trim(), "4 tenants: 3 proved, 1 without account, 0 that do not hold");
+    assert_eq!(text(&output.stderr).trim(), "4 tenants: 3 verified, 1 without a billing account, 0 with problems");
 }
 
 #[tokio::test]

@@ -64,8 +64,8 @@ async fn audit_mapping_reads_every_tenant_from_tables_and_select_files() {
         .unwrap();
     let (url, file) = (database.setting(), format!("--tenants-sql-file={}", world.path("tenants.sql").display()));
     for (changes, counts) in [
-        (vec![&*url], "3 tenants: 0 proved, 1 without account, 2 that do not hold"),
-        (vec![&*url, &file], "2 tenants: 1 proved, 1 without account, 0 that do not hold"),
+        (vec![&*url], "3 tenants: 0 verified, 1 without a billing account, 2 with problems"),
+        (vec![&*url, &file], "2 tenants: 1 verified, 1 without a billing account, 0 with problems"),
     ] {
         let output = run(&world, &["audit-mapping"], &changes).await;
         assert_eq!(text(&output.stderr).trim(), counts);

@@ -1,32 +1,32 @@
-//! Every tenant at once, read as a call would read each.
+//! The mappings of all tenants, read by the same rules as the mapping of one tenant during a call.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::facts::{Cell, Fact, mapping};
 use crate::portal::Mapping;
 
-/// A tenant as the directory has it.
+/// A tenant and its mapping in the directory.
 #[derive(Debug)]
-pub struct Mapped {
-    /// The id, valid or not.
+pub struct TenantMapping {
+    /// The tenant id, valid or not.
     pub tenant: String,
-    /// What stands for the customer, in one of the rows if there are more.
+    /// The value in the customer column; from one of the rows if the tenant has several.
     pub customer: Option<String>,
-    /// What a call of the tenant's would meet.
+    /// What a call for this tenant finds.
     pub mapping: Mapping,
 }
 
-/// Groups the rows by tenant. A row without a tenant is nobody's, but its customer is shared all the same.
-pub(super) fn mapped(rows: Vec<Fact>) -> Vec<Mapped> {
+/// Groups the rows by tenant. A row without a tenant is not listed, but its customer still counts as shared.
+pub(super) fn by_tenant(rows: Vec<Fact>) -> Vec<TenantMapping> {
     group(rows.into_iter().map(|row| (row.tenant, row.customer)))
 }
 
-fn group(rows: impl Iterator<Item = (Cell, Cell)>) -> Vec<Mapped> {
+fn group(rows: impl Iterator<Item = (Cell, Cell)>) -> Vec<TenantMapping> {
     let mut tenants: BTreeMap<String, Vec<Cell>> = BTreeMap::new();
-    let mut uses: HashMap<String, usize> = HashMap::new();
+    let mut rows_per_customer: HashMap<String, usize> = HashMap::new();
     for (tenant, customer) in rows {
         if let Cell::Text(customer) = &customer {
-            *uses.entry(customer.clone()).or_default() += 1;
+            *rows_per_customer.entry(customer.clone()).or_default() += 1;
         }
         if let Cell::Text(tenant) = tenant {
             tenants.entry(tenant).or_default().push(customer);
@@ -37,12 +37,13 @@ fn group(rows: impl Iterator<Item = (Cell, Cell)>) -> Vec<Mapped> {
         .map(|(tenant, customers)| {
             let customer = customers.iter().find_map(|cell| match cell {
                 Cell::Text(customer) => Some(customer.clone()),
-                Cell::Null | Cell::NoText => None,
+                Cell::Null | Cell::NotText => None,
             });
-            // A tenant with one row shares its customer when any other row has it, too.
-            let shared = customer.iter().filter(|customer| uses.get(*customer).is_some_and(|uses| *uses > 1));
-            let others: Vec<_> = shared.cloned().map(Cell::Text).collect();
-            Mapped { mapping: mapping(customers, &others), tenant, customer }
+            // `mapping` checks for several rows of the tenant first, so a further row with this customer is not the
+            // tenant's.
+            let is_shared = |customer: &&String| rows_per_customer.get(*customer).is_some_and(|rows| *rows > 1);
+            let others: Vec<_> = customer.iter().filter(is_shared).cloned().map(Cell::Text).collect();
+            TenantMapping { mapping: mapping(customers, &others), tenant, customer }
         })
         .collect()
 }
@@ -53,7 +54,7 @@ mod tests {
     use crate::portal::{CustomerId, Integrity};
 
     #[test]
-    fn each_tenant_is_mapped_as_a_call_would_find_it() {
+    fn maps_each_tenant_as_a_call_would() {
         let text = |text: &str| Cell::Text(text.to_owned());
         let rows = [
             (text("acme"), text("cus_A")),
@@ -64,9 +65,9 @@ mod tests {
             (text("none"), Cell::Null),
             (text("empty"), text("")),
             (text("odd"), text("cus_")),
-            (text("blob"), Cell::NoText),
+            (text("blob"), Cell::NotText),
             (Cell::Null, text("cus_N")),
-            (text("nobodys"), text("cus_N")),
+            (text("shared_with_null"), text("cus_N")),
         ];
         let found: Vec<_> = group(rows.into_iter()).into_iter().map(|row| (row.tenant, row.mapping)).collect();
         let expected = [
@@ -75,9 +76,9 @@ mod tests {
             ("empty", Mapping::None),
             ("globex", Mapping::Broken(Integrity::SharedCustomer)),
             ("initech", Mapping::Broken(Integrity::SharedCustomer)),
-            ("nobodys", Mapping::Broken(Integrity::SharedCustomer)),
             ("none", Mapping::None),
             ("odd", Mapping::Broken(Integrity::MalformedCustomer)),
+            ("shared_with_null", Mapping::Broken(Integrity::SharedCustomer)),
             ("twice", Mapping::Broken(Integrity::TwoRows)),
         ];
         assert_eq!(found, expected.map(|(tenant, mapping)| (tenant.to_owned(), mapping)));

@@ -1,0 +1,229 @@
+//! The checks of Stripe's responses. They read the JSON itself: generated types silently drop unknown members, and some
+//! members must be absent.
+//!
+//! A member that is missing or of a different type is not a valid response of the Stripe API (STRIPE_PROTOCOL). A valid
+//! response that does not match the request is rejected (STRIPE_RESPONSE_REJECTED).
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::{
+    adapters::stripe::{Mode, SessionSettings, transport::StripeResponse},
+    portal::{CheckedSession, CustomerId, Flow, PortalRequest, Reason, RecordedTenant, Refusal, ReturnUrl},
+};
+
+type Object = Map<String, Value>;
+
+/// The hosts that a session URL may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionHosts(Vec<String>);
+
+impl SessionHosts {
+    /// Takes host names in normalized form and, for development, loopback origins. The configuration validates them.
+    #[must_use]
+    pub const fn new(entries: Vec<String>) -> Self {
+        Self(entries)
+    }
+
+    /// Returns whether a URL has an allowed loopback origin, or uses https and has exactly an allowed host as its
+    /// authority: without user information and without a port. The raw text is checked as well as the parsed URL,
+    /// because this parser is lenient, and other parsers may read the same text differently.
+    fn allow(&self, raw: &str) -> bool {
+        let Ok(url) = Url::parse(raw) else { return false };
+        if !raw.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+            return false;
+        }
+        let Some((scheme, rest)) = raw.split_once("://") else { return false };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        self.0.iter().any(|allowed| match allowed.split_once("://") {
+            Some(origin) => (scheme, authority) == origin && url.origin().ascii_serialization() == *allowed,
+            None => {
+                url.scheme() == "https" && url.host_str() == Some(allowed) && authority.eq_ignore_ascii_case(allowed)
+            }
+        })
+    }
+}
+
+/// Parses a body that must be exactly one JSON object.
+pub(super) fn parse_object(body: &[u8]) -> Result<Object, Refusal> {
+    serde_json::from_slice(body)
+        .map_err(|_| Refusal::because(Reason::StripeProtocol, "Stripe response is not a JSON object"))
+}
+
+/// Rejects a replayed response: the idempotency key of every call is new, so a replay belongs to a different call.
+pub(super) fn reject_replayed(response: &StripeResponse) -> Result<(), Refusal> {
+    if response.replayed {
+        return Err(Refusal::because(
+            Reason::StripeResponseRejected,
+            "Stripe replayed an earlier response for a new idempotency key",
+        ));
+    }
+    Ok(())
+}
+
+/// Checks a customer and returns the tenant recorded on it.
+pub(super) fn recorded_tenant(
+    object: &Object,
+    customer: &CustomerId,
+    settings: &SessionSettings,
+) -> Result<RecordedTenant, Refusal> {
+    check("object", string(object, "object")? == "customer")?;
+    check("id", string(object, "id")? == customer.as_str())?;
+    match object.get("deleted") {
+        None | Some(Value::Bool(false)) => {}
+        // A deleted customer has neither metadata nor a mode, so this comes before their checks.
+        Some(Value::Bool(true)) => {
+            return Err(Refusal::because(Reason::BillingAccountMissingAtStripe, "customer is deleted at Stripe"));
+        }
+        Some(_) => return Err(invalid("deleted", "a boolean")),
+    }
+    check("livemode", boolean(object, "livemode")? == (settings.mode == Mode::Live))?;
+    let tenant = object.get("metadata").and_then(|metadata| metadata.get(&settings.tenant_metadata_key));
+    Ok(RecordedTenant::new(customer.clone(), tenant.and_then(Value::as_str).map(str::to_owned)))
+}
+
+/// Checks that a session matches the request, and returns it with its URL withheld.
+pub(super) fn checked_session(
+    object: &Object,
+    customer: &CustomerId,
+    request: &PortalRequest,
+    settings: &SessionSettings,
+) -> Result<CheckedSession, Refusal> {
+    check("object", string(object, "object")? == "billing_portal.session")?;
+    check("id", is_session_id(string(object, "id")?))?;
+    check("customer", string(object, "customer")? == customer.as_str())?;
+    check("livemode", boolean(object, "livemode")? == (settings.mode == Mode::Live))?;
+    check("return_url", string(object, "return_url")? == request.return_url.as_str())?;
+    check("on_behalf_of", object.get("on_behalf_of").is_none_or(Value::is_null))?;
+    check("after_expiration", object.get("after_expiration").is_none_or(Value::is_null))?;
+    if let Some(configuration) = &settings.configuration {
+        check("configuration", expandable_id(object, "configuration")? == configuration)?;
+    }
+    check_flow(object, &request.flow, &request.return_url)?;
+    let url = string(object, "url")?;
+    check("url", settings.session_hosts.allow(url))?;
+    Ok(CheckedSession::new(customer.clone(), url.to_owned()))
+}
+
+fn check_flow(session: &Object, requested: &Flow, return_url: &ReturnUrl) -> Result<(), Refusal> {
+    let flow = match (session.get("flow"), requested) {
+        (Some(Value::Null), Flow::Home) => return Ok(()),
+        (None, Flow::Home) => return Err(invalid("flow", "null")),
+        (None | Some(Value::Null), _) | (Some(Value::Object(_)), Flow::Home) => return Err(rejected("flow")),
+        (Some(Value::Object(flow)), _) => flow,
+        (Some(_), _) => return Err(invalid("flow", "an object")),
+    };
+    check("flow.type", string(flow, "type")? == requested.name())?;
+    let after = nested(flow, "after_completion")?;
+    check("flow.after_completion.type", string(after, "type")? == "redirect")?;
+    let redirect = nested(after, "redirect")?;
+    check("flow.after_completion.redirect", string(redirect, "return_url")? == return_url.as_str())?;
+    let Some(subscription) = requested.subscription() else { return Ok(()) };
+    let details = nested(flow, requested.name())?;
+    check("flow.subscription", string(details, "subscription")? == subscription.as_str())?;
+    let Flow::SubscriptionUpdateConfirm(_, requested) = requested else { return Ok(()) };
+    let items = details.get("items").and_then(Value::as_array).ok_or_else(|| invalid("flow.items", "an array"))?;
+    let [Value::Object(item)] = items.as_slice() else { return Err(rejected("flow.items")) };
+    check("flow.items.id", string(item, "id")? == requested.id())?;
+    // A price or quantity that was not requested stays as it is in the subscription, and Stripe may return it.
+    let price = item.get("price").and_then(Value::as_str);
+    check("flow.items.price", requested.price().is_none_or(|requested| price == Some(requested)))?;
+    let quantity = item.get("quantity").and_then(Value::as_u64);
+    check("flow.items.quantity", requested.quantity().is_none_or(|requested| quantity == Some(u64::from(requested))))
+}
+
+/// Returns whether a text has the shape of a session id, `bps_[A-Za-z0-9]+`.
+pub(super) fn is_session_id(id: &str) -> bool {
+    crate::portal::account::is_stripe_id(id, &["bps_"])
+}
+
+fn string<'a>(object: &'a Object, member: &str) -> Result<&'a str, Refusal> {
+    object.get(member).and_then(Value::as_str).ok_or_else(|| invalid(member, "a string"))
+}
+
+fn boolean(object: &Object, member: &str) -> Result<bool, Refusal> {
+    object.get(member).and_then(Value::as_bool).ok_or_else(|| invalid(member, "a boolean"))
+}
+
+fn nested<'a>(object: &'a Object, member: &str) -> Result<&'a Object, Refusal> {
+    object.get(member).and_then(Value::as_object).ok_or_else(|| invalid(member, "an object"))
+}
+
+/// Returns the id of an expandable member: the member itself, or the `id` of the expanded object.
+fn expandable_id<'a>(object: &'a Object, member: &str) -> Result<&'a str, Refusal> {
+    match object.get(member) {
+        Some(Value::Object(expanded)) => string(expanded, "id"),
+        _ => string(object, member),
+    }
+}
+
+/// Rejects the response unless the member has the requested value.
+fn check(member: &str, has_requested_value: bool) -> Result<(), Refusal> {
+    if has_requested_value { Ok(()) } else { Err(rejected(member)) }
+}
+
+fn rejected(member: &str) -> Refusal {
+    Refusal::because(
+        Reason::StripeResponseRejected,
+        format!("{member} in the Stripe response does not match the request"),
+    )
+}
+
+fn invalid(member: &str, expected: &str) -> Refusal {
+    Refusal::because(Reason::StripeProtocol, format!("{member} in the Stripe response is missing or not {expected}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_url_has_allowed_https_host_or_loopback_origin() {
+        let hosts = SessionHosts::new(vec!["billing.stripe.com".to_owned(), "http://127.0.0.1:4242".to_owned()]);
+        for good in [
+            "https://billing.stripe.com/p/session/x",
+            "https://BILLING.stripe.com/x",
+            "http://127.0.0.1:4242/p/session/x",
+        ] {
+            assert!(hosts.allow(good), "{good}");
+        }
+        for bad in [
+            "",
+            "billing.stripe.com",
+            "http://billing.stripe.com/x",
+            "https://billing.stripe.com:443/x",
+            "https://billing.stripe.com:8443/x",
+            "https://user@billing.stripe.com/x",
+            "https://u:p@billing.stripe.com/x",
+            "https://evil.com/x",
+            "https://billing.stripe.com.evil.com/x",
+            "https://billing.stripe.com\\@evil.com/",
+            "https:\\\\billing.stripe.com/x",
+            "https:/billing.stripe.com/x",
+            "https://billing.stripe.com/\r\nx",
+            "javascript:alert(1)",
+            "http://127.0.0.1:4243/x",
+            "http://user@127.0.0.1:4242/x",
+            "https://127.0.0.1:4242/x",
+            "https://xbilling.stripe.com/",
+            "https:///billing.stripe.com/x",
+            "https:///billing.stripe.com:8443/x",
+            "https:////billing.stripe.com/x",
+            "https://@billing.stripe.com/x",
+            "https://b%69lling.stripe.com/x",
+            "https://billing.stripe.com./x",
+            "https://billing.stripe\u{3002}com/x",
+            "http:///127.0.0.1:4242/x",
+            "http://127.1:4242/x",
+        ] {
+            assert!(!hosts.allow(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn response_must_be_exactly_one_json_object() {
+        for bad in ["", "[]", "null", "<html>", "{\"id\":", "{}{}", "\"x\""] {
+            assert_eq!(parse_object(bad.as_bytes()).unwrap_err().reason(), Reason::StripeProtocol, "{bad}");
+        }
+    }
+}
