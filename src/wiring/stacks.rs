@@ -134,7 +134,6 @@ impl ServiceStack {
     }
 
     /// Returns the routes.
-    #[must_use]
     pub fn into_router(self) -> Router {
         self.router
     }

@@ -14,7 +14,7 @@ pub struct Call {
     pub trace_id: Option<String>,
     /// The name of the method in spans and metrics: one of a fixed list, never a caller's text.
     pub method: &'static str,
-    /// The path as sent. It is the caller's text, so it is logged as `Debug` prints it.
+    /// The path as sent. It is the caller's text, so it is logged with its `Debug` escapes.
     pub path: String,
     /// Whether the caller is still connected.
     pub caller: CallerConnection,

@@ -1,7 +1,7 @@
 //! The layers around our services, one concern per file. The order in which they are assembled is in `wiring/stacks.rs`.
 //!
 //! Outermost first: [`not_grpc`], [`detach`], [`call_id`], [`final_status`], [`log`], [`metrics`], [`audit`] (BillingPortal only),
-//! [`refusal`], [`panic`], [`load_shed`], [`deadline`], then [`caller`](crate::grpc::caller) and the interceptor of
+//! [`refusal`], [`mod@panic`], [`load_shed`], [`deadline`], then [`caller`](crate::grpc::caller) and the interceptor of
 //! [`auth`](crate::grpc::auth). [`session_rate`] is asked by the handler, because it needs the parsed message.
 
 pub mod audit;

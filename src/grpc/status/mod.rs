@@ -1,9 +1,9 @@
 //! Refusals as gRPC statuses: the table from reason to code and text in `table.rs`, and here the two conversions.
 //!
-//! A refusal has one way out. The layers answer with [`refused`]: a response that carries the [`Refusal`] in its extensions.
+//! A refusal has one way out. The layers answer with `refused`: a response that carries the [`Refusal`] in its extensions.
 //! Interceptors and handlers can only return a [`tonic::Status`], so there the refusal makes a round trip: [`From<Refusal>`] keeps it
-//! as the status's source, tonic turns the status into a response that keeps the status in its extensions, and [`refusal_of`] takes
-//! the refusal out again. The audit, the metrics and the log read it; [`final_response`] gives it the shape that is sent.
+//! as the status's source, tonic turns the status into a response that keeps the status in its extensions, and `refusal_of` takes
+//! the refusal out again. The audit, the metrics and the log read it; `final_response` gives it the shape that is sent.
 //!
 //! Shapes: `google.rpc.ErrorInfo`, `BadRequest` and `RetryInfo`, see <https://google.aip.dev/193>.
 
@@ -36,7 +36,7 @@ impl From<Refusal> for Status {
     }
 }
 
-/// Returns the response of a layer that refuses a call. Only [`final_response`] may be sent.
+/// Returns the response of a layer that refuses a call. Only `final_response` may be sent.
 pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     response.extensions_mut().insert(refusal);

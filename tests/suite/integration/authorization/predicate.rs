@@ -1,4 +1,4 @@
-//! Unit: the one predicate, as an exhaustive table of role, displayed tenant, flag, membership and mapping.
+//! The predicate, as an exhaustive table of role, displayed tenant, flag, ownership and mapping.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -20,7 +20,7 @@ impl Flag for FixedFlag {
     }
 }
 
-/// None = the database gives no answer.
+/// `None` means that the directory does not respond.
 struct FixedDirectory(Option<DirectoryEntry>, AtomicU32);
 
 #[async_trait]
@@ -41,7 +41,7 @@ fn mappings() -> Vec<(Mapping, Result<(), Reason>)> {
     mappings
 }
 
-/// What the table expects, written down apart from the code that decides.
+/// The expected outcome, written separately from the code that decides.
 fn expected(role: &str, displayed: &str, flag: bool, entry: Option<(bool, Result<(), Reason>)>) -> Result<(), Reason> {
     match (displayed, role, flag, entry) {
         (other, ..) if !other.is_empty() && other != "acme" => Err(Reason::TenantMismatch),
@@ -54,7 +54,7 @@ fn expected(role: &str, displayed: &str, flag: bool, entry: Option<(bool, Result
 }
 
 #[tokio::test]
-async fn what_the_page_shows_is_what_the_server_allows_for_every_combination_of_facts() {
+async fn page_shows_what_server_allows_for_every_combination() {
     let mut entries = vec![None];
     for is_owner in [true, false] {
         entries.extend(mappings().into_iter().map(|(mapping, outcome)| Some((is_owner, mapping, outcome))));
@@ -99,7 +99,7 @@ async fn check(role: &str, displayed: &str, on: bool, entry: Option<&(bool, Mapp
     let reached_flag = !matches!(expected, Err(Reason::TenantMismatch)) && role == "owner";
     assert_eq!(asked, (u32::from(reached_flag), u32::from(reached_flag && on)), "{row}");
 
-    // The server: the interceptor's check of the role comes first there, then the message, then the same predicate.
+    // The server: the interceptor checks the role, then the message is checked, then the same predicate decides.
     let allowed = async {
         let owner = Owner::prove(principal.clone())?;
         owner.principal().check_displayed_tenant(displayed)?;

@@ -1,4 +1,4 @@
-//! Integration: bytes that no generated client sends, and defects of our own, each with its true refusal.
+//! Bytes that a generated client does not send, and defects of the service: each gets its own refusal.
 
 use std::{error::Error as _, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -44,7 +44,7 @@ use crate::support::{ClientError, Issuer, World, world::home};
 
 const OPEN: &str = "/billing.portal.v1.BillingPortal/CreatePortalSession";
 
-/// A request of gRPC's that is ready for its body.
+/// Returns a gRPC request without its body.
 fn grpc(address: impl std::fmt::Display, token: &str) -> http::request::Builder {
     Request::post(format!("http://{address}{OPEN}"))
         .header("content-type", "application/grpc")
@@ -52,7 +52,7 @@ fn grpc(address: impl std::fmt::Display, token: &str) -> http::request::Builder 
         .header("authorization", format!("Bearer {token}"))
 }
 
-/// A message in gRPC's frame: the compressed flag, the length, the bytes.
+/// Returns a message in a gRPC frame: the compressed flag, the length, the bytes.
 fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
     let mut frame = vec![flag];
     frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
@@ -64,35 +64,35 @@ async fn send(request: Request<Full<Bytes>>) -> (StatusCode, HeaderMap) {
     let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
     let (head, body) = client.request(request).await.unwrap().into_parts();
     let mut headers = head.headers;
-    // The status stands in the trailers where there was a message.
+    // The status is in the trailers if there was a message.
     headers.extend(body.collect().await.unwrap().trailers().cloned().unwrap_or_default());
     (head.status, headers)
 }
 
 #[tokio::test]
-async fn what_does_not_parse_is_an_invalid_message() {
+async fn malformed_message_is_refused_with_message_invalid() {
     let world = World::start().await;
     let good = home().encode_to_vec();
     let truncated = &good[..good.len() - 1];
-    for (what, body) in [
+    for (name, body) in [
         ("truncated", frame(0, truncated)),
         ("wrong wire type", frame(0, &[0x08, 0x01])),
         ("overlong varint", frame(0, &[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01])),
-        ("no UTF-8", frame(0, &[0x0a, 0x01, 0xff])),
+        ("not UTF-8", frame(0, &[0x0a, 0x01, 0xff])),
         ("no message", Vec::new()),
         ("half a frame", frame(0, &good)[..4].to_vec()),
-        ("a length that lies", [&[0, 0, 0, 1, 0][..], &good].concat()),
-        ("compressed without saying so", frame(1, &good)),
-        ("no such flag", frame(7, &good)),
+        ("wrong length", [&[0, 0, 0, 1, 0][..], &good].concat()),
+        ("compressed without a header", frame(1, &good)),
+        ("unknown flag", frame(7, &good)),
     ] {
         let request = grpc(world.address, &world.olivia()).body(Full::from(body)).unwrap();
         let (_, headers) = send(request).await;
-        let told = ClientError::of(&Status::from_header_map(&headers).expect(what));
-        assert_eq!((told.code, told.reason.as_str()), (Code::InvalidArgument, "MESSAGE_INVALID"), "{what}");
+        let error = ClientError::of(&Status::from_header_map(&headers).expect(name));
+        assert_eq!((error.code, error.reason.as_str()), (Code::InvalidArgument, "MESSAGE_INVALID"), "{name}");
     }
     assert!(world.stripe.requests().is_empty());
     assert!(world.outcomes().iter().all(|reason| reason == "MESSAGE_INVALID"));
-    // The same bytes, whole, are taken; an unknown field that names a tenant is ignored.
+    // The complete message is accepted; an unknown field that names a tenant is ignored.
     let mut unknown = good.clone();
     unknown.extend([0x9a, 0x06, 6]);
     unknown.extend(b"globex");
@@ -102,7 +102,7 @@ async fn what_does_not_parse_is_an_invalid_message() {
 }
 
 #[tokio::test]
-async fn what_is_not_grpc_is_answered_in_http() {
+async fn request_that_is_not_grpc_gets_plain_http() {
     let world = World::start().await;
     let url = format!("http://{}{OPEN}", world.address);
     for (request, status) in [
@@ -167,12 +167,12 @@ fn shared() -> Shared {
 }
 
 #[tokio::test]
-async fn a_connection_that_never_speaks_does_not_keep_its_place() {
+async fn connection_without_preface_is_closed() {
     let world = World::with(&["--max-connections=2"]).await;
     // The world's own connection is the first.
     let mut silent = TcpStream::connect(world.address).await.unwrap();
     silent.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
-    // Wait until it is over, which is what frees its place.
+    // Wait until it is closed, which frees its place.
     let mut sent = Vec::new();
     assert_eq!(silent.read_to_end(&mut sent).await.unwrap(), 0);
     let request = grpc(world.address, &world.olivia()).body(Full::from(frame(0, &home().encode_to_vec()))).unwrap();
@@ -180,7 +180,7 @@ async fn a_connection_that_never_speaks_does_not_keep_its_place() {
 }
 
 #[tokio::test]
-async fn a_connection_over_the_limit_is_closed() {
+async fn connection_over_the_limit_is_closed() {
     let world = World::with(&["--max-connections=1"]).await;
     let mut second = TcpStream::connect(world.address).await.unwrap();
     assert!(matches!(second.read(&mut [0]).await, Ok(0) | Err(_)), "the world's own connection is the first");
@@ -204,7 +204,7 @@ impl Flag for Untouched {
 #[async_trait]
 impl Directory for Untouched {
     async fn look_up(&self, _: &TenantId, _: &UserId) -> Result<DirectoryEntry, Refusal> {
-        panic!("the directory was asked")
+        panic!("directory was reached")
     }
 }
 
@@ -217,12 +217,12 @@ impl PortalSessions for Untouched {
         _: Instant,
         _: &CallAudit,
     ) -> (Result<RecordedTenant, Refusal>, Result<CheckedSession, Refusal>) {
-        panic!("Stripe was asked")
+        panic!("Stripe was reached")
     }
 }
 
 #[tokio::test]
-async fn a_handler_that_is_reached_around_its_interceptor_answers_bug() {
+async fn handler_without_its_interceptor_is_refused_with_bug() {
     let use_cases = panicking_use_cases();
     let return_origins = ReturnOrigins::parse(&["https://app.example.com".to_owned()]).unwrap();
     let session_rate = SessionRate::new(NonZeroU32::MIN);

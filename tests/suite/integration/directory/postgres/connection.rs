@@ -25,7 +25,7 @@ fn start(changes: &[&str], variables: &[(&str, &str)]) -> (tempfile::TempDir, Se
     (folder, service)
 }
 
-const NOT_READY: &str = "not ready: the database was not reached yet";
+const NOT_READY: &str = "not ready: database was not reached yet";
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
@@ -93,7 +93,7 @@ async fn changed_password_is_used_for_new_connections_without_restart() {
 
     // A broken file keeps the last good password.
     std::fs::write(&path, "").unwrap();
-    service.wait_for_log("file is not good").await;
+    service.wait_for_log("file is not valid").await;
     database.run(close_connections).await;
     assert_eq!(lookup_outcome(&world, "olivia").await.0, "OK");
     let log = service.kill().await;
