@@ -17,12 +17,12 @@ fn main() -> ExitCode {
     let (command, config) = match commands::parse(std::env::args_os()) {
         Ok(parsed) => parsed,
         Err(Stop::Printed(text)) => return if text.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE },
-        Err(Stop::Setting(error)) => return setting_error(&error),
+        Err(Stop::Setting(error)) => return print_error(&error),
     };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            setting_error(&format!("threads cannot be started: {error}"));
+            print_error(&format!("threads cannot be started: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -33,14 +33,14 @@ fn main() -> ExitCode {
         let _guard = runtime.enter();
         match telemetry::install(config.logging.format, level) {
             Ok(exporters) => exporters,
-            Err(error) => return setting_error(&error),
+            Err(error) => return print_error(&error),
         }
     };
     let code = match runtime.block_on(commands::run(command, config)) {
         Ok(code) => code,
-        Err(Failure::Setting(error)) => setting_error(&error),
-        Err(error) => {
-            tracing::error!("{error}");
+        Err(Failure::Setting(error)) => print_error(&error),
+        Err(Failure::Failed { what, source }) => {
+            tracing::error!(error = %source, "{what}");
             ExitCode::FAILURE
         }
     };
@@ -51,8 +51,9 @@ fn main() -> ExitCode {
     code
 }
 
+/// Prints why there is nothing to run, and returns the exit code for a wrong setting.
 #[allow(clippy::print_stderr, reason = "before the logs are installed there is only standard error")]
-fn setting_error(error: &dyn std::fmt::Display) -> ExitCode {
+fn print_error(error: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("billing-portal: {error}");
     ExitCode::from(EXIT_SETTINGS)
 }

@@ -1,4 +1,6 @@
 //! The audit log: JSON lines, written to standard output or to a file by one thread that owns the file.
+//!
+//! The writer is our own: log appenders do not report whether an entry is on disk, and a session must not be released before.
 
 use std::{
     fs::{File, OpenOptions},

@@ -8,14 +8,14 @@ use serde::Serialize;
 use crate::{
     adapters::{directory::TenantMapping, stripe::StripePortalSessions},
     commands::{
-        AuditMappingOptions,
+        cli::AuditMappingOptions,
         progress::{Progress, print_line},
         report::{self, Row, Severity},
         resume::{CheckedRow, ResumeFile, RunSettings},
         verification::{PendingCheck, verify_with_retries},
     },
     config::{Config, SettingError},
-    portal::{Mapping, Reason, ReasonKind, Refusal, TenantId},
+    portal::{Mapping, Reason, Recheck, Refusal, TenantId},
     wiring::open,
 };
 
@@ -120,7 +120,7 @@ fn checked_row(checked: &PendingCheck, refusal: Option<&Refusal>) -> CheckedRow 
         tenant: checked.tenant.as_str().to_owned(),
         customer: checked.customer.as_str().to_owned(),
         reason: refusal.map_or(VERIFIED, |refusal| refusal.reason().as_str()).to_owned(),
-        detail: refusal.and_then(Refusal::detail).map(str::to_owned),
+        detail: refusal.and_then(Refusal::integrity).map(|integrity| integrity.as_str().to_owned()),
     }
 }
 
@@ -177,12 +177,12 @@ impl Audit {
             progress.step();
             let (refusal, is_final) = match outcome {
                 Ok(()) => (None, true),
-                Err(refusal) => match refusal.reason().kind() {
+                Err(refusal) => match refusal.reason().recheck() {
                     // A later run with the same data has the same result, so the row is saved in the resume file.
-                    ReasonKind::Data => (Some(refusal), true),
-                    ReasonKind::Call | ReasonKind::Transient => (Some(refusal), false),
+                    Recheck::SameUntilDataChanges => (Some(refusal), true),
+                    Recheck::Unknown | Recheck::MayPass => (Some(refusal), false),
                     // Every further check would be refused as well.
-                    ReasonKind::Credentials => {
+                    Recheck::RefusedUntilKeyChanges => {
                         progress.end();
                         return Err(Failure::Refused(refusal));
                     }

@@ -13,7 +13,7 @@ use crate::{
 const ABOUT: &str = "Lets the owner of a tenant open Stripe's hosted billing portal, for their own tenant and no other";
 
 /// Printed below the help.
-const AFTER_HELP: &str = "Every flag has a variable; a flag wins over its variable. Durations: 500ms, 5s, 1h. Secrets come from \
+const AFTER_HELP: &str = "Each setting has a variable; a flag takes precedence over its variable. Durations: 500ms, 5s, 1h. Secrets come from \
     files only. A setting that is missing, wrong or unsafe stops the start with exit code 64. RUST_LOG sets the log level \
     (default: info).";
 
@@ -24,7 +24,7 @@ const EXAMPLE: &str = "Example:
     --return-url-origins https://app.example.com --flags-file flags.json \\
     --database-url sqlite:directory.db --stripe-secret-key-file stripe.key
 
---help lists every setting. The command, if any, comes first: billing-portal check …";
+--help lists every setting.";
 
 /// What the process does.
 #[derive(Debug)]
@@ -93,20 +93,59 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    refuse_unknown(std::env::vars_os())?;
-    let matches = command().try_get_matches_from(arguments)?;
-    let (command, matches) = match matches.subcommand() {
-        Some(("check", matches)) => (Command::Check(CheckOptions::from_arg_matches(matches)?), matches),
-        Some(("audit-mapping", matches)) => {
-            (Command::AuditMapping(AuditMappingOptions::from_arg_matches(matches)?), matches)
-        }
-        Some((_serve, matches)) => (Command::Serve, matches),
-        None => (Command::Serve, &matches),
+    refuse_unknown(&command(), std::env::vars_os())?;
+    let (name, arguments) = split_command(arguments.into_iter().map(Into::into).collect());
+    // Each command is parsed by one flat definition, so that a flag takes precedence over its variable.
+    let Some(name) = name else {
+        let matches = command().try_get_matches_from(arguments)?;
+        return Ok((Command::Serve, Arguments::from_arg_matches(&matches)?.validate()?));
     };
-    Ok((command, Arguments::from_arg_matches(matches)?.validate()?))
+    let matches = subcommand(name).try_get_matches_from(arguments)?;
+    let command = match name {
+        Name::Serve => Command::Serve,
+        Name::Check => Command::Check(CheckOptions::from_arg_matches(&matches)?),
+        Name::AuditMapping => Command::AuditMapping(AuditMappingOptions::from_arg_matches(&matches)?),
+    };
+    Ok((command, Arguments::from_arg_matches(&matches)?.validate()?))
 }
 
-/// Returns the definition of the command line.
+/// The name of a command.
+#[derive(Clone, Copy)]
+enum Name {
+    Serve,
+    Check,
+    AuditMapping,
+}
+
+impl Name {
+    const ALL: [Self; 3] = [Self::Serve, Self::Check, Self::AuditMapping];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Check => "check",
+            Self::AuditMapping => "audit-mapping",
+        }
+    }
+}
+
+/// Takes the command out of the arguments, wherever it is. A word after a flag without `=` is the flag's value.
+fn split_command(mut arguments: Vec<OsString>) -> (Option<Name>, Vec<OsString>) {
+    let takes_value = |flag: &OsString| {
+        let flag = flag.to_string_lossy();
+        flag.starts_with("--") && !flag.contains('=') && !["--", "--missing"].contains(&&*flag)
+    };
+    let found = arguments.windows(2).enumerate().find_map(|(position, pair)| {
+        let [previous, word] = pair else { return None };
+        let name = Name::ALL.into_iter().find(|name| word == name.as_str())?;
+        (position == 0 || !takes_value(previous)).then_some((name, position + 1))
+    });
+    let Some((name, position)) = found else { return (None, arguments) };
+    arguments.remove(position);
+    (Some(name), arguments)
+}
+
+/// Returns the definition of the command line, with its commands for the help.
 #[must_use]
 pub fn command() -> clap::Command {
     Arguments::augment_args(clap::Command::new("billing-portal"))
@@ -116,32 +155,54 @@ pub fn command() -> clap::Command {
         .override_usage("billing-portal [COMMAND] <SETTINGS>")
         .after_help(EXAMPLE)
         .after_long_help(AFTER_HELP)
-        .args_conflicts_with_subcommands(true)
         .subcommand_negates_reqs(true)
-        .subcommand_value_name("COMMAND")
         .disable_help_subcommand(true)
-        .subcommand(subcommand("serve", "Serve gRPC until a signal (default)", |command| command))
-        .subcommand(subcommand(
-            "check",
-            "Test every setting against the real database, flag file, keys and Stripe",
-            CheckOptions::augment_args,
-        ))
-        .subcommand(subcommand(
-            "audit-mapping",
-            "Compare each tenant's row with its Stripe customer",
-            AuditMappingOptions::augment_args,
-        ))
+        .subcommands(Name::ALL.map(subcommand))
 }
 
-/// Returns a command with its own options and the shared settings.
-fn subcommand(
-    name: &'static str,
-    about: &'static str,
-    add_options: fn(clap::Command) -> clap::Command,
-) -> clap::Command {
-    Arguments::augment_args(add_options(clap::Command::new(name)))
+/// Returns the definition of one command: its own options and the shared settings.
+fn subcommand(name: Name) -> clap::Command {
+    let command = clap::Command::new(name.as_str());
+    let (command, about) = match name {
+        Name::Serve => (command, "Serve gRPC until a signal (default)"),
+        Name::Check => (
+            CheckOptions::augment_args(command),
+            "Test every setting against the real database, flag file, keys and Stripe",
+        ),
+        Name::AuditMapping => {
+            (AuditMappingOptions::augment_args(command), "Compare each tenant's row with its Stripe customer")
+        }
+    };
+    Arguments::augment_args(command)
         .about(about)
+        .display_name("billing-portal")
+        .version(env!("CARGO_PKG_VERSION"))
         .max_term_width(120)
-        .override_usage(format!("billing-portal {name} [OPTIONS] <SETTINGS>"))
+        .override_usage(format!("billing-portal {} [OPTIONS] <SETTINGS>", name.as_str()))
         .after_help(AFTER_HELP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_is_found_before_and_after_flags_but_not_as_a_value() {
+        let split = |line: &str| {
+            let (name, rest) = split_command(line.split(' ').map(OsString::from).collect());
+            (name.map(Name::as_str), rest.len())
+        };
+        for (line, expected) in [
+            ("billing-portal", (None, 1)),
+            ("billing-portal check --flag-key x", (Some("check"), 3)),
+            ("billing-portal --flag-key=x check", (Some("check"), 2)),
+            ("billing-portal --flag-key x audit-mapping --missing", (Some("audit-mapping"), 4)),
+            ("billing-portal --missing audit-mapping", (Some("audit-mapping"), 2)),
+            ("billing-portal --flag-key check", (None, 3)),
+            ("billing-portal checks", (None, 2)),
+            ("billing-portal check serve", (Some("check"), 2)),
+        ] {
+            assert_eq!(split(line), expected, "{line}");
+        }
+    }
 }

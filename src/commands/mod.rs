@@ -3,60 +3,37 @@
 pub mod audit_mapping;
 pub mod check;
 mod cli;
+mod failure;
 mod progress;
 mod report;
 mod resume;
 pub mod serve;
 mod verification;
 
-use std::{fmt, io, process::ExitCode};
+use std::process::ExitCode;
 
 pub use cli::{AuditMappingOptions, CheckOptions, Command, Stop, command, parse};
+pub use failure::Failure;
 pub use report::ReportFormat;
 
-use crate::config::{Config, SettingError};
-
-/// Why a command ends without doing its work.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// A setting stops the start.
-    #[error(transparent)]
-    Setting(#[from] SettingError),
-    /// Input or output failed.
-    #[error("{what}: {source}")]
-    Io {
-        /// What failed.
-        what: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// `audit-mapping` has no report.
-    #[error("no report: {0}")]
-    NoReport(#[source] audit_mapping::Failure),
-}
-
-impl Failure {
-    pub(crate) fn io(what: impl fmt::Display, source: io::Error) -> Self {
-        Self::Io { what: what.to_string(), source }
-    }
-}
+use crate::config::Config;
 
 /// Runs one command to its end.
 ///
 /// # Errors
 /// [`Failure`].
 pub async fn run(command: Command, config: Config) -> Result<ExitCode, Failure> {
-    let is_good = match command {
+    let passed = match command {
         Command::Serve => return serve::run(config).await,
         Command::Check(options) => {
             let report = check::run(&config, options.format).await;
-            report.map_err(|error| Failure::io("report cannot be written", error))?
+            report.map_err(|error| Failure::of("report cannot be written", error))?
         }
         Command::AuditMapping(options) => match audit_mapping::run(&config, &options).await {
-            Ok(is_good) => is_good,
+            Ok(passed) => passed,
             Err(audit_mapping::Failure::Setting(error)) => return Err(error.into()),
-            Err(error) => return Err(Failure::NoReport(error)),
+            Err(error) => return Err(Failure::of("no report", error)),
         },
     };
-    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -78,7 +78,7 @@ fn write_table<R: Row>(rows: &[R], out: &mut impl Write) -> io::Result<()> {
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(R::HEADER.iter().map(|name| name.to_uppercase()));
-    table.add_rows(rows.iter().map(|row| row.cells().into_iter().map(escape_control_characters).collect::<Vec<_>>()));
+    table.add_rows(rows.iter().map(|row| row.cells().into_iter().map(printable).collect::<Vec<_>>()));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
@@ -89,9 +89,18 @@ fn write_table<R: Row>(rows: &[R], out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Escapes control characters, which a value in the database can contain and a terminal would interpret.
-fn escape_control_characters(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+/// The longest cell of a table, in characters. The library wraps longer cells, and JSON and CSV have the whole value.
+const MAX_CELL: usize = 1_000;
+
+/// Escapes control characters, which a value in the database can contain and a terminal would interpret, and shortens long values.
+fn printable(text: &str) -> String {
+    let escaped = text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] });
+    let mut cell: String = escaped.take(MAX_CELL + 1).collect();
+    if let Some((end, _)) = cell.char_indices().nth(MAX_CELL) {
+        cell.truncate(end);
+        cell.push('…');
+    }
+    cell
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{commands::Failure, config::Config, server::Server, wiring};
+use crate::{commands::failure::Failure, config::Config, server::Server, wiring};
 
 /// How long calls that a second signal has cut off may take to end, including their audit entries.
 const CUT_OFF_GRACE: Duration = Duration::from_secs(5);
@@ -22,13 +22,13 @@ pub async fn run(config: Config) -> Result<ExitCode, Failure> {
     let service = wiring::build(config).await?;
     let (terminate, interrupt) = signal(SignalKind::terminate())
         .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)))
-        .map_err(|error| Failure::io("signals cannot be received", error))?;
+        .map_err(|error| Failure::of("signals cannot be received", error))?;
     let listener =
-        TcpListener::bind(address).await.map_err(|error| Failure::io(format!("cannot listen on {address}"), error))?;
+        TcpListener::bind(address).await.map_err(|error| Failure::of(format!("cannot listen on {address}"), error))?;
     let (drain, hurry) = (CancellationToken::new(), CancellationToken::new());
     tokio::spawn(handle_signals(terminate, interrupt, drain.clone(), hurry.clone()));
     let served = Server::new(service).serve(listener, drain.cancelled(), hurry.cancelled()).await;
-    served.map_err(|error| Failure::io("serving failed", error))?;
+    served.map_err(|error| Failure::of("serving failed", error))?;
     Ok(if hurry.is_cancelled() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     adapters::stripe::StripePortalSessions,
-    portal::{CustomerId, ReasonKind, Refusal, TenantId},
+    portal::{CustomerId, Recheck, Refusal, TenantId},
 };
 
 /// The pause before the first retry; it doubles for each further one.
@@ -34,13 +34,13 @@ pub(super) async fn verify_with_retries(
             Ok(()) => return Ok(()),
             Err(refusal) => refusal,
         };
-        match pauses.next() {
-            Some(pause) if refusal.reason().kind() == ReasonKind::Transient => {
-                tracing::warn!(cause = %refusal, ?pause, "customer cannot be read; retrying after a pause");
-                tokio::time::sleep(pause).await;
-            }
-            _ => return Err(refusal),
-        }
+        let pause = match refusal.reason().recheck() {
+            Recheck::MayPass => pauses.next(),
+            Recheck::SameUntilDataChanges | Recheck::RefusedUntilKeyChanges | Recheck::Unknown => None,
+        };
+        let Some(pause) = pause else { return Err(refusal) };
+        tracing::warn!(cause = %refusal, ?pause, "customer cannot be read; retrying after a pause");
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::SettingError;
+use super::error::SettingError;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]

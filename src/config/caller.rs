@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::SettingError;
+use super::error::SettingError;
 use crate::grpc::caller::{Callers, istio::is_spiffe_id, linkerd::is_linkerd_name};
 
 /// How the calling workload is identified.

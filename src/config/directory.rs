@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{SettingError, database_url, environment};
+use super::{database_url, environment, error::SettingError};
 use crate::adapters::directory::{Database, Ownership};
 
 /// Arguments.

@@ -2,18 +2,18 @@
 
 use std::ffi::OsString;
 
-use clap::Args as _;
-
-use super::{Arguments, SettingError};
+use super::error::SettingError;
 
 const PREFIX: &str = "BILLING_PORTAL_";
 
-/// Refuses every `BILLING_PORTAL_*` variable that is neither a setting nor injected by Kubernetes.
+/// Refuses every `BILLING_PORTAL_*` variable that is neither a setting of the command nor injected by Kubernetes.
 ///
 /// # Errors
 /// Names the first such variable.
-pub fn refuse_unknown(variables: impl Iterator<Item = (OsString, OsString)>) -> Result<(), SettingError> {
-    let command = Arguments::augment_args(clap::Command::new(""));
+pub fn refuse_unknown(
+    command: &clap::Command,
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<(), SettingError> {
     let known: Vec<&str> = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str()).collect();
     for (name, value) in variables {
         let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
@@ -60,7 +60,8 @@ mod tests {
     use super::*;
 
     fn refuse(name: &str, value: &str) -> Result<(), SettingError> {
-        refuse_unknown([(name.into(), value.into())].into_iter())
+        let command = clap::Command::new("").arg(clap::Arg::new("listen").env("BILLING_PORTAL_LISTEN"));
+        refuse_unknown(&command, [(name.into(), value.into())].into_iter())
     }
 
     #[test]

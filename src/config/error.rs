@@ -4,7 +4,12 @@ use std::{error::Error as _, fmt};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::value::ValueError;
+/// Why a single value cannot be parsed, without the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ValueError {
+    #[error("not a duration (examples: 500ms, 5s, 1h)")]
+    NotADuration,
+}
 
 /// A setting that stops the start.
 #[derive(Debug)]
@@ -46,14 +51,10 @@ impl SettingError {
             ErrorKind::MissingRequiredArgument => format!("missing required settings: {argument}"),
             ErrorKind::InvalidValue | ErrorKind::ValueValidation => format!("{argument}: {expected}"),
             ErrorKind::UnknownArgument if is_flag => format!("{argument}: unknown flag"),
-            ErrorKind::ArgumentConflict if argument.is_empty() => {
-                "the command (serve, check or audit-mapping) must come before all flags".to_owned()
-            }
             ErrorKind::ArgumentConflict | ErrorKind::TooManyValues => {
                 format!("{argument}: duplicate or conflicting flag")
             }
-            _ => "unknown argument; expected a flag, or a command (serve, check or audit-mapping) before all flags"
-                .to_owned(),
+            _ => "unknown argument; expected a flag or one command (serve, check or audit-mapping)".to_owned(),
         };
         Self(format!("{line}; see --help"))
     }

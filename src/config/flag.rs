@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{SettingError, value};
+use super::{error::SettingError, value};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]

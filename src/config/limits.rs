@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{SettingError, value};
+use super::{error::SettingError, value};
 
 /// The highest rate that can be configured.
 const MAX_RATE: u32 = 10_000;
@@ -106,12 +106,14 @@ pub struct LimitsConfig {
 
 impl LimitsArguments {
     pub(super) fn validate(self) -> Result<LimitsConfig, SettingError> {
-        if self.stripe_attempt_timeout > self.deadline {
+        let deadline = value::positive("--deadline", self.deadline)?;
+        let stripe_attempt_timeout = value::positive("--stripe-attempt-timeout", self.stripe_attempt_timeout)?;
+        if stripe_attempt_timeout > deadline {
             return Err(SettingError::new("--stripe-attempt-timeout", "must not be longer than --deadline"));
         }
         Ok(LimitsConfig {
-            deadline: value::positive("--deadline", self.deadline)?,
-            stripe_attempt_timeout: value::positive("--stripe-attempt-timeout", self.stripe_attempt_timeout)?,
+            deadline,
+            stripe_attempt_timeout,
             drain_timeout: value::positive("--drain-timeout", self.drain_timeout)?,
             max_in_flight: count("--max-in-flight", self.max_in_flight)?,
             max_connections: count("--max-connections", self.max_connections)?,

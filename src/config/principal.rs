@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use url::Url;
 
-use super::{SettingError, value};
+use super::{error::SettingError, value};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]

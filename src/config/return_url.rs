@@ -1,6 +1,6 @@
 //! The pages that Stripe may send a person back to.
 
-use super::SettingError;
+use super::error::SettingError;
 use crate::portal::ReturnOrigins;
 
 /// Arguments.

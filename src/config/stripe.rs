@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use url::{Host, Url};
 
-use super::{SettingError, value};
+use super::{error::SettingError, value};
 use crate::{
     adapters::stripe::{Mode, SessionHosts, SessionSettings},
     portal::{account::is_stripe_id, return_origins::is_loopback},

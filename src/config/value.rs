@@ -2,17 +2,10 @@
 
 use std::time::Duration;
 
-use super::SettingError;
+use super::error::{SettingError, ValueError};
 
 /// The longest duration that can be configured.
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
-
-/// Why a single value cannot be parsed, without the value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ValueError {
-    #[error("not a duration (examples: 500ms, 5s, 1h)")]
-    NotADuration,
-}
 
 /// Parses a duration, for clap.
 pub(super) fn duration(text: &str) -> Result<Duration, ValueError> {

@@ -131,5 +131,5 @@ impl Decision {
 
 fn broken(how: Integrity) -> Refusal {
     let cause = format!("mapping in the directory is broken: {}", how.as_str());
-    Refusal::because(Reason::MappingIntegrity, cause).with_detail(how.as_str())
+    Refusal::because(Reason::MappingIntegrity, cause).with_integrity(how)
 }

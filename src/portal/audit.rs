@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use crate::portal::{
-    account::CustomerId,
+    account::{CustomerId, Integrity},
     flow::Flow,
     principal::Principal,
     refusal::{Reason, Refusal},
@@ -116,6 +116,8 @@ pub struct CallAudit {
     caller: CallerConnection,
     started: Instant,
     facts: Mutex<Facts>,
+    /// Whether the response contains a session URL.
+    has_url: AtomicBool,
 }
 
 impl CallAudit {
@@ -123,7 +125,7 @@ impl CallAudit {
     #[must_use]
     pub fn begin(log: Arc<dyn AuditLog>, call: CallIdentity, caller: CallerConnection) -> Self {
         let facts = Facts { trace_id: call.trace_id.clone(), ..Facts::default() };
-        Self { log, call, caller, started: Instant::now(), facts: Mutex::new(facts) }
+        Self { log, call, caller, started: Instant::now(), facts: Mutex::new(facts), has_url: AtomicBool::new(false) }
     }
 
     /// Records the person, as soon as the token is verified.
@@ -164,15 +166,22 @@ impl CallAudit {
         self.log.append(self.entry("intent"), true).await
     }
 
-    /// Writes the outcome OK to disk; only then may the response with the URL be sent. Call this where the call can no longer be
-    /// cut off; otherwise the entry could report a URL that was never sent.
+    /// Records that the response contains a session URL.
+    pub fn record_url(&self) {
+        self.has_url.store(true, Ordering::SeqCst);
+    }
+
+    /// Writes the outcome OK to disk, and returns whether a session URL is released; only then may the response be sent. Call this
+    /// where the call can no longer be cut off; otherwise the entry could report a URL that was never sent.
     ///
     /// # Errors
     /// AUDIT_UNAVAILABLE, or CANCELLED when the caller has disconnected; the response must be dropped then. The refusal must
     /// follow as the outcome that counts, even if a disk failed after it took the entry.
-    pub async fn release(&self) -> Result<(), Refusal> {
+    pub async fn succeed(&self) -> Result<bool, Refusal> {
         self.check_caller()?;
-        self.log.append(self.outcome("OK", None, true), true).await
+        let released = self.has_url.load(Ordering::SeqCst);
+        self.log.append(self.outcome("OK", None, released), true).await?;
+        Ok(released)
     }
 
     /// Writes the outcome of a call that ends without a URL.
@@ -180,7 +189,9 @@ impl CallAudit {
     /// # Errors
     /// AUDIT_UNAVAILABLE, to be logged: the call keeps its own refusal.
     pub async fn refuse(&self, refusal: &Refusal) -> Result<(), Refusal> {
-        self.log.append(self.outcome(refusal.reason().as_str(), refusal.detail(), false), false).await
+        self.log
+            .append(self.outcome(refusal.reason().as_str(), refusal.integrity().map(Integrity::as_str), false), false)
+            .await
     }
 
     fn check_caller(&self) -> Result<(), Refusal> {

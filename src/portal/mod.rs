@@ -24,7 +24,7 @@ pub use flow::Flow;
 pub use locale::Locale;
 pub use open::{PortalRequest, PortalSessions, UseCases};
 pub use principal::{NotOwner, Owner, Principal, Role, TenantId, UserId};
-pub use refusal::{Reason, ReasonKind, Refusal};
+pub use refusal::{Reason, Recheck, Refusal};
 pub use return_origins::ReturnOrigins;
 pub use return_url::ReturnUrl;
 pub use session::{CheckedSession, RecordedTenant, SessionUrl, VerifiedMapping};

@@ -56,7 +56,7 @@ pub struct UseCases {
 impl UseCases {
     /// Opens the portal of the owner's own tenant: flag, ownership and mapping, then the audit intent, then Stripe. A failed
     /// verification of the mapping takes precedence over the session's outcome. The response with the URL still has to pass
-    /// [`CallAudit::release`] where the call can no longer be cut off.
+    /// [`CallAudit::succeed`] where the call can no longer be cut off.
     ///
     /// # Errors
     /// The first check that fails, in the order of the contract.
@@ -71,7 +71,9 @@ impl UseCases {
         audit.intend(&customer).await?;
         let (recorded, session) = self.portal_sessions.open(&customer, request, deadline, audit).await;
         let mapping = recorded?.verify(owner.principal().tenant(), &customer)?;
-        session?.release(&mapping)
+        let url = session?.release(mapping, owner)?;
+        audit.record_url();
+        Ok(url)
     }
 
     /// Reports whether a page may offer the portal, by the same predicate.

@@ -3,10 +3,12 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-/// Declares each reason once: its meaning, the variant, its stable name and its kind.
+use crate::portal::account::Integrity;
+
+/// Declares each reason once: its meaning, the variant, its stable name, and what it says about another check.
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $kind:ident;)*) => {
-        /// Why a call is refused: the stable name in `google.rpc.ErrorInfo.reason` and in the audit line.
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $recheck:ident;)*) => {
+        /// Why a call is refused: the stable name in `google.rpc.ErrorInfo.reason` and in the audit entry.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Reason { $($(#[$doc])* $variant,)* }
 
@@ -20,99 +22,99 @@ macro_rules! reasons {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What has to change before the same request can succeed.
+            /// Whether checking the same mapping at Stripe again can have a different result.
             #[must_use]
-            pub const fn kind(self) -> ReasonKind {
-                match self { $(Self::$variant => ReasonKind::$kind,)* }
+            pub const fn recheck(self) -> Recheck {
+                match self { $(Self::$variant => Recheck::$recheck,)* }
             }
         }
     };
 }
 
-/// What has to change before the same request can succeed.
+/// Whether checking the same mapping at Stripe again can have a different result; for commands that check many tenants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReasonKind {
-    /// The call itself, the service or its surroundings.
-    Call,
-    /// The data about the tenant, in the directory or at Stripe.
-    Data,
-    /// The service's credentials at Stripe: until then, every request to Stripe is refused.
-    Credentials,
-    /// Nothing: a later attempt may succeed.
-    Transient,
+pub enum Recheck {
+    /// The result is the same until the data in the directory or at Stripe changes.
+    SameUntilDataChanges,
+    /// Every check is refused until the service's key changes.
+    RefusedUntilKeyChanges,
+    /// A later check may pass: Stripe is unavailable, busy or too slow.
+    MayPass,
+    /// The reason does not say, or a check is never refused with it.
+    Unknown,
 }
 
 reasons! {
     /// No `authorization` header.
-    TokenMissing = "TOKEN_MISSING", Call;
+    TokenMissing = "TOKEN_MISSING", Unknown;
     /// The principal token breaks a rule; the log says which.
-    TokenInvalid = "TOKEN_INVALID", Call;
+    TokenInvalid = "TOKEN_INVALID", Unknown;
     /// The principal token has expired.
-    TokenExpired = "TOKEN_EXPIRED", Call;
+    TokenExpired = "TOKEN_EXPIRED", Unknown;
     /// The calling workload is not an allowed one, or the mesh does not identify it.
-    CallerNotAllowed = "CALLER_NOT_ALLOWED", Call;
+    CallerNotAllowed = "CALLER_NOT_ALLOWED", Unknown;
     /// The person does not own the tenant: by role, or no longer by the directory.
-    NotOwner = "NOT_OWNER", Call;
+    NotOwner = "NOT_OWNER", Unknown;
     /// The return URL breaks a rule, or its origin is not configured.
-    ReturnUrlNotAllowed = "RETURN_URL_NOT_ALLOWED", Call;
+    ReturnUrlNotAllowed = "RETURN_URL_NOT_ALLOWED", Unknown;
     /// The flow is malformed, or Stripe refuses it for this customer.
-    FlowInvalid = "FLOW_INVALID", Call;
+    FlowInvalid = "FLOW_INVALID", Unknown;
     /// The locale is not one of the portal's.
-    LocaleInvalid = "LOCALE_INVALID", Call;
+    LocaleInvalid = "LOCALE_INVALID", Unknown;
     /// `grpc-timeout` is malformed or duplicate.
-    DeadlineInvalid = "DEADLINE_INVALID", Call;
+    DeadlineInvalid = "DEADLINE_INVALID", Unknown;
     /// The message cannot be parsed.
-    MessageInvalid = "MESSAGE_INVALID", Call;
+    MessageInvalid = "MESSAGE_INVALID", Unknown;
     /// The feature flag is off for the tenant.
-    FeatureDisabled = "FEATURE_DISABLED", Call;
+    FeatureDisabled = "FEATURE_DISABLED", Unknown;
     /// The tenant has no Stripe customer.
-    NoBillingAccount = "NO_BILLING_ACCOUNT", Call;
+    NoBillingAccount = "NO_BILLING_ACCOUNT", Unknown;
     /// The page displayed a different tenant than the principal's.
-    TenantMismatch = "TENANT_MISMATCH", Call;
+    TenantMismatch = "TENANT_MISMATCH", Unknown;
     /// The Stripe customer does not name a tenant.
-    TenantProofMissing = "TENANT_PROOF_MISSING", Data;
+    TenantProofMissing = "TENANT_PROOF_MISSING", SameUntilDataChanges;
     /// The Stripe customer is deleted or unknown.
-    BillingAccountMissingAtStripe = "BILLING_ACCOUNT_MISSING_AT_STRIPE", Data;
+    BillingAccountMissingAtStripe = "BILLING_ACCOUNT_MISSING_AT_STRIPE", SameUntilDataChanges;
     /// Stripe has no portal configuration that can be used.
-    PortalNotConfigured = "PORTAL_NOT_CONFIGURED", Call;
+    PortalNotConfigured = "PORTAL_NOT_CONFIGURED", Unknown;
     /// The person requested too many sessions within a minute.
-    RateLimited = "RATE_LIMITED", Call;
+    RateLimited = "RATE_LIMITED", Unknown;
     /// The message is over 16 KiB.
-    MessageTooLarge = "MESSAGE_TOO_LARGE", Call;
+    MessageTooLarge = "MESSAGE_TOO_LARGE", Unknown;
     /// Stripe is down, unreachable or too slow.
-    StripeUnavailable = "STRIPE_UNAVAILABLE", Transient;
+    StripeUnavailable = "STRIPE_UNAVAILABLE", MayPass;
     /// Stripe limits the rate of requests, or the service's own limit in front of Stripe was reached.
-    StripeRateLimited = "STRIPE_RATE_LIMITED", Transient;
+    StripeRateLimited = "STRIPE_RATE_LIMITED", MayPass;
     /// Stripe is busy with the same object.
-    StripeConflict = "STRIPE_CONFLICT", Transient;
+    StripeConflict = "STRIPE_CONFLICT", MayPass;
     /// The directory query failed.
-    DatabaseUnavailable = "DATABASE_UNAVAILABLE", Call;
+    DatabaseUnavailable = "DATABASE_UNAVAILABLE", Unknown;
     /// The keys that verify tokens could not be read for too long.
-    KeysUnavailable = "KEYS_UNAVAILABLE", Call;
+    KeysUnavailable = "KEYS_UNAVAILABLE", Unknown;
     /// An audit entry cannot be written, so no portal is opened.
-    AuditUnavailable = "AUDIT_UNAVAILABLE", Call;
+    AuditUnavailable = "AUDIT_UNAVAILABLE", Unknown;
     /// The maximum number of calls is in flight.
-    Overloaded = "OVERLOADED", Call;
+    Overloaded = "OVERLOADED", Unknown;
     /// The process is shutting down.
-    ShuttingDown = "SHUTTING_DOWN", Call;
+    ShuttingDown = "SHUTTING_DOWN", Unknown;
     /// The call's deadline was exceeded.
-    DeadlineExceeded = "DEADLINE_EXCEEDED", Transient;
+    DeadlineExceeded = "DEADLINE_EXCEEDED", MayPass;
     /// The directory, or the directory and Stripe, contradict each other about the tenant's customer.
-    MappingIntegrity = "MAPPING_INTEGRITY", Data;
+    MappingIntegrity = "MAPPING_INTEGRITY", SameUntilDataChanges;
     /// Stripe's response is well formed, but does not match the request.
-    StripeResponseRejected = "STRIPE_RESPONSE_REJECTED", Call;
+    StripeResponseRejected = "STRIPE_RESPONSE_REJECTED", Unknown;
     /// Stripe refuses the service's key, or the key is of the other mode.
-    StripeCredentials = "STRIPE_CREDENTIALS", Credentials;
+    StripeCredentials = "STRIPE_CREDENTIALS", RefusedUntilKeyChanges;
     /// The response is not a valid response of Stripe's API.
-    StripeProtocol = "STRIPE_PROTOCOL", Call;
+    StripeProtocol = "STRIPE_PROTOCOL", Unknown;
     /// A defect of this service.
-    Bug = "BUG", Call;
+    Bug = "BUG", Unknown;
     /// The method does not exist.
-    MethodUnknown = "METHOD_UNKNOWN", Call;
+    MethodUnknown = "METHOD_UNKNOWN", Unknown;
     /// The message is compressed.
-    EncodingUnsupported = "ENCODING_UNSUPPORTED", Call;
+    EncodingUnsupported = "ENCODING_UNSUPPORTED", Unknown;
     /// The caller disconnected before the response. Appears in the audit only: nobody is left to receive a status.
-    Cancelled = "CANCELLED", Call;
+    Cancelled = "CANCELLED", Unknown;
 }
 
 /// Why a call is refused, with everything that the status, the log line and the audit entry need.
@@ -124,7 +126,7 @@ pub struct Refusal {
     /// The field of the request that breaks a rule, as named in `google.rpc.BadRequest`.
     field: Option<&'static str>,
     /// Which integrity failure, for the audit entry.
-    detail: Option<&'static str>,
+    integrity: Option<Integrity>,
     /// How long the caller should wait before a retry, if known.
     retry_after: Option<Duration>,
     source: Option<Arc<dyn Error + Send + Sync>>,
@@ -134,7 +136,7 @@ impl Refusal {
     /// Creates a refusal with its cause. The cause must not contain a secret, an email address, or a text from outside.
     #[must_use]
     pub fn because(reason: Reason, cause: impl Into<String>) -> Self {
-        Self { reason, cause: cause.into(), field: None, detail: None, retry_after: None, source: None }
+        Self { reason, cause: cause.into(), field: None, integrity: None, retry_after: None, source: None }
     }
 
     /// Names the field of the request that breaks a rule, such as `subscription_cancel.subscription_id`.
@@ -146,8 +148,8 @@ impl Refusal {
 
     /// Names the integrity failure in the audit entry.
     #[must_use]
-    pub fn with_detail(mut self, detail: &'static str) -> Self {
-        self.detail = Some(detail);
+    pub fn with_integrity(mut self, integrity: Integrity) -> Self {
+        self.integrity = Some(integrity);
         self
     }
 
@@ -185,8 +187,8 @@ impl Refusal {
 
     /// Which integrity failure.
     #[must_use]
-    pub fn detail(&self) -> Option<&'static str> {
-        self.detail
+    pub fn integrity(&self) -> Option<Integrity> {
+        self.integrity
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::portal::{
     account::{CustomerId, Integrity},
-    principal::TenantId,
+    principal::{Owner, TenantId},
     refusal::{Reason, Refusal},
 };
 
@@ -31,7 +31,7 @@ impl RecordedTenant {
     /// STRIPE_RESPONSE_REJECTED when a different customer was read.
     pub fn verify(self, tenant: &TenantId, customer: &CustomerId) -> Result<VerifiedMapping, Refusal> {
         if self.customer != *customer {
-            return Err(other_customer("the customer that was read is not the directory's"));
+            return Err(mismatch("the customer that was read is not the directory's"));
         }
         match self.tenant {
             None => Err(Refusal::because(
@@ -45,7 +45,7 @@ impl RecordedTenant {
                 Reason::MappingIntegrity,
                 "customer at Stripe names a different tenant in its metadata",
             )
-            .with_detail(Integrity::CustomerOfAnotherTenant.as_str())),
+            .with_integrity(Integrity::CustomerOfAnotherTenant)),
         }
     }
 }
@@ -75,30 +75,42 @@ impl VerifiedMapping {
 #[derive(Debug)]
 pub struct CheckedSession {
     customer: CustomerId,
-    url: SessionUrl,
+    url: WithheldUrl,
 }
 
 impl CheckedSession {
     /// Takes the customer that the session was created for. Only the Stripe adapter's checks may call this.
     #[must_use]
     pub fn new(customer: CustomerId, url: String) -> Self {
-        Self { customer, url: SessionUrl(url) }
+        Self { customer, url: WithheldUrl(url) }
     }
 
-    /// Releases the URL to the owner of the verified mapping.
+    /// Releases the URL to an owner of the tenant whose mapping was verified. Takes the mapping, so that it releases one URL only.
     ///
     /// # Errors
-    /// STRIPE_RESPONSE_REJECTED when the session was created for a different customer than the verified one.
-    pub fn release(self, mapping: &VerifiedMapping) -> Result<SessionUrl, Refusal> {
-        if self.customer == mapping.customer {
-            Ok(self.url)
-        } else {
-            Err(other_customer("session was created for a different customer than the verified one"))
+    /// STRIPE_RESPONSE_REJECTED when the session was created for a different customer than the verified one, or when a different
+    /// tenant was verified than the owner's.
+    pub fn release(self, mapping: VerifiedMapping, owner: &Owner) -> Result<SessionUrl, Refusal> {
+        if self.customer != mapping.customer {
+            return Err(mismatch("session was created for a different customer than the verified one"));
         }
+        if mapping.tenant != *owner.principal().tenant() {
+            return Err(mismatch("mapping was verified for a different tenant than the owner's"));
+        }
+        Ok(SessionUrl(self.url.0))
     }
 }
 
-fn other_customer(cause: &str) -> Refusal {
+/// The URL of a session that is not released.
+struct WithheldUrl(String);
+
+impl fmt::Debug for WithheldUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WithheldUrl(..)")
+    }
+}
+
+fn mismatch(cause: &str) -> Refusal {
     Refusal::because(Reason::StripeResponseRejected, cause)
 }
 
@@ -122,6 +134,12 @@ impl fmt::Debug for SessionUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::portal::principal::{Principal, Role, UserId};
+
+    fn owner(tenant: &str) -> Owner {
+        let (user, tenant) = (UserId::parse("olivia").unwrap(), TenantId::parse(tenant).unwrap());
+        Owner::prove(Principal::new(user, tenant, Role::parse("owner").unwrap())).unwrap()
+    }
 
     fn customer(id: &str) -> CustomerId {
         CustomerId::parse(id).unwrap()
@@ -144,16 +162,21 @@ mod tests {
     }
 
     #[test]
-    fn mapping_of_a_different_customer_is_rejected() {
+    fn url_is_released_only_for_the_verified_customer_and_tenant() {
         let tenant = TenantId::parse("acme").unwrap();
         let recorded = || RecordedTenant::new(customer("cus_A"), Some("acme".to_owned()));
         let refusal = recorded().verify(&tenant, &customer("cus_B")).unwrap_err();
         assert_eq!(refusal.reason(), Reason::StripeResponseRejected);
 
-        let mapping = recorded().verify(&tenant, &customer("cus_A")).unwrap();
-        let session = |id| CheckedSession::new(customer(id), "https://billing.stripe.com/p/session/secret".to_owned());
-        assert!(session("cus_A").release(&mapping).is_ok());
-        assert_eq!(session("cus_B").release(&mapping).unwrap_err().reason(), Reason::StripeResponseRejected);
+        let release = |customer_of_session, tenant_of_owner| {
+            let mapping = recorded().verify(&tenant, &customer("cus_A")).unwrap();
+            let url = "https://billing.stripe.com/p/session/secret".to_owned();
+            CheckedSession::new(customer(customer_of_session), url).release(mapping, &owner(tenant_of_owner))
+        };
+        assert!(release("cus_A", "acme").is_ok());
+        for (customer, tenant) in [("cus_B", "acme"), ("cus_A", "globex")] {
+            assert_eq!(release(customer, tenant).unwrap_err().reason(), Reason::StripeResponseRejected);
+        }
     }
 
     #[test]

@@ -1,4 +1,7 @@
 //! A document at an https URL that is fetched again while the process runs: the key set of the identity provider.
+//!
+//! The loop is our own: the contract's rules (no redirects, a set refused as a whole, the last valid set kept for a configured time)
+//! leave nothing for a key set crate to do.
 
 use std::{
     fmt,
@@ -148,9 +151,9 @@ impl<T> Shared<T> {
             && times.error.as_ref() != Some(error)
         {
             let kept_last_good = times.valid_at.is_some();
-            tracing::error!(setting = self.setting, url = %self.url, error, kept_last_good, "key set not fetched");
+            tracing::error!(setting = self.setting, url = %self.url, error, kept_last_good, "document not fetched");
         } else if error.is_none() && times.error.is_some() {
-            tracing::info!(setting = self.setting, url = %self.url, "key set fetched");
+            tracing::info!(setting = self.setting, url = %self.url, "document fetched");
         }
         times.error = error;
     }

@@ -8,11 +8,7 @@ use std::io;
 
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{
-    grpc,
-    telemetry::metrics,
-    wiring::{Readiness, Service},
-};
+use crate::{grpc, wiring::Service};
 
 /// A service that is ready to be given a listener.
 #[derive(Debug)]
@@ -38,7 +34,6 @@ impl Server {
     ) -> io::Result<()> {
         let Service { routes, calls, readiness, health, max_connections, drain_timeout, .. } = self.0;
         tracing::info!(address = %listener.local_addr()?, "listening");
-        export_pool_state(&readiness);
         let (state, watched) = watch::channel(grpc::health::State::default());
         let reporting = tokio::spawn(grpc::health::report(health, watched));
         let watching = tokio::spawn(health::watch(state, readiness));
@@ -57,9 +52,4 @@ impl Server {
         tracing::info!("drained");
         Ok(())
     }
-}
-
-fn export_pool_state(readiness: &Readiness) {
-    let pool = std::sync::Arc::downgrade(&readiness.directory);
-    metrics::watch_connections(move || pool.upgrade().map(|directory| directory.connections()));
 }

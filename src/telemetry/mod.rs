@@ -70,7 +70,7 @@ fn is_ours(metadata: &Metadata<'_>) -> bool {
 /// Logs where a panic happened, but not its message, which may quote a secret.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let location = panic.location().map(ToString::to_string);
-        tracing::error!(location, "panic");
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "panic");
     }));
 }

@@ -21,7 +21,7 @@ pub enum TelemetryError {
     #[error("{0}: unsupported protocol; expected grpc")]
     Protocol(&'static str),
     /// An exporter that cannot be built.
-    #[error("OTEL_EXPORTER_OTLP_*: not usable: {0}")]
+    #[error("OTEL_EXPORTER_OTLP_ENDPOINT or a related variable: exporter cannot be built: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
 }
 

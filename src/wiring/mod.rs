@@ -2,6 +2,7 @@
 //! server and by the commands.
 
 pub mod open;
+mod readiness;
 pub mod stacks;
 
 use std::{sync::Arc, time::Duration};
@@ -11,23 +12,18 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic_health::server::HealthReporter;
 
 use crate::{
-    adapters::{
-        directory::SqlDirectory,
-        flag::{Definitions, FileFlag},
-    },
+    adapters::flag::FileFlag,
     config::{Config, SettingError},
     grpc::{
-        auth::{
-            interceptor::{AdmitOwner, AdmitPrincipal},
-            keys::Keys,
-        },
+        auth::interceptor::{AdmitOwner, AdmitPrincipal},
         health,
         layers::{load_shed::LoadShed, session_rate::SessionRate},
         services::{BillingPortalService, PortalAccessService},
     },
     portal::UseCases,
-    reload::file::ReloadingFile,
+    telemetry::metrics,
 };
+pub use readiness::Readiness;
 use stacks::{ServiceStack, Shared};
 
 /// Everything that a server needs beside a listener.
@@ -45,7 +41,7 @@ pub struct Service {
     pub max_connections: usize,
     /// The longest time of a drain.
     pub drain_timeout: Duration,
-    /// The layers of each service, for a test: BillingPortal, PortalAccess, unknown services.
+    /// The stacks in `routes`: BillingPortal, PortalAccess, unknown services.
     pub stacks: [ServiceStack; 3],
 }
 
@@ -58,19 +54,6 @@ pub struct Calls {
     pub draining: CancellationToken,
     /// Cuts off the calls that still run.
     pub cut_off: CancellationToken,
-}
-
-/// What readiness depends on.
-#[derive(Clone, Debug)]
-pub struct Readiness {
-    /// Must respond once.
-    pub directory: Arc<SqlDirectory>,
-    /// Must be loaded once.
-    pub keys: Arc<Keys>,
-    /// Must possibly be on for someone, for the health of BillingPortal only.
-    pub flag: Arc<ReloadingFile<Definitions>>,
-    /// The key of the flag.
-    pub flag_key: String,
 }
 
 /// Opens every file that the settings name, and assembles the service.
@@ -89,7 +72,14 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
     };
     // Last, because it may use the network, and then logs that the key set cannot be fetched yet.
     let verifier = Arc::new(open::verifier(&config.principal).await?);
-    let keys = Arc::clone(&verifier.keys);
+    let readiness = Readiness {
+        directory: Arc::clone(&directory),
+        keys: Arc::clone(&verifier.keys),
+        flag: flag.changes(),
+        flag_key: config.flag.key,
+    };
+    let pool = Arc::downgrade(&directory);
+    metrics::watch_connections(move || pool.upgrade().map(|directory| directory.connections()));
     let calls = Calls::default();
     let shared = Shared {
         calls: calls.in_flight.clone(),
@@ -115,7 +105,7 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
     Ok(Service {
         routes: stacks::routes(&stacks, &health, config.listener.reflection)?,
         calls,
-        readiness: Readiness { directory, keys, flag, flag_key: config.flag.key },
+        readiness,
         health,
         max_connections: config.limits.max_connections,
         drain_timeout: config.limits.drain_timeout,

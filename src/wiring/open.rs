@@ -111,7 +111,7 @@ async fn select(setting: &str, path: Option<&Path>, dialect: Dialect) -> Result<
     let text = tokio::fs::read_to_string(path).await;
     let text = text.map_err(|error| SettingError::new(setting, format!("file cannot be used: {error}")))?;
     let select = Select::parse(&text, dialect);
-    select.map(Some).map_err(|error| SettingError::new(setting, format!("file cannot be used: {error}")))
+    select.map(Some).map_err(|error| SettingError::new(setting, format!("the file {error}")))
 }
 
 /// Refuses a file that must be valid at the start.

@@ -71,33 +71,36 @@ pub fn billing_portal(
     shared: &Shared,
 ) -> ServiceStack {
     let server = BillingPortalServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    ServiceStack::around(server)
+    ServiceStack::new(server)
         .layer(InterceptorLayer::new(admit))
-        .checks(shared)
+        .add_checks(shared)
         .layer(from_fn_with_state(log, audit::record_outcome))
-        .records(shared)
+        .add_records(shared)
 }
 
 /// PortalAccess: each method is for authenticated people, and not audited.
 pub(super) fn portal_access(service: PortalAccessService, admit: AdmitPrincipal, shared: &Shared) -> ServiceStack {
     let server = PortalAccessServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    ServiceStack::around(server).layer(InterceptorLayer::new(admit)).checks(shared).records(shared)
+    ServiceStack::new(server).layer(InterceptorLayer::new(admit)).add_checks(shared).add_records(shared)
 }
 
 /// Every path that is not a service's: METHOD_UNKNOWN, for allowed callers.
 pub(super) fn unknown(shared: &Shared) -> ServiceStack {
     let refuse = || async { refused(Refusal::because(Reason::MethodUnknown, "path does not name a service")) };
-    ServiceStack { router: Router::new().fallback(refuse), layers: Vec::new() }.checks(shared).records(shared)
+    ServiceStack { router: Router::new().fallback(refuse), layers: Vec::new() }.add_checks(shared).add_records(shared)
 }
 
 impl ServiceStack {
-    fn around<S>(service: S) -> Self
+    fn new<S>(service: S) -> Self
     where
         S: Service<Request, Error = Infallible> + NamedService + Clone + Send + Sync + 'static,
         S::Response: IntoResponse,
         S::Future: Send + 'static,
     {
-        let router = Router::new().route_service(&format!("/{}/{{*method}}", S::NAME), service);
+        // An empty method name is an unknown method of the service.
+        let router = Router::new()
+            .route_service(&format!("/{}/", S::NAME), service.clone())
+            .route_service(&format!("/{}/{{*method}}", S::NAME), service);
         Self { router, layers: Vec::new() }
     }
 
@@ -115,7 +118,7 @@ impl ServiceStack {
     }
 
     /// Adds the layers that can refuse a call before its interceptor, and the one that reads their refusals.
-    fn checks(self, shared: &Shared) -> Self {
+    fn add_checks(self, shared: &Shared) -> Self {
         self.layer(from_fn_with_state(Arc::clone(&shared.callers), caller::admit))
             .layer(from_fn_with_state(shared.deadline, deadline::enforce))
             .layer(from_fn_with_state(shared.load.clone(), load_shed::admit))
@@ -124,7 +127,7 @@ impl ServiceStack {
     }
 
     /// Adds the layers that record every call, whatever its outcome.
-    fn records(self, shared: &Shared) -> Self {
+    fn add_records(self, shared: &Shared) -> Self {
         self.layer(from_fn(metrics::record))
             .layer(from_fn(log::write))
             .layer(from_fn(final_status::send))
@@ -138,14 +141,10 @@ impl ServiceStack {
         self.router
     }
 
-    /// The names of the layers, outermost first: the modules that define them.
+    /// The types of the layers, outermost first.
     #[must_use]
-    pub fn layers(&self) -> Vec<&'static str> {
-        let module = |name: &'static str| {
-            let (_, rest) = name.split_once("billing_portal::grpc::")?;
-            rest.trim_start_matches("layers::").split("::").next()
-        };
-        self.layers.iter().filter_map(|name| module(name)).collect()
+    pub fn layers(&self) -> &[&'static str] {
+        &self.layers
     }
 }
 

@@ -1,6 +1,7 @@
 //! The directory: the company's own tables. Each call reads them with one query; the service never writes to them.
 
 mod all_mappings;
+mod dialect;
 mod facts;
 mod pool;
 mod postgres;
@@ -15,10 +16,11 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 
 pub use all_mappings::TenantMapping;
+pub use dialect::Dialect;
 use pool::Connections;
 pub use pool::Database;
 pub use postgres::{Host, Password, PasswordError, PostgresServer};
-pub use query::{Dialect, Relations};
+pub use query::Relations;
 pub use select::{Select, SelectError};
 pub use sqlx::postgres::PgSslMode;
 

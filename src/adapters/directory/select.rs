@@ -8,7 +8,7 @@
 //! operator (`a ||-- it's`), accepts a comment that SQLite leaves unclosed, and treats a backslash in `x'\'` as an
 //! escape.
 
-use super::Dialect;
+use super::dialect::Dialect;
 
 #[cfg(test)]
 mod tests;

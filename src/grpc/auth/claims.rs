@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use crate::portal::{Role, TenantId, UserId};
+use crate::portal::{Reason, Role, TenantId, UserId};
 
 /// The longest lifetime of a token, in seconds.
 const MAX_LIFETIME: u64 = 300;
@@ -32,6 +32,22 @@ pub(super) enum ClaimError {
     NotAnId(&'static str),
     #[error("role is empty")]
     EmptyRole,
+}
+
+impl ClaimError {
+    pub(super) const fn reason(&self) -> Reason {
+        match self {
+            Self::Expired => Reason::TokenExpired,
+            Self::NotAString(_)
+            | Self::NotSeconds(_)
+            | Self::Issuer
+            | Self::Audience
+            | Self::Lifetime
+            | Self::Future
+            | Self::NotAnId(_)
+            | Self::EmptyRole => Reason::TokenInvalid,
+        }
+    }
 }
 
 /// What the claims must say.

@@ -72,7 +72,7 @@ impl TokenError {
         match self {
             Self::Missing => Reason::TokenMissing,
             Self::NoKeys => Reason::KeysUnavailable,
-            Self::Claim(ClaimError::Expired) => Reason::TokenExpired,
+            Self::Claim(error) => error.reason(),
             Self::Duplicate
             | Self::NotAscii
             | Self::NotBearer
@@ -86,8 +86,7 @@ impl TokenError {
             | Self::UnknownKey
             | Self::AlgorithmOfKey
             | Self::Signature
-            | Self::Unverifiable(_)
-            | Self::Claim(_) => Reason::TokenInvalid,
+            | Self::Unverifiable(_) => Reason::TokenInvalid,
         }
     }
 }

@@ -4,7 +4,10 @@
 
 use axum::http::HeaderMap;
 
-use super::{CallerError, ISTIO_HEADER, LINKERD_HEADER, only_value, xfcc};
+use super::{
+    header::{CallerError, ISTIO_HEADER, LINKERD_HEADER, only_value},
+    xfcc,
+};
 
 /// Returns the SPIFFE id of the caller's certificate.
 pub(super) fn identity(headers: &HeaderMap) -> Result<String, CallerError> {

@@ -4,7 +4,7 @@
 
 use axum::http::HeaderMap;
 
-use super::{CallerError, ISTIO_HEADER, LINKERD_HEADER, only_value};
+use super::header::{CallerError, ISTIO_HEADER, LINKERD_HEADER, only_value};
 
 /// Returns the caller's name.
 pub(super) fn identity(headers: &HeaderMap) -> Result<String, CallerError> {

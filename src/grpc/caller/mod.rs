@@ -1,6 +1,7 @@
 //! Which workload calls: the identity that the mesh vouches for, compared with a list. Outside the token check, so that a workload
 //! that is not allowed does not learn whether a token is valid.
 
+mod header;
 pub mod istio;
 pub mod linkerd;
 mod xfcc;
@@ -14,16 +15,8 @@ use axum::{
     middleware::Next,
 };
 
-use crate::{
-    grpc::status::refused,
-    portal::{CallAudit, Reason, Refusal},
-};
-
-/// The header of Istio's sidecar.
-const ISTIO_HEADER: &str = "x-forwarded-client-cert";
-
-/// The header of Linkerd's proxy.
-const LINKERD_HEADER: &str = "l5d-client-id";
+use crate::{grpc::status::refused, portal::CallAudit};
+use header::CallerError;
 
 /// How the calling workload is identified, and which ones may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,29 +27,6 @@ pub enum Callers {
     Linkerd(Vec<String>),
     /// Any client that can reach the listener; both headers are ignored.
     Anyone,
-}
-
-/// Why a caller is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum CallerError {
-    #[error("identity header of a different mesh is present")]
-    OtherMesh,
-    #[error("identity header is missing")]
-    Missing,
-    #[error("duplicate identity header")]
-    Duplicate,
-    #[error("identity header is not ASCII")]
-    NotAscii,
-    #[error(transparent)]
-    Xfcc(#[from] xfcc::XfccError),
-    #[error("caller is not in the list of allowed callers")]
-    NotAllowed,
-}
-
-impl From<CallerError> for Refusal {
-    fn from(error: CallerError) -> Self {
-        Self::because(Reason::CallerNotAllowed, error.to_string())
-    }
 }
 
 /// The layer.
@@ -80,17 +50,4 @@ impl Callers {
         }
         if allowed.contains(&identity) { Ok(()) } else { Err(CallerError::NotAllowed) }
     }
-}
-
-/// Returns the value of a mesh's identity header, which must appear exactly once and without the other mesh's.
-fn only_value<'a>(headers: &'a HeaderMap, own: &str, other: &str) -> Result<&'a str, CallerError> {
-    if headers.contains_key(other) {
-        return Err(CallerError::OtherMesh);
-    }
-    let mut values = headers.get_all(own).iter();
-    let value = values.next().ok_or(CallerError::Missing)?;
-    if values.next().is_some() {
-        return Err(CallerError::Duplicate);
-    }
-    value.to_str().map_err(|_| CallerError::NotAscii)
 }

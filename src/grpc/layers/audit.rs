@@ -33,9 +33,11 @@ pub async fn record_outcome(
     let response = next.run(request).await;
     let refusal = match response.extensions().get::<Refusal>() {
         Some(refusal) => refusal.clone(),
-        None => match audit.release().await {
-            Ok(()) => {
-                METRICS.session();
+        None => match audit.succeed().await {
+            Ok(released) => {
+                if released {
+                    METRICS.session();
+                }
                 return response;
             }
             Err(refusal) => refusal,
@@ -47,11 +49,12 @@ pub async fn record_outcome(
     refused(refusal)
 }
 
-/// The method's name as sent, if it is visible ASCII and not too long: nothing else may enter the audit log.
+/// Returns the method's name as sent, if it is one path segment of visible ASCII and not too long: nothing else may enter the audit
+/// log.
 fn rpc(path: &str) -> &str {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let is_printable = name.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_printable && (1..=MAX_RPC_CHARACTERS).contains(&name.len()) { name } else { "unknown" }
+    let name = path.splitn(3, '/').nth(2).unwrap_or_default();
+    let is_name = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');
+    if is_name && (1..=MAX_RPC_CHARACTERS).contains(&name.len()) { name } else { "unknown" }
 }
 
 #[cfg(test)]
@@ -63,7 +66,7 @@ mod tests {
         let long = "a".repeat(64);
         assert_eq!(rpc("/billing.portal.v1.BillingPortal/CreatePortalSession"), "CreatePortalSession");
         assert_eq!(rpc(&format!("/billing.portal.v1.BillingPortal/{long}")), long);
-        for odd in ["/x/", "/x/a b", "/x/ä", "/x/a\u{7f}", &format!("/x/{long}a")] {
+        for odd in ["/x/", "/x/a b", "/x/ä", "/x/a\u{7f}", "/x/y/CreatePortalSession", "/x", &format!("/x/{long}a")] {
             assert_eq!(rpc(odd), "unknown", "{odd}");
         }
     }

@@ -1,6 +1,11 @@
 //! Gives each call its request id and its spans. Outside every layer that logs, so that each log line of the call carries the id.
 
-use axum::{body::Body, extract::Request, http::Response, middleware::Next};
+use axum::{
+    body::Body,
+    extract::{Extension, Request},
+    http::Response,
+    middleware::Next,
+};
 use tracing::Instrument as _;
 
 use crate::{grpc::layers::trace, portal::CallerConnection};
@@ -21,12 +26,15 @@ pub struct Call {
 }
 
 /// The layer. Leaves a [`Call`] in the extensions.
-pub async fn assign(mut request: Request, next: Next) -> Response<Body> {
+pub async fn assign(
+    Extension(caller): Extension<CallerConnection>,
+    mut request: Request,
+    next: Next,
+) -> Response<Body> {
     let request_id = uuid::Uuid::new_v4().to_string();
     let path = request.uri().path().to_owned();
     let method = trace::method(&path);
     let (log, span, trace_id) = trace::spans(method, request.headers(), &request_id);
-    let caller = request.extensions().get::<CallerConnection>().cloned().unwrap_or_default();
     request.extensions_mut().insert(Call { request_id, trace_id, method, path, caller });
     // Both are entered: the log layer shows the outer one, the exporter the inner one.
     next.run(request).instrument(span).instrument(log).await

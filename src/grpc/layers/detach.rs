@@ -34,7 +34,7 @@ pub async fn run(State(calls): State<TaskTracker>, mut request: Request, next: N
     response.unwrap_or_else(|_| {
         let refusal = Refusal::because(Reason::Bug, "task of the call ended without a response");
         let request_id = uuid::Uuid::new_v4().to_string();
-        tracing::error!(request_id, cause = %refusal, "request refused");
+        tracing::error!(request_id, reason = refusal.reason().as_str(), cause = %refusal, "request refused");
         final_response(&refusal, &request_id)
     })
 }

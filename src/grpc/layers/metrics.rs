@@ -15,7 +15,7 @@ use crate::{
         layers::call_id::Call,
         status::{code_and_text, code_name},
     },
-    portal::{Reason, Refusal},
+    portal::Refusal,
     telemetry::metrics::METRICS,
 };
 
@@ -28,8 +28,8 @@ pub async fn record(Extension(call): Extension<Call>, request: Request, next: Ne
         Some(refusal) => {
             let (code, _) = code_and_text(refusal.reason());
             METRICS.call(call.method, code_name(code), refusal.reason().as_str(), started.elapsed());
-            if refusal.reason() == Reason::MappingIntegrity {
-                METRICS.mapping_integrity(refusal.detail().unwrap_or_default());
+            if let Some(integrity) = refusal.integrity() {
+                METRICS.mapping_integrity(integrity.as_str());
             }
         }
     }

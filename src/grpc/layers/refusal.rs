@@ -1,15 +1,19 @@
 //! Turns every refused response into one that carries a [`Refusal`](crate::portal::Refusal), whatever refused the call: our
 //! interceptors and handlers, the gRPC library, or a panic. Inside the audit, the metrics and the log, which read the `Refusal`.
 
-use axum::{body::Body, extract::Request, http::Response, middleware::Next};
+use axum::{
+    body::Body,
+    extract::{Extension, Request},
+    http::Response,
+    middleware::Next,
+};
 
-use crate::{grpc::status, portal::CallerConnection};
+use crate::grpc::{layers::call_id::Call, status};
 
 /// The layer.
-pub async fn read(request: Request, next: Next) -> Response<Body> {
-    let caller = request.extensions().get::<CallerConnection>().cloned().unwrap_or_default();
+pub async fn read(Extension(call): Extension<Call>, request: Request, next: Next) -> Response<Body> {
     let response = next.run(request).await;
-    match status::refusal_of(&response, caller.is_closed()) {
+    match status::refusal_of(&response, call.caller.is_closed()) {
         None => response,
         Some(refusal) => status::refused(refusal),
     }

@@ -11,7 +11,10 @@ mod table;
 
 use std::{collections::HashMap, error::Error as _, sync::Arc, time::Duration};
 
-use axum::{body::Body, http::Response};
+use axum::{
+    body::Body,
+    http::{Response, StatusCode},
+};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -48,6 +51,10 @@ pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
 pub(super) fn refusal_of(response: &Response<Body>, caller_disconnected: bool) -> Option<Refusal> {
     if let Some(refusal) = response.extensions().get::<Refusal>() {
         return Some(refusal.clone());
+    }
+    if response.status() != StatusCode::OK {
+        // A layer that is assembled without the one that it depends on.
+        return Some(Refusal::because(Reason::Bug, format!("response without a gRPC status: {}", response.status())));
     }
     let code = Code::from_bytes(response.headers().get("grpc-status")?.as_bytes());
     let status = response.extensions().get::<Status>();

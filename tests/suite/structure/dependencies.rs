@@ -1,7 +1,5 @@
 //! The modules of the crate: each depends only on those below it, the domain names no framework, and files stay small.
 
-use std::path::Path;
-
 use super::sources::{code, sources};
 
 /// The modules from top to bottom. Modules on one level do not depend on each other.
@@ -82,30 +80,5 @@ fn files_have_at_most_250_lines() {
             let lines = text.lines().count();
             assert!(lines <= 250, "{} has {lines} lines; split it, or give the reason here", path.display());
         }
-    }
-}
-
-/// Values that prove a check are constructed by that check only. Rust's visibility cannot express it across modules, so this test names
-/// the single file that may call each constructor; within `src/portal`, private fields do the rest.
-#[test]
-fn constructors_of_checked_values_have_a_single_caller() {
-    for (constructor, caller) in [
-        ("Principal::new(", "src/grpc/auth/token.rs"),
-        ("Owner::prove(", "src/grpc/auth/interceptor.rs"),
-        ("RecordedTenant::new(", "src/adapters/stripe/response.rs"),
-        ("CheckedSession::new(", "src/adapters/stripe/response.rs"),
-    ] {
-        let mut callers: Vec<_> = sources("src")
-            .into_iter()
-            .filter(|(path, text)| {
-                let code = code(text);
-                let without_tests = code.split("#[cfg(test)]").next().unwrap();
-                // The domain decides for any person as well, and refuses a role that does not own.
-                without_tests.contains(constructor) && path != Path::new("src/portal/access.rs")
-            })
-            .map(|(path, _)| path)
-            .collect();
-        callers.sort();
-        assert_eq!(callers, [Path::new(caller)], "{constructor}");
     }
 }

@@ -1,5 +1,6 @@
 //! The crate's modules and its documents.
 
+mod constructors;
 mod dependencies;
 mod documents;
 mod layers;

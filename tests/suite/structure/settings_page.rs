@@ -8,8 +8,7 @@ use clap::{Arg, Command};
 
 const INTRODUCTION: &str = "# Settings
 
-Generated from the command line's definition; `billing-portal --help` prints the same. Each flag has a variable; a flag wins over
-its variable. Durations are written as `500ms`, `5s` or `1h`. Secrets come from files only. A setting that is missing, wrong,
+Generated from the command line's definition. Each setting has a variable; a flag takes precedence over its variable. Durations are written as `500ms`, `5s` or `1h`. Secrets come from files only. A setting that is missing, wrong,
 contradictory or unsafe stops the start with exit code 64 and one line that names it
 ([settings and startup](contract.md#settings-and-startup)). `RUST_LOG` sets the log level; the `OTEL_*` variables configure the
 [export of traces and metrics](deploy.md).

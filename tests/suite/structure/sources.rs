@@ -28,3 +28,17 @@ pub(super) fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 pub(super) fn code(text: &str) -> String {
     text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
+
+/// Returns the code of a file without comment lines and without its test modules, which end with a brace at the start of a line.
+pub(super) fn code_without_tests(text: &str) -> String {
+    let mut kept = Vec::new();
+    let mut lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    while let Some(line) = lines.next() {
+        if line != "#[cfg(test)]" {
+            kept.push(line);
+        } else if lines.next().is_some_and(|line| line.ends_with('{')) {
+            lines.find(|line| line.starts_with('}'));
+        }
+    }
+    kept.join("\n")
+}

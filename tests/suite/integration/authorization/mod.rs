@@ -5,3 +5,4 @@ mod keyset;
 mod predicate;
 mod refusals;
 mod token;
+mod unknown_methods;

@@ -3,9 +3,15 @@
 use tokio::net::TcpListener;
 
 use crate::support::{
-    process::{binary, run_with},
-    world::arguments,
+    process::{binary, run_with, valid_settings},
+    world::{arguments, override_settings},
 };
+
+fn valid_arguments(changes: &[&str]) -> (tempfile::TempDir, Vec<String>) {
+    let (folder, mut arguments) = valid_settings();
+    override_settings(&mut arguments, changes);
+    (folder, arguments)
+}
 
 #[tokio::test]
 async fn wrong_or_unsafe_setting_stops_the_start_with_one_line_that_names_it() {
@@ -48,7 +54,8 @@ async fn wrong_or_unsafe_setting_stops_the_start_with_one_line_that_names_it() {
         ("--stripe-session-hosts=https://billing.stripe.com", "--stripe-session-hosts"),
         ("--stripe-portal-configuration=cus_1", "--stripe-portal-configuration"),
         ("--stripe-attempt-timeout=11s", "--stripe-attempt-timeout"),
-        ("--deadline=0s", "--deadline"),
+        ("--deadline=0s", "--deadline:"),
+        ("--stripe-attempt-timeout=8d", "at most 7 days"),
         ("--drain-timeout=0s", "--drain-timeout"),
         ("--max-in-flight=0", "--max-in-flight"),
         ("--max-connections=0", "--max-connections"),
@@ -67,6 +74,43 @@ async fn wrong_or_unsafe_setting_stops_the_start_with_one_line_that_names_it() {
         assert_eq!(output.status.code(), Some(64), "{change}: {text}");
         assert!(text.lines().count() == 1 && text.contains(named), "{change}: {text}");
         assert!(!text.contains("abc123"), "{change}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn flag_takes_precedence_over_its_variable_with_every_command() {
+    for command in ["serve", "check", "audit-mapping"] {
+        // The variable alone would stop the start; the file of the flag does not exist, so nothing is served.
+        let changes = ["--stripe-secret-key-file=/nowhere", "--deadline=9s"];
+        let (_folder, arguments) = valid_arguments(&changes);
+        let variables = [("BILLING_PORTAL_DEADLINE", "never"), ("BILLING_PORTAL_REFLECTION", "maybe")];
+        let output =
+            binary().arg(command).args(&arguments).arg("--reflection=true").envs(variables).output().await.unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(text.contains("--stripe-secret-key-file") && !text.contains("BILLING_PORTAL"), "{command}: {text}");
+        assert!(!text.contains("--deadline:") && !text.contains("--reflection:"), "{command}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn command_may_follow_its_flags_and_prints_the_version() {
+    let (_folder, arguments) = valid_arguments(&["--stripe-secret-key-file=/nowhere"]);
+    let output = binary().args(&arguments).arg("check").output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stdout).unwrap().starts_with("WHAT"));
+    let output = binary().args(["check", "--version"]).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+}
+
+/// Options of one command are unknown to the others.
+#[tokio::test]
+async fn options_of_one_command_are_refused_by_the_others() {
+    for (command, option) in
+        [("serve", "--format=json"), ("serve", "--missing"), ("check", "--missing"), ("check", "--resume=x")]
+    {
+        let (_folder, arguments) = valid_arguments(&[]);
+        let output = binary().arg(command).args(&arguments).arg(option).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(64), "{command} {option}");
     }
 }
 

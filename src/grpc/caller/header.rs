@@ -1,0 +1,48 @@
+//! The identity headers of the two meshes, and why they do not name an allowed caller.
+
+use axum::http::HeaderMap;
+
+use super::xfcc::XfccError;
+use crate::portal::{Reason, Refusal};
+
+/// The header of Istio's sidecar.
+pub(super) const ISTIO_HEADER: &str = "x-forwarded-client-cert";
+
+/// The header of Linkerd's proxy.
+pub(super) const LINKERD_HEADER: &str = "l5d-client-id";
+
+/// Why a caller is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum CallerError {
+    #[error("identity header of a different mesh is present")]
+    OtherMesh,
+    #[error("identity header is missing")]
+    Missing,
+    #[error("duplicate identity header")]
+    Duplicate,
+    #[error("identity header is not ASCII")]
+    NotAscii,
+    #[error(transparent)]
+    Xfcc(#[from] XfccError),
+    #[error("caller is not in the list of allowed callers")]
+    NotAllowed,
+}
+
+impl From<CallerError> for Refusal {
+    fn from(error: CallerError) -> Self {
+        Self::because(Reason::CallerNotAllowed, error.to_string())
+    }
+}
+
+/// Returns the value of a mesh's identity header, which must appear exactly once and without the other mesh's.
+pub(super) fn only_value<'a>(headers: &'a HeaderMap, own: &str, other: &str) -> Result<&'a str, CallerError> {
+    if headers.contains_key(other) {
+        return Err(CallerError::OtherMesh);
+    }
+    let mut values = headers.get_all(own).iter();
+    let value = values.next().ok_or(CallerError::Missing)?;
+    if values.next().is_some() {
+        return Err(CallerError::Duplicate);
+    }
+    value.to_str().map_err(|_| CallerError::NotAscii)
+}

@@ -1,0 +1,47 @@
+//! Values that prove a check are constructed by that check only. Rust's visibility cannot express it across modules, so this test reads
+//! the source and names the only files that may name each constructor. Within `src/portal`, private fields do the rest.
+
+use super::sources::{code_without_tests, sources};
+
+/// Each constructor, and the files that may name it. Only `access.rs` decides for any person, and refuses a role that does not own.
+const CONSTRUCTORS: [(&str, &[&str]); 4] = [
+    ("Principal::new", &["src/grpc/auth/token.rs"]),
+    ("Owner::prove", &["src/grpc/auth/interceptor.rs", "src/portal/access.rs"]),
+    ("RecordedTenant::new", &["src/adapters/stripe/response.rs"]),
+    ("CheckedSession::new", &["src/adapters/stripe/response.rs"]),
+];
+
+#[test]
+fn constructors_of_checked_values_have_a_single_caller() {
+    let mut files = sources("src");
+    files.extend(sources("examples"));
+    for (constructor, allowed) in CONSTRUCTORS {
+        let named_in = |code: &str| code.contains(constructor);
+        let mut found: Vec<_> = files
+            .iter()
+            .filter(|(_, text)| named_in(&code_without_tests(text)))
+            .map(|(path, _)| path.display().to_string())
+            .collect();
+        found.sort();
+        assert_eq!(found, allowed, "{constructor}");
+    }
+}
+
+/// A different name for one of the types would hide a constructor from the test above.
+#[test]
+fn checked_values_are_never_renamed() {
+    for (path, text) in sources("src") {
+        for (constructor, _) in CONSTRUCTORS {
+            let name = constructor.split("::").next().unwrap();
+            let code = code_without_tests(&text);
+            let renames = [format!("{name} as "), format!("= {name};"), format!("{name}::{{")];
+            assert!(renames.iter().all(|rename| !code.contains(rename)), "{} renames {name}", path.display());
+        }
+    }
+}
+
+#[test]
+fn code_without_tests_keeps_what_follows_a_test_module() {
+    let text = "a();\n#[cfg(test)]\nmod tests;\n\nb();\n#[cfg(test)]\nmod tests {\n    c();\n}\nd();\n";
+    assert_eq!(code_without_tests(text), "a();\n\nb();\nd();");
+}
