@@ -16,7 +16,7 @@ const METHODS: [&str; 2] =
     ["billing.portal.v1.BillingPortal/CreatePortalSession", "billing.portal.v1.PortalAccess/GetPortalAccess"];
 const OTHER: &str = "_OTHER";
 
-/// Returns the name of a path's method.
+/// Returns the name of the method that a path names.
 pub(super) fn method(path: &str) -> &'static str {
     METHODS.into_iter().find(|method| path.strip_prefix('/') == Some(method)).unwrap_or(OTHER)
 }
@@ -38,7 +38,7 @@ pub(super) fn spans(method: &'static str, headers: &HeaderMap, request_id: &str)
     );
     let caller = TraceContextPropagator::new().extract(&Headers(headers));
     let caller_trace = caller.span().span_context().trace_id();
-    // Fails without a collector, when no layer stores the parent.
+    // Without a collector, no layer stores the parent, and this fails.
     drop(span.set_parent(caller));
     let own_trace = span.context().span().span_context().trace_id();
     let known = [own_trace, caller_trace].into_iter().find(|trace| *trace != TraceId::INVALID);
