@@ -160,7 +160,7 @@ impl CallAudit {
     ///
     /// # Errors
     /// AUDIT_UNAVAILABLE, or CANCELLED when the caller has disconnected.
-    pub async fn intend(&self, customer: &CustomerId) -> Result<(), Refusal> {
+    pub async fn write_intent(&self, customer: &CustomerId) -> Result<(), Refusal> {
         self.facts().customer = Some(customer.as_str().to_owned());
         self.check_connection()?;
         self.log.append(self.entry("intent"), true).await
@@ -177,8 +177,8 @@ impl CallAudit {
     ///
     /// # Errors
     /// AUDIT_UNAVAILABLE, or CANCELLED when the caller has disconnected. The response must then be dropped, and the refusal must
-    /// be written with [`Self::refuse`]: it is the outcome that counts, even if the entry with OK reached the disk.
-    pub async fn succeed(&self) -> Result<bool, Refusal> {
+    /// be written with [`Self::write_refusal`]: it is the outcome that counts, even if the entry with OK reached the disk.
+    pub async fn write_success(&self) -> Result<bool, Refusal> {
         self.check_connection()?;
         let released = self.has_url.load(Ordering::SeqCst);
         self.log.append(self.outcome("OK", None, released), true).await?;
@@ -189,7 +189,7 @@ impl CallAudit {
     ///
     /// # Errors
     /// AUDIT_UNAVAILABLE. Callers log it and return the original refusal.
-    pub async fn refuse(&self, refusal: &Refusal) -> Result<(), Refusal> {
+    pub async fn write_refusal(&self, refusal: &Refusal) -> Result<(), Refusal> {
         self.log
             .append(self.outcome(refusal.reason().as_str(), refusal.integrity().map(Integrity::as_str), false), false)
             .await

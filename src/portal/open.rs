@@ -56,7 +56,7 @@ pub struct UseCases {
 impl UseCases {
     /// Opens the portal of the owner's own tenant: checks the flag, ownership and mapping, writes the audit intent, then calls
     /// Stripe. If the mapping cannot be verified, that refusal takes precedence over the result of creating the session. The URL
-    /// must not be sent before [`CallAudit::succeed`] succeeds, where nothing can end the call early any more.
+    /// must not be sent before [`CallAudit::write_success`] succeeds, where nothing can end the call early any more.
     ///
     /// # Errors
     /// The refusal of the first check that fails, in the order of the contract.
@@ -68,7 +68,7 @@ impl UseCases {
         audit: &CallAudit,
     ) -> Result<SessionUrl, Refusal> {
         let customer = decide(owner, &*self.flag, &*self.directory).await.into_customer()?;
-        audit.intend(&customer).await?;
+        audit.write_intent(&customer).await?;
         let (recorded, session) = self.portal_sessions.open(&customer, request, deadline, audit).await;
         let mapping = recorded?.verify(owner.principal().tenant(), &customer)?;
         let url = session?.release(mapping, owner)?;

@@ -79,7 +79,7 @@ reasons! {
     PortalNotConfigured = "PORTAL_NOT_CONFIGURED", Unknown;
     /// The person requested too many sessions within a minute.
     RateLimited = "RATE_LIMITED", Unknown;
-    /// The message is over 16 KiB.
+    /// The message is larger than 16 KiB.
     MessageTooLarge = "MESSAGE_TOO_LARGE", Unknown;
     /// Stripe is down, unreachable or too slow.
     StripeUnavailable = "STRIPE_UNAVAILABLE", MayPass;
@@ -91,7 +91,7 @@ reasons! {
     DatabaseUnavailable = "DATABASE_UNAVAILABLE", Unknown;
     /// The key set that verifies tokens could not be read for longer than it may be used.
     KeysUnavailable = "KEYS_UNAVAILABLE", Unknown;
-    /// An audit entry cannot be written, so no portal is opened.
+    /// An audit entry cannot be written, so no URL is released.
     AuditUnavailable = "AUDIT_UNAVAILABLE", Unknown;
     /// The maximum number of calls is in flight.
     Overloaded = "OVERLOADED", Unknown;

@@ -33,7 +33,7 @@ pub async fn record_outcome(
     let response = next.run(request).await;
     let refusal = match response.extensions().get::<Refusal>() {
         Some(refusal) => refusal.clone(),
-        None => match audit.succeed().await {
+        None => match audit.write_success().await {
             Ok(released) => {
                 if released {
                     METRICS.session();
@@ -43,7 +43,7 @@ pub async fn record_outcome(
             Err(refusal) => refusal,
         },
     };
-    if let Err(error) = audit.refuse(&refusal).await {
+    if let Err(error) = audit.write_refusal(&refusal).await {
         tracing::error!(cause = %error, "audit outcome of a refusal is late or lost");
     }
     refused(refusal)
