@@ -129,8 +129,8 @@ impl CommandName {
     }
 }
 
-/// Removes the command from the arguments, before or after the flags, and returns its name and the remaining arguments. A word after
-/// a flag without `=` is the value of the flag.
+/// Removes the command from the arguments, before or after the flags, and returns its name and the remaining arguments. A word
+/// after a flag without `=` is the value of the flag.
 fn split_command(mut arguments: Vec<OsString>) -> (Option<CommandName>, Vec<OsString>) {
     let takes_value = |flag: &OsString| {
         let flag = flag.to_string_lossy();

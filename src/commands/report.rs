@@ -92,7 +92,8 @@ fn write_table<R: Row>(rows: &[R], out: &mut impl Write) -> io::Result<()> {
 /// The longest cell of a table, in characters. The library would wrap a longer cell. JSON and CSV contain the whole value.
 const MAX_CELL_CHARACTERS: usize = 1_000;
 
-/// Escapes control characters, which a value in the database can contain and a terminal would interpret, and shortens long values.
+/// Escapes control characters, which a value in the database can contain and a terminal would interpret, and shortens long
+/// values.
 fn printable(text: &str) -> String {
     let escaped = text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] });
     let mut cell: String = escaped.take(MAX_CELL_CHARACTERS + 1).collect();

@@ -1,4 +1,5 @@
-//! Checks the environment variables. A variable that looks like a setting but is not one is probably misspelled, so it is an error.
+//! Checks the environment variables. A variable that looks like a setting but is not one is probably misspelled, so it is an
+//! error.
 
 use std::ffi::OsString;
 
@@ -27,7 +28,8 @@ pub fn refuse_unknown(
     Ok(())
 }
 
-/// Variables that the PostgreSQL driver reads even though every connection option is set. All other `PG*` variables have no effect.
+/// Variables that the PostgreSQL driver reads even though every connection option is set. All other `PG*` variables have no
+/// effect.
 const POSTGRES_VARIABLES: [&str; 3] = ["PGOPTIONS", "PGSSLCERT", "PGSSLKEY"];
 
 /// Refuses a variable that would change connections to PostgreSQL although it is not a setting.

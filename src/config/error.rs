@@ -23,8 +23,8 @@ impl SettingError {
         Self(format!("{setting}: {problem}").replace(['\n', '\r'], " "))
     }
 
-    /// Converts an error of the command-line parser. The result names the argument and what was expected, but not the given value:
-    /// clap's own message quotes it, and a key in the wrong place must not appear in a log.
+    /// Converts an error of the command-line parser. The result names the argument and what was expected, but not the given
+    /// value: clap's own message quotes it, and a key in the wrong place must not appear in a log.
     #[must_use]
     pub fn from_clap(error: &clap::Error) -> Self {
         let names = |kind| match error.get(kind) {

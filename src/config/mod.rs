@@ -1,5 +1,5 @@
-//! The settings: one file per concern, each with its arguments, their validation and the validated struct. Everything is validated
-//! before a file is opened or a port is bound.
+//! The settings: one file per concern, each with its arguments, their validation and the validated struct. Everything is
+//! validated before a file is opened or a port is bound.
 
 mod audit;
 mod caller;

@@ -1,4 +1,5 @@
-//! `grpc.health.v1`: reports whether the process is ready and, for people and dashboards, whether the flag could be on for any tenant.
+//! `grpc.health.v1`: reports whether the process is ready and, for people and dashboards, whether the flag could be on for any
+//! tenant.
 
 use tokio::sync::watch;
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -27,7 +28,8 @@ pub async fn reporter() -> HealthReporter {
     reporter
 }
 
-/// Reports each change until the state's sender is dropped. Then ends every Watch stream, so that the drain does not wait for them.
+/// Reports each change until the state's sender is dropped. Then ends every Watch stream, so that the drain does not wait for
+/// them.
 pub async fn report(mut reporter: HealthReporter, mut state: watch::Receiver<State>) {
     loop {
         let State { ready, flag_could_be_on } = *state.borrow_and_update();

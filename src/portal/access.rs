@@ -52,8 +52,8 @@ pub enum Decision {
     Undecided(Refusal),
 }
 
-/// Checks the flag, current ownership and the mapping, in this order, and stops at the first check that fails. The role was already
-/// checked when the [`Owner`] was constructed.
+/// Checks the flag, current ownership and the mapping, in this order, and stops at the first check that fails. The role was
+/// already checked when the [`Owner`] was constructed.
 pub async fn decide(owner: &Owner, flag: &dyn Flag, directory: &dyn Directory) -> Decision {
     let principal = owner.principal();
     if !flag.is_on(principal.tenant()).await {

@@ -171,9 +171,9 @@ impl CallAudit {
         self.has_url.store(true, Ordering::SeqCst);
     }
 
-    /// Writes the outcome OK to disk, and returns whether the response contains a session URL. The response may be sent only after
-    /// this succeeds. Call this where nothing can end the call early any more; otherwise the entry could report a URL that was
-    /// never sent.
+    /// Writes the outcome OK to disk, and returns whether the response contains a session URL. The response may be sent only
+    /// after this succeeds. Call this where nothing can end the call early any more; otherwise the entry could report a URL that
+    /// was never sent.
     ///
     /// # Errors
     /// AUDIT_UNAVAILABLE, or CANCELLED when the caller has disconnected. The response must then be dropped, and the refusal must

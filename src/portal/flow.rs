@@ -77,8 +77,8 @@ pub struct Item {
 }
 
 impl Item {
-    /// Parses an item id (`si_…`) and its change: a price (`price_…` or `plan_…`; empty means unchanged), a quantity of at least 1,
-    /// or both.
+    /// Parses an item id (`si_…`) and its change: a price (`price_…` or `plan_…`; empty means unchanged), a quantity of at least
+    /// 1, or both.
     ///
     /// # Errors
     /// FLOW_INVALID, with the field that is not valid.
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn confirmed_change_needs_an_item_and_a_change() {
+    fn confirmed_update_requires_an_item_with_a_valid_change() {
         assert!(Item::parse("si_1", "price_1", None).is_ok());
         assert!(Item::parse("si_1", "plan_1", Some(1)).is_ok());
         assert!(Item::parse("si_1", "", Some(7)).is_ok());

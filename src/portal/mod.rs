@@ -1,5 +1,5 @@
-//! The domain: who may open which billing portal. It does not use gRPC, SQL or Stripe types. It reaches everything outside through
-//! four traits, which the adapters implement: [`Flag`], [`Directory`], [`AuditLog`] and [`PortalSessions`].
+//! The domain: who may open which billing portal. It does not use gRPC, SQL or Stripe types. It reaches everything outside
+//! through four traits, which the adapters implement: [`Flag`], [`Directory`], [`AuditLog`] and [`PortalSessions`].
 //!
 //! Reading order:
 //!

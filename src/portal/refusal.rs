@@ -1,5 +1,5 @@
-//! Refusals. A [`Reason`] is the stable name that callers switch on. A [`Refusal`] is a reason with its cause, which is for the log
-//! and is never sent to a caller.
+//! Refusals. A [`Reason`] is the stable name that callers switch on. A [`Refusal`] is a reason with its cause, which is for the
+//! log and is never sent to a caller.
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
@@ -55,11 +55,11 @@ reasons! {
     CallerNotAllowed = "CALLER_NOT_ALLOWED", Unknown;
     /// The role in the token is not `owner`, or the person is not a current owner in the directory.
     NotOwner = "NOT_OWNER", Unknown;
-    /// The return URL breaks a rule, or its origin is not configured.
+    /// The return URL breaks a rule, has an origin that is not configured, or is refused by Stripe.
     ReturnUrlNotAllowed = "RETURN_URL_NOT_ALLOWED", Unknown;
     /// The flow is malformed, or Stripe refuses it for this customer.
     FlowInvalid = "FLOW_INVALID", Unknown;
-    /// The locale is not one of the portal's.
+    /// The locale is not one of the locales of Stripe's portal.
     LocaleInvalid = "LOCALE_INVALID", Unknown;
     /// `grpc-timeout` is malformed or duplicate.
     DeadlineInvalid = "DEADLINE_INVALID", Unknown;
@@ -113,7 +113,8 @@ reasons! {
     MethodUnknown = "METHOD_UNKNOWN", Unknown;
     /// The message is compressed.
     EncodingUnsupported = "ENCODING_UNSUPPORTED", Unknown;
-    /// The caller disconnected before the response. Appears only in the audit, the log and the metrics: nobody is left to receive a status.
+    /// The caller disconnected before the response. Appears only in the audit, the log and the metrics: nobody is left to receive
+    /// a status.
     Cancelled = "CANCELLED", Unknown;
 }
 

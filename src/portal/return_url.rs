@@ -42,8 +42,8 @@ impl From<ReturnUrlError> for Refusal {
 }
 
 impl ReturnUrl {
-    /// Parses a URL that is in normalized form and has a configured origin. Requiring the normalized form rules out other spellings
-    /// of an origin that could be mistaken for it.
+    /// Parses a URL that is in normalized form and has a configured origin. Requiring the normalized form rules out other
+    /// spellings of an origin that could be mistaken for it.
     ///
     /// # Errors
     /// RETURN_URL_NOT_ALLOWED, with the broken rule as its cause.

@@ -78,14 +78,15 @@ pub struct CheckedSession {
 }
 
 impl CheckedSession {
-    /// Creates a checked session for the customer that the session was created for. Only the Stripe adapter's checks may call this.
+    /// Creates a checked session for the customer that the session was created for. Only the Stripe adapter's checks may call
+    /// this.
     #[must_use]
     pub fn new(customer: CustomerId, url: String) -> Self {
         Self { customer, url: WithheldUrl(url) }
     }
 
-    /// Releases the URL to an owner of the tenant whose mapping was verified. Consumes the mapping, so that one verification releases
-    /// one URL only.
+    /// Releases the URL to an owner of the tenant whose mapping was verified. Consumes the mapping, so that one verification
+    /// releases one URL only.
     ///
     /// # Errors
     /// STRIPE_RESPONSE_REJECTED when the session was created for a customer other than the verified one, or when the mapping was

@@ -1,5 +1,5 @@
-//! The interceptors: they authenticate the person, and check the role, from the metadata and the keys in memory alone. They wrap the
-//! generated service directly, so that no method can be reached without them.
+//! The interceptors: they authenticate the person, and check the role, from the metadata and the keys in memory alone. They wrap
+//! the generated service directly, so that no method can be reached without them.
 
 use std::sync::Arc;
 

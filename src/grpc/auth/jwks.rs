@@ -79,8 +79,8 @@ pub enum KeyError {
     BadParameters,
 }
 
-/// Parses a set. Each key must have `kid` and `alg`, and no private member. Keys for a different use or algorithm are skipped, and at
-/// least one usable key must remain.
+/// Parses a set. Each key must have `kid` and `alg`, and no private member. Keys for a different use or algorithm are skipped,
+/// and at least one usable key must remain.
 ///
 /// # Errors
 /// [`KeySetError`]: the set is refused as a whole.

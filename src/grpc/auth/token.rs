@@ -1,7 +1,7 @@
 //! The principal token: finds it in the metadata and verifies its header and signature. Its claims are checked in `claims.rs`.
 //!
-//! Formats: RFC 7515 (JWS compact serialization), RFC 8725 (best practices). The library verifies only the signature. This module checks
-//! everything else that a token must and must not contain, because the library's defaults accept too much.
+//! Formats: RFC 7515 (JWS compact serialization), RFC 8725 (best practices). The library verifies only the signature. This module
+//! checks everything else that a token must and must not contain, because the library's defaults accept too much.
 
 use std::{
     sync::Arc,
@@ -25,8 +25,8 @@ use crate::{
 /// The longest token, in bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// Members that are not allowed: they bring a key (`jku`, `x5u`, `x5c`, `jwk`), add conditions (`crit`), or make the token act for
-/// another person (`act`).
+/// Members that are not allowed: they bring a key (`jku`, `x5u`, `x5c`, `jwk`), add conditions (`crit`), or make the token act
+/// for another person (`act`).
 const FORBIDDEN_MEMBERS: [&str; 6] = ["crit", "jku", "x5u", "x5c", "jwk", "act"];
 
 /// Why a token is refused.

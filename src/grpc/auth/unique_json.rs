@@ -1,6 +1,6 @@
 //! A JSON object without duplicate members.
 //!
-//! Parsers differ in which of two duplicate members they keep; serde_json silently keeps the last one. The service and the issuer
+//! Parsers differ in which of two duplicate members they keep; `serde_json` silently keeps the last one. The service and the issuer
 //! could therefore disagree about who the person is. Names are compared after their escapes are resolved.
 
 use std::fmt;

@@ -34,7 +34,8 @@ impl From<CallerError> for Refusal {
     }
 }
 
-/// Returns the value of the identity header `own`, which must appear exactly once. The header `other` of the other mesh must be absent.
+/// Returns the value of the identity header `own`, which must appear exactly once. The header `other` of the other mesh must be
+/// absent.
 pub(super) fn only_value<'a>(headers: &'a HeaderMap, own: &str, other: &str) -> Result<&'a str, CallerError> {
     if headers.contains_key(other) {
         return Err(CallerError::OtherMesh);

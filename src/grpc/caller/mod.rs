@@ -1,5 +1,5 @@
-//! Admits calls from allowed workloads only: compares the identity that the mesh verified with a list. Outside the token check, so
-//! that a workload that is not allowed does not learn whether a token is valid.
+//! Admits calls from allowed workloads only: compares the identity that the mesh verified with a list. Outside the token check,
+//! so that a workload that is not allowed does not learn whether a token is valid.
 
 mod header;
 pub mod istio;

@@ -1,7 +1,7 @@
 //! Parses the header `x-forwarded-client-cert`, and accepts only what Envoy writes. No maintained crate parses this header.
 //!
-//! Elements are separated by commas, and pairs of a key and a value by semicolons. A value that contains one of these, or `=`, is in
-//! double quotes, with a backslash before each double quote inside.
+//! Elements are separated by commas, and pairs of a key and a value by semicolons. A value that contains one of these, or `=`, is
+//! in double quotes, with a backslash before each double quote inside.
 
 /// Why the header does not name a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -49,8 +49,8 @@ pub async fn record_outcome(
     refused(refusal)
 }
 
-/// Returns the name of the method if it is one path segment of visible ASCII characters and not too long, and otherwise `unknown`.
-/// The path is the caller's text, so nothing else may enter the audit log.
+/// Returns the name of the method if it is one path segment of visible ASCII characters and not too long, and otherwise
+/// `unknown`. The path is the caller's text, so nothing else may enter the audit log.
 fn rpc(path: &str) -> &str {
     let name = path.splitn(3, '/').nth(2).unwrap_or_default();
     let is_name = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');

@@ -1,5 +1,5 @@
-//! Turns each refusal into the status that is sent, with its details. Outside the layers that read the [`Refusal`], because the status
-//! no longer contains the cause.
+//! Turns each refusal into the status that is sent, with its details. Outside the layers that read the [`Refusal`], because the
+//! status no longer contains the cause.
 
 use axum::{
     body::Body,

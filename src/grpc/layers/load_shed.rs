@@ -1,4 +1,5 @@
-//! Refuses calls under overload and during shutdown. Outside the checks of the call itself, so that a refused call costs almost nothing.
+//! Refuses calls under overload and during shutdown. Outside the checks of the call itself, so that a refused call costs almost
+//! nothing.
 
 use std::sync::Arc;
 
@@ -28,7 +29,8 @@ pub struct LoadShed {
 }
 
 impl LoadShed {
-    /// Allows `max_in_flight` concurrent calls until `draining` is cancelled, and ends those that are still running when `cut_off` is.
+    /// Allows `max_in_flight` concurrent calls until `draining` is cancelled, and ends those that are still running when
+    /// `cut_off` is.
     #[must_use]
     pub fn new(max_in_flight: usize, draining: CancellationToken, cut_off: CancellationToken) -> Self {
         Self { slots: Arc::new(Semaphore::new(max_in_flight)), draining, cut_off }

@@ -1,5 +1,5 @@
-//! Limits how many sessions a person may request. The limit applies to each person in each tenant, so that a removed owner cannot use
-//! up the limit of the tenant's current owners.
+//! Limits how many sessions a person may request. The limit applies to each person in each tenant, so that a removed owner cannot
+//! use up the limit of the tenant's current owners.
 
 use std::{
     fmt,

@@ -21,7 +21,8 @@ pub(super) fn method(path: &str) -> &'static str {
     METHODS.into_iter().find(|method| path.strip_prefix('/') == Some(method)).unwrap_or(OTHER)
 }
 
-/// Returns the outer span for the log, the inner span for the collector, and the id of the trace that the call belongs to, if any.
+/// Returns the outer span for the log, the inner span for the collector, and the id of the trace that the call belongs to, if
+/// any.
 pub(super) fn spans(method: &'static str, headers: &HeaderMap, request_id: &str) -> (Span, Span, Option<String>) {
     let log = tracing::info_span!("call", request_id, trace_id = Empty);
     let span = tracing::info_span!(

@@ -1,9 +1,9 @@
 //! Refusals as gRPC statuses. The table from reason to code and text is in `table.rs`; the conversions are here.
 //!
-//! A layer refuses a call with `refused`, which returns a response that carries the [`Refusal`] in its extensions.
-//! Interceptors and handlers can only return a [`tonic::Status`], so there the refusal makes a round trip: [`From<Refusal>`] keeps it
-//! as the status's source, tonic turns the status into a response that keeps the status in its extensions, and `refusal_of` takes
-//! the refusal out again. The audit, the metrics and the log read it, and `final_response` turns it into the response that is sent.
+//! A layer refuses a call with `refused`, which returns a response that carries the [`Refusal`] in its extensions. Interceptors
+//! and handlers can only return a [`tonic::Status`], so there the refusal makes a round trip: [`From<Refusal>`] keeps it as the
+//! status's source, tonic turns the status into a response that keeps the status in its extensions, and `refusal_of` takes the
+//! refusal out again. The audit, the metrics and the log read it, and `final_response` turns it into the response that is sent.
 //!
 //! Formats of the details: `google.rpc.ErrorInfo`, `BadRequest` and `RetryInfo`, see <https://google.aip.dev/193>.
 
@@ -46,8 +46,8 @@ pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
     response
 }
 
-/// Returns the refusal in a response, or `None` if the response does not refuse the call. A status that the gRPC library created on
-/// its own is classified by its code, and by whether the caller disconnected.
+/// Returns the refusal in a response, or `None` if the response does not refuse the call. A status that the gRPC library created
+/// on its own is classified by its code, and by whether the caller disconnected.
 pub(super) fn refusal_of(response: &Response<Body>, caller_disconnected: bool) -> Option<Refusal> {
     if let Some(refusal) = response.extensions().get::<Refusal>() {
         return Some(refusal.clone());
