@@ -165,7 +165,7 @@ fn service_arguments(listen: &str, page: &str, files: &Files, stripe: &Stripe) -
 
 async fn server(arguments: Vec<String>) -> Result<Server> {
     let arguments = std::iter::once("billing-portal".to_owned()).chain(arguments);
-    let (_serve, config) = commands::parse(arguments).map_err(|stop| match stop {
+    let (_serve, config) = commands::parse(arguments).map_err(|exit| match exit {
         EarlyExit::HelpOrVersion(text) => anyhow!("{text}"),
         EarlyExit::Setting(error) => anyhow!("{error}"),
     })?;

@@ -12,12 +12,12 @@ use crate::{
 
 const ABOUT: &str = "Lets the owner of a tenant open Stripe's hosted billing portal, for their own tenant and no other";
 
-/// HelpOrVersion below the help.
+/// Printed below the long help.
 const AFTER_HELP: &str = "Each setting has a variable; a flag takes precedence over its variable. Durations: 500ms, 5s, 1h. Secrets come from \
     files only. If a setting is missing, wrong or unsafe, the process exits with code 64. RUST_LOG sets the log level \
     (default: info).";
 
-/// HelpOrVersion below the short help.
+/// Printed below the short help.
 const EXAMPLE: &str = "Example:
   billing-portal --caller-identity none --stripe-mode test \\
     --principal-jwks jwks.json --principal-issuer https://login.example.com \\

@@ -51,7 +51,7 @@ pub(super) trait Row: Serialize {
 /// Writes all rows to standard output, with colors if that is a terminal.
 ///
 /// # Errors
-/// If standard output cannot be written.
+/// If writing to standard output fails.
 pub(super) fn print<R: Row>(rows: &[R], format: ReportFormat) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     match format {

@@ -43,7 +43,7 @@ async fn handle_signals(
     next_signal(&mut terminate, &mut interrupt).await;
     tracing::warn!("second signal ends the drain");
     end_drain.cancel();
-    // Usually, the process ends before this time. If not, it exits now, or at a third signal.
+    // If the process does not end on its own within this time, it exits. A third signal makes it exit immediately.
     drop(tokio::time::timeout(CUT_OFF_GRACE, next_signal(&mut terminate, &mut interrupt)).await);
     std::process::exit(1);
 }

@@ -24,7 +24,7 @@ pub(super) struct CallerArguments {
     #[arg(long, env = "BILLING_PORTAL_CALLER_IDENTITY", value_name = "MESH", value_enum)]
     caller_identity: CallerIdentity,
 
-    /// Identities that may call, comma-separated: SPIFFE ids (istio) or names (linkerd); required with both
+    /// Identities that may call, comma-separated: SPIFFE ids (istio) or names (linkerd); required unless --caller-identity is none
     #[arg(long, env = "BILLING_PORTAL_ALLOWED_CALLERS", value_name = "IDENTITIES", value_delimiter = ',')]
     allowed_callers: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The decision whether a person may open the portal of their tenant. Both RPCs use [`decide`], so the page shows what the server
+//! The decision whether a person may open the portal of their tenant. Both use cases call [`decide`], so the page shows what the server
 //! allows.
 
 use async_trait::async_trait;

@@ -1,5 +1,5 @@
 //! Enforces one time budget for a call: the caller's `grpc-timeout`, capped by the server. It covers reading the message, SQL and
-//! Stripe. Outside everything that can take time, and inside the load limit, which takes none.
+//! Stripe. Outside every check that can take time, and inside the load limit, which takes none.
 //!
 //! Format: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, `Timeout`.
 

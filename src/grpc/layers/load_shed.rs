@@ -24,7 +24,7 @@ pub struct LoadShed {
     slots: Arc<Semaphore>,
     /// When cancelled, new calls are refused.
     draining: CancellationToken,
-    /// When cancelled, calls that are still running are ended, because the time of the drain has expired.
+    /// When cancelled, calls that are still running are ended, because the drain is over.
     cut_off: CancellationToken,
 }
 
