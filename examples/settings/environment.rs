@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::{Context as _, Result, anyhow};
 use axum::http::Uri;
 use billing_portal::{
-    commands::{self, Stop},
+    commands::{self, EarlyExit},
     server::Server,
     telemetry, wiring,
 };
@@ -165,9 +165,9 @@ fn service_arguments(listen: &str, page: &str, files: &Files, stripe: &Stripe) -
 
 async fn server(arguments: Vec<String>) -> Result<Server> {
     let arguments = std::iter::once("billing-portal".to_owned()).chain(arguments);
-    let (_serve, config) = commands::parse(arguments).map_err(|stop| match stop {
-        Stop::Printed(text) => anyhow!("{text}"),
-        Stop::Setting(error) => anyhow!("{error}"),
+    let (_serve, config) = commands::parse(arguments).map_err(|exit| match exit {
+        EarlyExit::HelpOrVersion(text) => anyhow!("{text}"),
+        EarlyExit::Setting(error) => anyhow!("{error}"),
     })?;
     drop(telemetry::install(config.logging.format, "info")?);
     Ok(Server::new(wiring::build(config).await?))

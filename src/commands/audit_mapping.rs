@@ -28,19 +28,19 @@ const DIRECTORY_TIMEOUT: Duration = Duration::from_secs(600);
 /// The `reason` of a verified row in the resume file.
 const VERIFIED: &str = "OK";
 
-/// Why there is no report.
+/// Why no report is printed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// A file named by a setting cannot be used.
     #[error("{0}")]
     Setting(#[from] SettingError),
-    /// The directory or Stripe refused.
+    /// The directory query failed, or Stripe refused the key.
     #[error("{0}")]
     Refused(#[from] Refusal),
     /// The resume file cannot be used.
     #[error("--resume: the file cannot be used: {0}")]
     Resume(#[source] io::Error),
-    /// Standard output is closed.
+    /// The report cannot be written to standard output.
     #[error("the report cannot be written: {0}")]
     Output(#[source] io::Error),
 }
@@ -57,7 +57,7 @@ struct Finding {
 }
 
 impl Finding {
-    /// Returns whether the customer names no tenant, which `--missing` lists.
+    /// Returns whether the customer does not name a tenant. `--missing` lists only these findings.
     fn is_proof_missing(&self) -> bool {
         self.reason == Reason::TenantProofMissing.as_str()
     }
@@ -83,7 +83,7 @@ impl Row for Finding {
 /// Checks every tenant, prints the findings, and returns whether there are none.
 ///
 /// # Errors
-/// [`Failure`] if there is no report. Rows that were checked until then are in the resume file.
+/// [`Failure`] if no report is printed. The resume file then contains the rows that were checked before.
 pub async fn run(config: &Config, options: &AuditMappingOptions) -> Result<bool, Failure> {
     let directory = open::directory(&config.directory, DIRECTORY_TIMEOUT).await?;
     let portal_sessions = open::portal_sessions(config).await?;
@@ -132,8 +132,8 @@ struct Audit {
 }
 
 impl Audit {
-    /// Records what the directory alone or an earlier run decides, and returns the tenants that must be checked at
-    /// Stripe.
+    /// Records the results that need no check at Stripe, from the directory alone or from an earlier run, and returns the tenants
+    /// that must be checked at Stripe.
     fn check_directory(&mut self, rows: Vec<TenantMapping>, resume: Option<&ResumeFile>) -> Vec<PendingCheck> {
         let mut pending = Vec::new();
         for TenantMapping { tenant, customer, mapping } in rows {

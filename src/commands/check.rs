@@ -54,7 +54,7 @@ fn failed(what: &'static str, detail: impl ToString) -> Item {
 /// Runs every check, prints the results, and returns whether none failed.
 ///
 /// # Errors
-/// If standard output is closed.
+/// If the report cannot be written to standard output.
 pub async fn run(config: &Config, format: ReportFormat) -> io::Result<bool> {
     let mut items = vec![ok("settings", "all settings are valid")];
     items.push(keys(config).await);

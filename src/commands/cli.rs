@@ -1,5 +1,5 @@
-//! The command line: `serve`, `check` and `audit-mapping`, each with its own options beside the shared settings. Without a command,
-//! the process serves.
+//! The command line: `serve`, `check` and `audit-mapping`, each with its own options in addition to the shared settings. `serve`
+//! is the default.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -12,9 +12,9 @@ use crate::{
 
 const ABOUT: &str = "Lets the owner of a tenant open Stripe's hosted billing portal, for their own tenant and no other";
 
-/// Printed below the help.
+/// Printed below the long help.
 const AFTER_HELP: &str = "Each setting has a variable; a flag takes precedence over its variable. Durations: 500ms, 5s, 1h. Secrets come from \
-    files only. A setting that is missing, wrong or unsafe stops the start with exit code 64. RUST_LOG sets the log level \
+    files only. If a setting is missing, wrong or unsafe, the process exits with code 64. RUST_LOG sets the log level \
     (default: info).";
 
 /// Printed below the short help.
@@ -26,10 +26,10 @@ const EXAMPLE: &str = "Example:
 
 --help lists every setting.";
 
-/// What the process does.
+/// The command to run.
 #[derive(Debug)]
 pub enum Command {
-    /// Serves gRPC until a signal.
+    /// Serves gRPC until a signal is received.
     Serve,
     /// Tests every setting against the real database, flag file, keys and Stripe.
     Check(CheckOptions),
@@ -63,32 +63,32 @@ pub struct AuditMappingOptions {
     pub resume: Option<PathBuf>,
 }
 
-/// Why there is no command to run.
+/// Why the process exits without running a command.
 #[derive(Debug)]
-pub enum Stop {
+pub enum EarlyExit {
     /// `--help` or `--version` was given; the text goes to standard output.
-    Printed(clap::Error),
-    /// A setting stops the start.
+    HelpOrVersion(clap::Error),
+    /// A setting or an argument is not valid.
     Setting(SettingError),
 }
 
-impl From<SettingError> for Stop {
+impl From<SettingError> for EarlyExit {
     fn from(error: SettingError) -> Self {
         Self::Setting(error)
     }
 }
 
-impl From<clap::Error> for Stop {
+impl From<clap::Error> for EarlyExit {
     fn from(error: clap::Error) -> Self {
-        if error.use_stderr() { Self::Setting(SettingError::from_clap(&error)) } else { Self::Printed(error) }
+        if error.use_stderr() { Self::Setting(SettingError::from_clap(&error)) } else { Self::HelpOrVersion(error) }
     }
 }
 
 /// Parses the arguments and the environment, and validates every setting.
 ///
 /// # Errors
-/// [`Stop`].
-pub fn parse<I, T>(arguments: I) -> Result<(Command, Config), Stop>
+/// [`EarlyExit`].
+pub fn parse<I, T>(arguments: I) -> Result<(Command, Config), EarlyExit>
 where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
@@ -102,22 +102,22 @@ where
     };
     let matches = subcommand(name).try_get_matches_from(arguments)?;
     let command = match name {
-        Name::Serve => Command::Serve,
-        Name::Check => Command::Check(CheckOptions::from_arg_matches(&matches)?),
-        Name::AuditMapping => Command::AuditMapping(AuditMappingOptions::from_arg_matches(&matches)?),
+        CommandName::Serve => Command::Serve,
+        CommandName::Check => Command::Check(CheckOptions::from_arg_matches(&matches)?),
+        CommandName::AuditMapping => Command::AuditMapping(AuditMappingOptions::from_arg_matches(&matches)?),
     };
     Ok((command, Arguments::from_arg_matches(&matches)?.validate()?))
 }
 
 /// The name of a command.
 #[derive(Clone, Copy)]
-enum Name {
+enum CommandName {
     Serve,
     Check,
     AuditMapping,
 }
 
-impl Name {
+impl CommandName {
     const ALL: [Self; 3] = [Self::Serve, Self::Check, Self::AuditMapping];
 
     const fn as_str(self) -> &'static str {
@@ -129,15 +129,16 @@ impl Name {
     }
 }
 
-/// Takes the command out of the arguments, wherever it is. A word after a flag without `=` is the flag's value.
-fn split_command(mut arguments: Vec<OsString>) -> (Option<Name>, Vec<OsString>) {
+/// Removes the command from the arguments, before or after the flags, and returns its name and the remaining arguments. A word
+/// after a flag without `=` is the value of the flag.
+fn split_command(mut arguments: Vec<OsString>) -> (Option<CommandName>, Vec<OsString>) {
     let takes_value = |flag: &OsString| {
         let flag = flag.to_string_lossy();
         flag.starts_with("--") && !flag.contains('=') && !["--", "--missing"].contains(&&*flag)
     };
     let found = arguments.windows(2).enumerate().find_map(|(position, pair)| {
         let [previous, word] = pair else { return None };
-        let name = Name::ALL.into_iter().find(|name| word == name.as_str())?;
+        let name = CommandName::ALL.into_iter().find(|name| word == name.as_str())?;
         (position == 0 || !takes_value(previous)).then_some((name, position + 1))
     });
     let Some((name, position)) = found else { return (None, arguments) };
@@ -157,19 +158,19 @@ pub fn command() -> clap::Command {
         .after_long_help(AFTER_HELP)
         .subcommand_negates_reqs(true)
         .disable_help_subcommand(true)
-        .subcommands(Name::ALL.map(subcommand))
+        .subcommands(CommandName::ALL.map(subcommand))
 }
 
 /// Returns the definition of one command: its own options and the shared settings.
-fn subcommand(name: Name) -> clap::Command {
+fn subcommand(name: CommandName) -> clap::Command {
     let command = clap::Command::new(name.as_str());
     let (command, about) = match name {
-        Name::Serve => (command, "Serve gRPC until a signal (default)"),
-        Name::Check => (
+        CommandName::Serve => (command, "Serve gRPC until a signal is received (default)"),
+        CommandName::Check => (
             CheckOptions::augment_args(command),
             "Test every setting against the real database, flag file, keys and Stripe",
         ),
-        Name::AuditMapping => {
+        CommandName::AuditMapping => {
             (AuditMappingOptions::augment_args(command), "Compare each tenant's row with its Stripe customer")
         }
     };
@@ -190,7 +191,7 @@ mod tests {
     fn command_is_found_before_and_after_flags_but_not_as_a_value() {
         let split = |line: &str| {
             let (name, rest) = split_command(line.split(' ').map(OsString::from).collect());
-            (name.map(Name::as_str), rest.len())
+            (name.map(CommandName::as_str), rest.len())
         };
         for (line, expected) in [
             ("billing-portal", (None, 1)),

@@ -7,7 +7,7 @@ use crate::config::SettingError;
 /// Why a command ends without doing its work.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// A setting stops the start.
+    /// A setting is not valid.
     #[error(transparent)]
     Setting(#[from] SettingError),
     /// Something failed after the settings were accepted.
@@ -15,7 +15,7 @@ pub enum Failure {
     Failed {
         /// What failed.
         what: String,
-        /// Why.
+        /// Why it failed.
         source: Box<dyn Error + Send + Sync>,
     },
 }

@@ -12,13 +12,13 @@ mod verification;
 
 use std::process::ExitCode;
 
-pub use cli::{AuditMappingOptions, CheckOptions, Command, Stop, command, parse};
+pub use cli::{AuditMappingOptions, CheckOptions, Command, EarlyExit, command, parse};
 pub use failure::Failure;
 pub use report::ReportFormat;
 
 use crate::config::Config;
 
-/// Runs one command to its end.
+/// Runs one command until it ends, and returns the exit code.
 ///
 /// # Errors
 /// [`Failure`].
@@ -32,7 +32,7 @@ pub async fn run(command: Command, config: Config) -> Result<ExitCode, Failure> 
         Command::AuditMapping(options) => match audit_mapping::run(&config, &options).await {
             Ok(passed) => passed,
             Err(audit_mapping::Failure::Setting(error)) => return Err(error.into()),
-            Err(error) => return Err(Failure::of("no report", error)),
+            Err(error) => return Err(Failure::of("report cannot be created", error)),
         },
     };
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -1,4 +1,4 @@
-//! The progress of a long command on standard error: a bar on a terminal, otherwise a line from time to time.
+//! The progress of a long command on standard error: a bar on a terminal, and otherwise a line every ten seconds.
 
 use std::{
     io::{IsTerminal as _, Write as _},

@@ -12,11 +12,11 @@ use serde::Serialize;
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ReportFormat {
-    /// For people
+    /// Table for people
     Table,
-    /// One array
+    /// One JSON array
     Json,
-    /// With a header
+    /// CSV with a header row
     Csv,
 }
 
@@ -39,7 +39,7 @@ impl Severity {
     }
 }
 
-/// One row of a report, a struct of texts.
+/// One row of a report. It serializes as a struct of strings.
 pub(super) trait Row: Serialize {
     const HEADER: &'static [&'static str];
 
@@ -51,7 +51,7 @@ pub(super) trait Row: Serialize {
 /// Writes all rows to standard output, with colors if that is a terminal.
 ///
 /// # Errors
-/// If standard output is closed.
+/// If writing to standard output fails.
 pub(super) fn print<R: Row>(rows: &[R], format: ReportFormat) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     match format {
@@ -89,14 +89,15 @@ fn write_table<R: Row>(rows: &[R], out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// The longest cell of a table, in characters. The library wraps longer cells, and JSON and CSV have the whole value.
-const MAX_CELL: usize = 1_000;
+/// The longest cell of a table, in characters. The library would wrap a longer cell. JSON and CSV contain the whole value.
+const MAX_CELL_CHARACTERS: usize = 1_000;
 
-/// Escapes control characters, which a value in the database can contain and a terminal would interpret, and shortens long values.
+/// Escapes control characters, which a value in the database can contain and a terminal would interpret, and shortens long
+/// values.
 fn printable(text: &str) -> String {
     let escaped = text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] });
-    let mut cell: String = escaped.take(MAX_CELL + 1).collect();
-    if let Some((end, _)) = cell.char_indices().nth(MAX_CELL) {
+    let mut cell: String = escaped.take(MAX_CELL_CHARACTERS + 1).collect();
+    if let Some((end, _)) = cell.char_indices().nth(MAX_CELL_CHARACTERS) {
         cell.truncate(end);
         cell.push('…');
     }

@@ -61,7 +61,7 @@ impl ResumeFile {
             }
             Some(_) => {
                 let problem = "it is not a resume file, or it belongs to a run with different settings; \
-                               name a different file";
+                               use a different file";
                 return Err(io::Error::other(problem));
             }
         }
@@ -76,7 +76,7 @@ impl ResumeFile {
         write_line(&mut self.file, row)
     }
 
-    /// Deletes the file after a complete run, because its results become outdated.
+    /// Deletes the file. Called after a complete run, so that a later run checks every row again.
     pub(super) fn remove(self) -> io::Result<()> {
         std::fs::remove_file(self.path)
     }

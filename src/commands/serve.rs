@@ -1,4 +1,4 @@
-//! `serve`: serves gRPC until a signal.
+//! `serve`: serves gRPC until a signal is received.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{commands::failure::Failure, config::Config, server::Server, wiring};
 
-/// How long calls that a second signal has cut off may take to end, including their audit entries.
+/// The time that calls have to end after a second signal cut them off, including their audit entries.
 const CUT_OFF_GRACE: Duration = Duration::from_secs(5);
 
 /// Serves until the first signal, then drains; a second signal ends the drain.
 ///
 /// # Errors
-/// [`Failure`]: nothing was served, or serving ended.
+/// [`Failure`] if the service cannot start, or if serving fails.
 pub async fn run(config: Config) -> Result<ExitCode, Failure> {
     let address = config.listener.address;
     let service = wiring::build(config).await?;
@@ -25,30 +25,30 @@ pub async fn run(config: Config) -> Result<ExitCode, Failure> {
         .map_err(|error| Failure::of("signals cannot be received", error))?;
     let listener =
         TcpListener::bind(address).await.map_err(|error| Failure::of(format!("cannot listen on {address}"), error))?;
-    let (drain, hurry) = (CancellationToken::new(), CancellationToken::new());
-    tokio::spawn(handle_signals(terminate, interrupt, drain.clone(), hurry.clone()));
-    let served = Server::new(service).serve(listener, drain.cancelled(), hurry.cancelled()).await;
+    let (drain, end_drain) = (CancellationToken::new(), CancellationToken::new());
+    tokio::spawn(handle_signals(terminate, interrupt, drain.clone(), end_drain.clone()));
+    let served = Server::new(service).serve(listener, drain.cancelled(), end_drain.cancelled()).await;
     served.map_err(|error| Failure::of("serving failed", error))?;
-    Ok(if hurry.is_cancelled() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if end_drain.is_cancelled() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 async fn handle_signals(
     mut terminate: Signal,
     mut interrupt: Signal,
     drain: CancellationToken,
-    hurry: CancellationToken,
+    end_drain: CancellationToken,
 ) {
-    either(&mut terminate, &mut interrupt).await;
+    next_signal(&mut terminate, &mut interrupt).await;
     drain.cancel();
-    either(&mut terminate, &mut interrupt).await;
+    next_signal(&mut terminate, &mut interrupt).await;
     tracing::warn!("second signal ends the drain");
-    hurry.cancel();
-    // Anything that still keeps the process alive after this is not worth waiting for.
-    drop(tokio::time::timeout(CUT_OFF_GRACE, either(&mut terminate, &mut interrupt)).await);
+    end_drain.cancel();
+    // If the process does not end on its own within this time, it exits. A third signal makes it exit immediately.
+    drop(tokio::time::timeout(CUT_OFF_GRACE, next_signal(&mut terminate, &mut interrupt)).await);
     std::process::exit(1);
 }
 
-async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+async fn next_signal(terminate: &mut Signal, interrupt: &mut Signal) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

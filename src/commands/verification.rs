@@ -7,10 +7,10 @@ use crate::{
     portal::{CustomerId, Recheck, Refusal, TenantId},
 };
 
-/// The pause before the first retry; it doubles for each further one.
+/// The pause before the first retry. It doubles for each further retry.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often a customer is read again if Stripe does not return it.
+/// The maximum number of retries for one customer.
 const MAX_RETRIES: u32 = 5;
 
 /// A tenant and the customer that must name it.

@@ -18,7 +18,7 @@ pub(super) struct AuditArguments {
 pub enum AuditTarget {
     /// Standard output.
     Stdout,
-    /// A file, which is appended to.
+    /// A file, to which entries are appended.
     File(PathBuf),
 }
 

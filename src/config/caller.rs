@@ -12,7 +12,7 @@ pub enum CallerIdentity {
     Istio,
     /// By the header `l5d-client-id`
     Linkerd,
-    /// Not at all: for development, on loopback
+    /// No identification: for development, on loopback only
     None,
 }
 
@@ -20,11 +20,11 @@ pub enum CallerIdentity {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Callers")]
 pub(super) struct CallerArguments {
-    /// How the mesh identifies the calling workload; none = not at all, on a loopback listener only
+    /// How the mesh identifies the calling workload; none admits every caller and requires a loopback listener
     #[arg(long, env = "BILLING_PORTAL_CALLER_IDENTITY", value_name = "MESH", value_enum)]
     caller_identity: CallerIdentity,
 
-    /// Identities that may call, comma-separated: SPIFFE ids (istio) or names (linkerd); required with either
+    /// Identities that may call, comma-separated: SPIFFE ids (istio) or names (linkerd); required unless --caller-identity is none
     #[arg(long, env = "BILLING_PORTAL_ALLOWED_CALLERS", value_name = "IDENTITIES", value_delimiter = ',')]
     allowed_callers: Vec<String>,
 }
@@ -33,7 +33,8 @@ impl CallerArguments {
     pub(super) fn validate(self, listener: SocketAddr) -> Result<Callers, SettingError> {
         let allowed = self.allowed_callers;
         let error = |problem: &str| SettingError::new("--allowed-callers", problem);
-        let all = |is_identity: fn(&str) -> bool| !allowed.is_empty() && allowed.iter().all(|name| is_identity(name));
+        let all_are =
+            |is_identity: fn(&str) -> bool| !allowed.is_empty() && allowed.iter().all(|name| is_identity(name));
         match self.caller_identity {
             CallerIdentity::None if !listener.ip().is_loopback() => Err(SettingError::new(
                 "--caller-identity",
@@ -43,11 +44,11 @@ impl CallerArguments {
                 Err(error("has no effect with --caller-identity none; remove it, or use istio or linkerd"))
             }
             CallerIdentity::None => Ok(Callers::Anyone),
-            CallerIdentity::Istio if all(is_spiffe_id) => Ok(Callers::Istio(allowed)),
+            CallerIdentity::Istio if all_are(is_spiffe_id) => Ok(Callers::Istio(allowed)),
             CallerIdentity::Istio => {
                 Err(error("expected complete SPIFFE ids (example: spiffe://cluster.local/ns/web/sa/settings)"))
             }
-            CallerIdentity::Linkerd if all(is_linkerd_name) => Ok(Callers::Linkerd(allowed)),
+            CallerIdentity::Linkerd if all_are(is_linkerd_name) => Ok(Callers::Linkerd(allowed)),
             CallerIdentity::Linkerd => Err(error(
                 "expected complete identities (example: settings.web.serviceaccount.identity.linkerd.cluster.local)",
             )),

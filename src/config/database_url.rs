@@ -1,8 +1,7 @@
-//! Parses `DATABASE_URL`: which database, and what a connection to it must be.
+//! Parses `DATABASE_URL`: the database, and the requirements for connections to it.
 //!
-//! The URL is parsed here and not by the driver. The driver would warn about an unknown parameter and log its value, and it would
-//! fill gaps from variables and files of its own. No message quotes any part of the URL, because a password may be in the wrong
-//! place.
+//! The URL is parsed here and not by the driver. The driver would log the value of an unknown parameter, and would take missing
+//! parts from its own variables and files. No message quotes any part of the URL, because a password may be in the wrong place.
 
 use std::{borrow::Cow, net::IpAddr, path::PathBuf};
 
@@ -18,11 +17,13 @@ const DEFAULT_PORT: u16 = 5432;
 pub(super) enum DatabaseUrlError {
     #[error("unknown kind of database; expected sqlite:PATH or postgres://USER@HOST/DATABASE?sslmode=verify-full")]
     UnknownKind,
-    #[error("unknown SQLite parameter; supported is mode=ro, rw or rwc (the file is always opened read-only)")]
+    #[error(
+        "unknown SQLite parameter; the only supported one is mode=ro, rw or rwc (the file is always opened read-only)"
+    )]
     SqliteParameter,
     #[error("missing file name; expected sqlite:PATH")]
     NoFile,
-    #[error("not a valid URL (in a user name or password, write any of :/?#[]@% as %3A, %2F and so on)")]
+    #[error("not a valid URL (in a user name or password, percent-encode each of :/?#[]@%, for example / as %2F)")]
     NotAUrl,
     #[error("contains a #; write it as %23")]
     Fragment,
@@ -33,10 +34,10 @@ pub(super) enum DatabaseUrlError {
     #[error("missing user; expected postgres://USER@HOST/DATABASE")]
     NoUser,
     #[error(
-        "contains a password; write it to a file, pass its name in --database-password-file, and change the password"
+        "contains a password; change the password, write it to a file, and set --database-password-file to that file"
     )]
-    PasswordOffLoopback,
-    #[error("contains a password, and --database-password-file is given as well; keep only the file")]
+    RemotePassword,
+    #[error("contains a password although --database-password-file is set; keep only the file")]
     TwoPasswords,
     #[error("password is not valid")]
     BadPassword,
@@ -90,7 +91,7 @@ fn sqlite(text: &str) -> Result<PathBuf, Error> {
     Ok(path.into_owned().into())
 }
 
-/// The parts of a PostgreSQL URL, each given once, in any of its spellings.
+/// The parts of a PostgreSQL URL. Each may be given only once, in any of its spellings.
 #[derive(Default)]
 struct UrlParts {
     host: Option<String>,
@@ -141,7 +142,7 @@ impl UrlParts {
             }
         };
         if self.password.is_some() && !is_loopback {
-            return Err(Error::PasswordOffLoopback);
+            return Err(Error::RemotePassword);
         }
         let ssl_mode = ssl_mode(self.ssl_mode.as_deref(), &host, is_loopback)?;
         if self.ssl_root_cert.is_some() && !matches!(ssl_mode, PgSslMode::VerifyFull | PgSslMode::VerifyCa) {
@@ -152,7 +153,7 @@ impl UrlParts {
         Ok(PostgresServer {
             host,
             port: port.ok().filter(|port| *port != 0).ok_or(Error::BadPort)?,
-            // PostgreSQL's own programs have the same default.
+            // PostgreSQL's client programs have the same default.
             database: self.database.unwrap_or_else(|| user.clone()),
             user,
             ssl_mode,
@@ -162,7 +163,7 @@ impl UrlParts {
     }
 }
 
-/// Stores a part that is present and not empty. A second value is a contradiction, whichever of the two the driver would take.
+/// Stores a part that is present and not empty. A second value is refused, even if it is the same.
 fn put(part: &mut Option<String>, value: Option<&str>) -> Result<(), Error> {
     let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(()) };
     match part.replace(decode(value)?.into_owned()) {
@@ -171,7 +172,7 @@ fn put(part: &mut Option<String>, value: Option<&str>) -> Result<(), Error> {
     }
 }
 
-/// Decodes percent-encoding. A control character would end a value early in the driver's messages to the server.
+/// Decodes percent-encoding. Refuses control characters: a NUL would end a value early in the driver's messages to the server.
 fn decode(text: &str) -> Result<Cow<'_, str>, Error> {
     let text = percent_decode_str(text).decode_utf8().map_err(|_| Error::NotUtf8)?;
     if text.contains(char::is_control) { Err(Error::ControlCharacter) } else { Ok(text) }
@@ -186,7 +187,8 @@ fn host(text: &str) -> Result<Host, Error> {
     if is_name || bare.parse::<IpAddr>().is_ok() { Ok(Host::Name(bare.to_owned())) } else { Err(Error::BadHost) }
 }
 
-/// Off loopback, allows only the mode that verifies the server, and the mode that says explicitly that something else encrypts.
+/// Returns the TLS mode. If the server is not on loopback, only two modes are allowed: `verify-full`, and `disable`, which states
+/// that something else encrypts the connection.
 fn ssl_mode(text: Option<&str>, host: &Host, is_loopback: bool) -> Result<PgSslMode, Error> {
     let mode = match text {
         None if is_loopback => PgSslMode::Prefer,

@@ -1,4 +1,4 @@
-//! The directory: which database, and what it is asked.
+//! The directory: its database, and the queries on it.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub(super) struct DirectoryArguments {
     #[arg(long, env = "BILLING_PORTAL_OWNERS_SQL_FILE", value_name = "FILE", hide_short_help = true)]
     owners_sql_file: Option<PathBuf>,
 
-    /// Whether the person must be a current owner in the directory, or the token's role is trusted
+    /// Whether the person must also be a current owner in the directory, or the role in the token is sufficient
     #[arg(
         long,
         env = "BILLING_PORTAL_OWNERSHIP",
@@ -40,9 +40,9 @@ pub(super) struct DirectoryArguments {
 /// Validated settings.
 #[derive(Clone, Debug)]
 pub struct DirectoryConfig {
-    /// From `DATABASE_URL`.
+    /// The database in `DATABASE_URL`.
     pub database: Database,
-    /// For PostgreSQL only.
+    /// The file with the password; for PostgreSQL only.
     pub password_file: Option<PathBuf>,
     /// Whether current ownership is read from the directory.
     pub ownership: Ownership,
@@ -58,19 +58,19 @@ impl DirectoryArguments {
             let problem = "contradicts --ownership token, which does not read owners; remove one of the two";
             return Err(SettingError::new("--owners-sql-file", problem));
         }
-        let wrong = |error: database_url::DatabaseUrlError| SettingError::new("DATABASE_URL", error);
-        let database = database_url::parse(&self.database_url).map_err(wrong)?;
+        let url_error = |error: database_url::DatabaseUrlError| SettingError::new("DATABASE_URL", error);
+        let database = database_url::parse(&self.database_url).map_err(url_error)?;
         let has_file = self.database_password_file.is_some();
         match &database {
             Database::Sqlite(_) if has_file => {
-                let problem = "is for PostgreSQL; remove it with SQLite";
+                let problem = "applies to PostgreSQL only; remove it when the database is SQLite";
                 return Err(SettingError::new("--database-password-file", problem));
             }
             Database::Sqlite(_) => {}
             Database::Postgres(server) => {
                 environment::refuse_postgres_variables(|name| std::env::var_os(name))?;
                 if has_file && server.password.is_some() {
-                    return Err(wrong(database_url::DatabaseUrlError::TwoPasswords));
+                    return Err(url_error(database_url::DatabaseUrlError::TwoPasswords));
                 }
             }
         }

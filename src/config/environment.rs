@@ -1,4 +1,5 @@
-//! Environment variables. A variable that looks like a setting but is not one is a typing mistake, and stops the start.
+//! Checks the environment variables. A variable that looks like a setting but is not one is probably misspelled, so it is an
+//! error.
 
 use std::ffi::OsString;
 
@@ -9,7 +10,7 @@ const PREFIX: &str = "BILLING_PORTAL_";
 /// Refuses every `BILLING_PORTAL_*` variable that is neither a setting of the command nor injected by Kubernetes.
 ///
 /// # Errors
-/// Names the first such variable.
+/// An error that names the first such variable.
 pub fn refuse_unknown(
     command: &clap::Command,
     variables: impl Iterator<Item = (OsString, OsString)>,
@@ -27,10 +28,11 @@ pub fn refuse_unknown(
     Ok(())
 }
 
-/// Variables that the PostgreSQL driver always reads. Every other `PG*` variable is overridden.
+/// Variables that the PostgreSQL driver reads even though every connection option is set. All other `PG*` variables have no
+/// effect.
 const POSTGRES_VARIABLES: [&str; 3] = ["PGOPTIONS", "PGSSLCERT", "PGSSLKEY"];
 
-/// Refuses a variable that would change connections without appearing in the settings.
+/// Refuses a variable that would change connections to PostgreSQL although it is not a setting.
 pub(super) fn refuse_postgres_variables(read: impl Fn(&str) -> Option<OsString>) -> Result<(), SettingError> {
     match POSTGRES_VARIABLES.into_iter().find(|name| read(name).is_some()) {
         Some(name) => {
@@ -40,8 +42,8 @@ pub(super) fn refuse_postgres_variables(read: impl Fn(&str) -> Option<OsString>)
     }
 }
 
-/// Returns whether Kubernetes injects the variable for a Service whose name begins with billing-portal: `*_SERVICE_HOST`, `*_SERVICE_PORT*`,
-/// `*_PORT` with a value like `tcp://…`, and `*_PORT_<n>_*`.
+/// Returns whether Kubernetes injects the variable for a Service whose name begins with billing-portal: `*_SERVICE_HOST`,
+/// `*_SERVICE_PORT*`, `*_PORT` with a value like `tcp://…`, and `*_PORT_<n>_*`.
 ///
 /// <https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables>
 fn is_injected(name: &str, value: &str) -> bool {

@@ -1,29 +1,30 @@
-//! A configuration error: the setting, what is wrong, and how to fix it, on one line, and never a value that could be a secret.
+//! A configuration error: the setting, what is wrong, and how to fix it, on one line. It never contains a value that could be a
+//! secret.
 
 use std::{error::Error as _, fmt};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-/// Why a single value cannot be parsed, without the value.
+/// Why a single value cannot be parsed. The message does not contain the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ValueError {
     #[error("not a duration (examples: 500ms, 5s, 1h)")]
     NotADuration,
 }
 
-/// A setting that stops the start.
+/// A configuration error. It prevents startup.
 #[derive(Debug)]
 pub struct SettingError(String);
 
 impl SettingError {
-    /// Takes the name of the flag or variable, and what is wrong with it.
+    /// Creates an error from the name of the flag or variable, and what is wrong with it.
     #[must_use]
     pub fn new(setting: &str, problem: impl fmt::Display) -> Self {
         Self(format!("{setting}: {problem}").replace(['\n', '\r'], " "))
     }
 
-    /// Names the argument and what was expected, but never the given value: clap's own text quotes it, and a key in the wrong place
-    /// must not appear in a log.
+    /// Converts an error of the command-line parser. The result names the argument and what was expected, but not the given
+    /// value: clap's own message quotes it, and a key in the wrong place must not appear in a log.
     #[must_use]
     pub fn from_clap(error: &clap::Error) -> Self {
         let names = |kind| match error.get(kind) {
@@ -45,7 +46,7 @@ impl SettingError {
             .is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
         #[allow(
             clippy::wildcard_enum_match_arm,
-            reason = "the library's list grows; the other kinds need no text of their own"
+            reason = "the library's list grows; the other kinds share one message"
         )]
         let line = match error.kind() {
             ErrorKind::MissingRequiredArgument => format!("missing required settings: {argument}"),

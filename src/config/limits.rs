@@ -1,4 +1,4 @@
-//! Limits in time, number and rate. All of them are per process.
+//! Limits of time, number and rate. All of them are per process.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -11,7 +11,7 @@ const MAX_RATE: u32 = 10_000;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub(super) struct LimitsArguments {
-    /// Longest time of a call
+    /// Maximum duration of a call
     #[arg(
         long,
         env = "BILLING_PORTAL_DEADLINE",
@@ -22,7 +22,7 @@ pub(super) struct LimitsArguments {
     )]
     deadline: Duration,
 
-    /// Longest time of one attempt at Stripe
+    /// Maximum duration of one attempt at Stripe
     #[arg(
         long,
         env = "BILLING_PORTAL_STRIPE_ATTEMPT_TIMEOUT",
@@ -33,7 +33,7 @@ pub(super) struct LimitsArguments {
     )]
     stripe_attempt_timeout: Duration,
 
-    /// Longest time of a drain
+    /// Maximum duration of a drain
     #[arg(
         long,
         env = "BILLING_PORTAL_DRAIN_TIMEOUT",
@@ -44,7 +44,7 @@ pub(super) struct LimitsArguments {
     )]
     drain_timeout: Duration,
 
-    /// Concurrent calls; more are refused with OVERLOADED
+    /// Maximum number of concurrent calls; further calls are refused with OVERLOADED
     #[arg(
         long,
         env = "BILLING_PORTAL_MAX_IN_FLIGHT",
@@ -54,7 +54,7 @@ pub(super) struct LimitsArguments {
     )]
     max_in_flight: usize,
 
-    /// Concurrent connections; more are closed
+    /// Maximum number of concurrent connections; further connections are closed
     #[arg(
         long,
         env = "BILLING_PORTAL_MAX_CONNECTIONS",
@@ -64,7 +64,7 @@ pub(super) struct LimitsArguments {
     )]
     max_connections: usize,
 
-    /// Sessions per minute for one person in a tenant; more are refused with RATE_LIMITED
+    /// Maximum sessions per minute for each person in a tenant; further requests are refused with RATE_LIMITED
     #[arg(
         long,
         env = "BILLING_PORTAL_SESSION_RATE",
@@ -74,7 +74,7 @@ pub(super) struct LimitsArguments {
     )]
     session_rate: u32,
 
-    /// Portal openings per second at Stripe, each one GET and one POST; a call waits at most 1 s for its turn
+    /// Maximum sessions requested from Stripe per second, each with one GET and one POST; a call waits at most 1 s for its turn
     #[arg(
         long,
         env = "BILLING_PORTAL_STRIPE_RATE",
@@ -88,19 +88,19 @@ pub(super) struct LimitsArguments {
 /// Validated settings.
 #[derive(Clone, Debug)]
 pub struct LimitsConfig {
-    /// The longest time of a call.
+    /// The maximum duration of a call.
     pub deadline: Duration,
-    /// Not longer than the deadline.
+    /// The maximum duration of one attempt at Stripe; not longer than the deadline.
     pub stripe_attempt_timeout: Duration,
-    /// The longest time of a drain.
+    /// The maximum duration of a drain.
     pub drain_timeout: Duration,
-    /// Concurrent calls, at least 1.
+    /// The maximum number of concurrent calls, at least 1.
     pub max_in_flight: usize,
-    /// Concurrent connections, at least 1.
+    /// The maximum number of concurrent connections, at least 1.
     pub max_connections: usize,
-    /// Sessions per minute for one person in a tenant.
+    /// The maximum number of sessions per minute for each person in a tenant.
     pub session_rate: NonZeroU32,
-    /// Portal openings per second at Stripe.
+    /// The maximum number of sessions requested from Stripe per second.
     pub stripe_rate: NonZeroU32,
 }
 
@@ -124,11 +124,8 @@ impl LimitsArguments {
 }
 
 fn count(name: &str, count: usize) -> Result<usize, SettingError> {
-    if (1..=tokio::sync::Semaphore::MAX_PERMITS).contains(&count) {
-        Ok(count)
-    } else {
-        Err(SettingError::new(name, "expected at least 1"))
-    }
+    const MAX: usize = tokio::sync::Semaphore::MAX_PERMITS;
+    if (1..=MAX).contains(&count) { Ok(count) } else { Err(SettingError::new(name, format!("expected 1 to {MAX}"))) }
 }
 
 fn rate(name: &str, rate: u32) -> Result<NonZeroU32, SettingError> {

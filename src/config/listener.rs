@@ -20,7 +20,7 @@ pub(super) struct ListenerArguments {
 /// Validated settings.
 #[derive(Clone, Debug)]
 pub struct ListenerConfig {
-    /// Where to listen.
+    /// The address to listen on.
     pub address: SocketAddr,
     /// Whether server reflection is offered.
     pub reflection: bool,

@@ -14,7 +14,7 @@ pub(super) struct LoggingArguments {
 /// Validated settings.
 #[derive(Clone, Debug)]
 pub struct LoggingConfig {
-    /// `None` depends on the terminal.
+    /// The format; `None` means text on a terminal, and otherwise JSON.
     pub format: Option<LogFormat>,
 }
 

@@ -1,5 +1,5 @@
-//! The settings: one file per concern, each with its arguments, their validation and the validated struct side by side. Everything
-//! is validated before a file is opened or a port is bound.
+//! The settings: one file per concern, each with its arguments, their validation and the validated struct. Everything is
+//! validated before a file is opened or a port is bound.
 
 mod audit;
 mod caller;
@@ -73,7 +73,7 @@ pub struct Config {
     pub flag: FlagConfig,
     /// Stripe.
     pub stripe: StripeConfig,
-    /// Limits in time, number and rate.
+    /// Limits of time, number and rate.
     pub limits: LimitsConfig,
     /// Where audit entries are written.
     pub audit: AuditTarget,

@@ -1,4 +1,4 @@
-//! Principal tokens: who issues them, and which keys verify them.
+//! Principal tokens: their issuer, and the keys that verify them.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -50,7 +50,7 @@ pub(super) struct PrincipalArguments {
     )]
     principal_jwks_refresh: Duration,
 
-    /// How long the key set may fail to be read before every token is refused
+    /// How long reading the key set may fail before every token is refused
     #[arg(
         long,
         env = "BILLING_PORTAL_PRINCIPAL_JWKS_MAX_AGE",
@@ -67,15 +67,15 @@ pub(super) struct PrincipalArguments {
 pub struct PrincipalConfig {
     /// Where the key set is read from.
     pub jwks: KeySource,
-    /// `iss`.
+    /// The required value of `iss`.
     pub issuer: String,
-    /// `aud`.
+    /// The required value of `aud`.
     pub audience: String,
-    /// 0 to 5 s.
+    /// How far the issuer's clock may differ, 0 to 5 s.
     pub clock_skew: Duration,
     /// How often a key set is fetched from its URL.
     pub jwks_refresh: Duration,
-    /// How long the key set may fail to be read.
+    /// How long reading the key set may fail before every token is refused.
     pub jwks_max_age: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The pages that Stripe may send a person back to.
+//! The origins of the pages that Stripe may link back to.
 
 use super::error::SettingError;
 use crate::portal::ReturnOrigins;

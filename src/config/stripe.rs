@@ -1,4 +1,4 @@
-//! Stripe: the key, the API, and which responses are accepted.
+//! Stripe: the key, the API, and the values that responses must have.
 
 use std::path::PathBuf;
 
@@ -65,7 +65,7 @@ pub struct StripeConfig {
     pub secret_key_file: PathBuf,
     /// The base URL of the API.
     pub api_base: Url,
-    /// What sessions are requested with, and what responses must say.
+    /// The parameters of session requests, and the values that responses must have.
     pub sessions: SessionSettings,
 }
 
@@ -133,13 +133,13 @@ fn session_hosts(hosts: Vec<String>, api_base: &Url) -> Result<SessionHosts, Set
     Ok(SessionHosts::new(hosts))
 }
 
-/// Refuses a key in place of its file's name: it would appear in a log.
+/// Refuses a key that is given instead of the name of its file: file names appear in logs.
 fn key_file(path: PathBuf) -> Result<PathBuf, SettingError> {
     let text = path.to_string_lossy();
     if ["sk_", "rk_"].iter().any(|prefix| text.starts_with(prefix)) {
         return Err(SettingError::new(
             "--stripe-secret-key-file",
-            "contains a key instead of a file name; write the key to a file, pass its name, and roll the key",
+            "contains a key instead of a file name; roll the key, write the new key to a file, and pass the name of that file",
         ));
     }
     Ok(path)

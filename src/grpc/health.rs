@@ -1,9 +1,10 @@
-//! `grpc.health.v1`: whether the process is ready, and, for people and dashboards, whether the flag could be on for anyone.
+//! `grpc.health.v1`: reports whether the process is ready and, for people and dashboards, whether the flag could be on for any
+//! tenant.
 
 use tokio::sync::watch;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-/// What the health statuses depend on.
+/// The state that the health statuses depend on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// The keys are loaded, the database was reached once, and the process is not draining.
@@ -12,25 +13,29 @@ pub struct State {
     pub flag_could_be_on: bool,
 }
 
-/// The names that are ready or not; the last one is the probe's.
-const READY: [&str; 2] = ["billing.portal.v1.PortalAccess", ""];
-const OPEN: &str = "billing.portal.v1.BillingPortal";
+/// The names whose status is readiness. The last one is the name that the probes check.
+const READINESS_NAMES: [&str; 2] = ["billing.portal.v1.PortalAccess", ""];
 
-/// Returns a reporter in which every name is NOT_SERVING before the first connection can ask.
+/// The name whose status also depends on the flag.
+const FLAG_NAME: &str = "billing.portal.v1.BillingPortal";
+
+/// Returns a reporter in which every name is NOT_SERVING.
 pub async fn reporter() -> HealthReporter {
     let reporter = HealthReporter::new();
-    for name in READY.into_iter().chain([OPEN]) {
+    for name in READINESS_NAMES.into_iter().chain([FLAG_NAME]) {
         reporter.set_service_status(name, ServingStatus::NotServing).await;
     }
     reporter
 }
 
-/// Reports each change until the state's sender is dropped. Then it ends every Watch stream, so that the drain does not wait for one.
+/// Reports each change until the state's sender is dropped. Then ends every Watch stream, so that the drain does not wait for
+/// them.
 pub async fn report(mut reporter: HealthReporter, mut state: watch::Receiver<State>) {
     loop {
         let State { ready, flag_could_be_on } = *state.borrow_and_update();
-        // The probe's name last: a client that sees it SERVING then sees the other names in their current state.
-        for (name, is_serving) in [(OPEN, ready && flag_could_be_on)].into_iter().chain(READY.map(|name| (name, ready)))
+        // The name of the probes is set last, so that a client that sees it SERVING also sees the current state of the others.
+        for (name, is_serving) in
+            [(FLAG_NAME, ready && flag_could_be_on)].into_iter().chain(READINESS_NAMES.map(|name| (name, ready)))
         {
             reporter.set_service_status(name, status(is_serving)).await;
         }
@@ -38,7 +43,7 @@ pub async fn report(mut reporter: HealthReporter, mut state: watch::Receiver<Sta
             break;
         }
     }
-    for name in READY.into_iter().chain([OPEN]) {
+    for name in READINESS_NAMES.into_iter().chain([FLAG_NAME]) {
         reporter.set_service_status(name, ServingStatus::NotServing).await;
         reporter.clear_service_status(name).await;
     }

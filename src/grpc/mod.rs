@@ -1,9 +1,9 @@
-//! The inbound gRPC side: from a request's metadata and message to the domain, and back to a status.
+//! Inbound gRPC: turns the metadata and the message of a request into domain values, and the result into a message or a status.
 //!
-//! - [`layers`]: what surrounds every call, one concern per layer.
-//! - [`caller`]: which workload calls, by the mesh's identity header.
-//! - [`auth`]: which person calls, by the principal token.
-//! - [`services`]: the two services, behind all of these.
+//! - [`layers`]: the layers around every call, one concern per layer.
+//! - [`caller`]: identifies the calling workload by the identity header of the mesh.
+//! - [`auth`]: identifies the person by the principal token.
+//! - [`services`]: the two services, inside all of these.
 //! - [`status`]: refusals as gRPC statuses.
 //! - [`health`]: `grpc.health.v1`; [`proto`]: the generated code.
 

@@ -1,4 +1,4 @@
-//! The code that `build.rs` generates from `proto/`, and the one `Debug` that must not be generated.
+//! The code that `build.rs` generates from `proto/`, and a hand-written `Debug` for the message that contains a session URL.
 
 #[allow(
     missing_docs,

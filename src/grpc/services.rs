@@ -1,4 +1,4 @@
-//! The two services: translate a message into a request of the domain, and its result into a message.
+//! The two services: they turn a message into a request to the domain, and its result into a message.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::{
         layers::{deadline::Deadline, session_rate::SessionRate},
         proto::{
             CreatePortalSessionRequest, CreatePortalSessionResponse, GetPortalAccessRequest, GetPortalAccessResponse,
-            Reason as ShownReason, billing_portal_server::BillingPortal,
+            Reason as AccessReason, billing_portal_server::BillingPortal,
             create_portal_session_request::Flow as FlowField, portal_access_server::PortalAccess,
         },
     },
@@ -67,24 +67,27 @@ impl PortalAccess for PortalAccessService {
         let principal: &Principal = extension(&extensions)?;
         let visibility = self.use_cases.visibility(principal, &message.displayed_tenant_id).await?;
         let reason = match visibility {
-            Visibility::Allowed => ShownReason::Allowed,
-            Visibility::NotOwner => ShownReason::NotOwner,
-            Visibility::FeatureDisabled => ShownReason::FeatureDisabled,
-            Visibility::NoBillingAccount => ShownReason::NoBillingAccount,
+            Visibility::Allowed => AccessReason::Allowed,
+            Visibility::NotOwner => AccessReason::NotOwner,
+            Visibility::FeatureDisabled => AccessReason::FeatureDisabled,
+            Visibility::NoBillingAccount => AccessReason::NoBillingAccount,
         };
         let visible = visibility == Visibility::Allowed;
         Ok(Response::new(GetPortalAccessResponse { visible, reason: reason.into() }))
     }
 }
 
-/// Returns an extension that a layer or interceptor left. A handler that is reached without it refuses with BUG.
+/// Returns an extension that a layer or an interceptor added.
+///
+/// # Errors
+/// BUG if it is missing: the handler was reached without that layer or interceptor.
 fn extension<T: Send + Sync + 'static>(extensions: &Extensions) -> Result<&T, Refusal> {
     extensions
         .get()
         .ok_or_else(|| Refusal::because(Reason::Bug, "handler was reached without its interceptor or layer"))
 }
 
-/// Parses the fields in their order.
+/// Parses the fields in the order of the contract, which decides the refusal when several fields are not valid.
 fn parse_request(message: &CreatePortalSessionRequest, origins: &ReturnOrigins) -> Result<PortalRequest, Refusal> {
     Ok(PortalRequest {
         return_url: ReturnUrl::parse(&message.return_url, origins)?,

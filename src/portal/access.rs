@@ -1,5 +1,5 @@
-//! The predicate: whether a person may open the portal of their tenant. The page and the server both ask [`decide`], so what the
-//! page shows is what the server allows.
+//! The decision whether a person may open the portal of their tenant. Both use cases call [`decide`], so the page shows what the server
+//! allows.
 
 use async_trait::async_trait;
 
@@ -16,7 +16,7 @@ pub trait Flag: Send + Sync {
     async fn is_on(&self, tenant: &TenantId) -> bool;
 }
 
-/// The company's own record of tenants, their owners and their Stripe customers.
+/// The directory: the company's own database of tenants, their owners and their Stripe customers.
 #[async_trait]
 pub trait Directory: Send + Sync {
     /// Reads ownership and mapping in one query.
@@ -35,25 +35,25 @@ pub struct DirectoryEntry {
     pub mapping: Mapping,
 }
 
-/// Every outcome of the predicate.
+/// Every outcome of [`decide`].
 #[derive(Debug)]
 pub enum Decision {
     /// The person may open the portal of this customer.
     Allowed(CustomerId),
-    /// The person does not own the tenant: by role, or no longer by the directory.
+    /// The role in the token is not `owner`, or the person is not a current owner in the directory.
     NotOwner,
     /// The feature flag is off for the tenant.
     FeatureDisabled,
     /// The tenant has no Stripe customer.
     NoBillingAccount,
-    /// The directory's mapping of the tenant is broken. A page must not show it as "no".
+    /// The tenant's mapping in the directory is broken. A page must not show this as "not allowed".
     BrokenMapping(Integrity),
-    /// The directory did not respond. A page must not show it as "no".
+    /// The directory query failed. A page must not show this as "not allowed".
     Undecided(Refusal),
 }
 
-/// Decides in this order: flag, current ownership, mapping. A check that fails leaves those after it untouched. The role is
-/// checked before, by the construction of the [`Owner`].
+/// Checks the flag, current ownership and the mapping, in this order, and stops at the first check that fails. The role was
+/// already checked when the [`Owner`] was constructed.
 pub async fn decide(owner: &Owner, flag: &dyn Flag, directory: &dyn Directory) -> Decision {
     let principal = owner.principal();
     if !flag.is_on(principal.tenant()).await {
@@ -70,7 +70,7 @@ pub async fn decide(owner: &Owner, flag: &dyn Flag, directory: &dyn Directory) -
     }
 }
 
-/// Decides for any authenticated person: a role that does not own is one of the outcomes.
+/// Decides for any authenticated person. A role other than `owner` results in [`Decision::NotOwner`].
 pub async fn decide_for(principal: &Principal, flag: &dyn Flag, directory: &dyn Directory) -> Decision {
     match Owner::prove(principal.clone()) {
         Ok(owner) => decide(&owner, flag, directory).await,
@@ -83,7 +83,7 @@ pub async fn decide_for(principal: &Principal, flag: &dyn Flag, directory: &dyn 
 pub enum Visibility {
     /// The person may open the portal.
     Allowed,
-    /// The person does not own the tenant.
+    /// The person is not a current owner of the tenant.
     NotOwner,
     /// The feature is off.
     FeatureDisabled,
@@ -95,7 +95,7 @@ impl Decision {
     /// Returns the customer whose portal may be opened.
     ///
     /// # Errors
-    /// The refusal of every other outcome.
+    /// For every other outcome, the refusal that corresponds to it.
     pub fn into_customer(self) -> Result<CustomerId, Refusal> {
         match self {
             Self::Allowed(customer) => Ok(customer),
@@ -108,7 +108,7 @@ impl Decision {
             Self::NoBillingAccount => {
                 Err(Refusal::because(Reason::NoBillingAccount, "directory has no customer for the tenant"))
             }
-            Self::BrokenMapping(how) => Err(broken(how)),
+            Self::BrokenMapping(how) => Err(broken_mapping(how)),
             Self::Undecided(refusal) => Err(refusal),
         }
     }
@@ -116,20 +116,20 @@ impl Decision {
     /// Returns what a page may show.
     ///
     /// # Errors
-    /// DATABASE_UNAVAILABLE or MAPPING_INTEGRITY: outcomes that do not answer whether the person may open the portal.
+    /// DATABASE_UNAVAILABLE or MAPPING_INTEGRITY: it is not known whether the person may open the portal.
     pub fn into_visibility(self) -> Result<Visibility, Refusal> {
         match self {
             Self::Allowed(_) => Ok(Visibility::Allowed),
             Self::NotOwner => Ok(Visibility::NotOwner),
             Self::FeatureDisabled => Ok(Visibility::FeatureDisabled),
             Self::NoBillingAccount => Ok(Visibility::NoBillingAccount),
-            Self::BrokenMapping(how) => Err(broken(how)),
+            Self::BrokenMapping(how) => Err(broken_mapping(how)),
             Self::Undecided(refusal) => Err(refusal),
         }
     }
 }
 
-fn broken(how: Integrity) -> Refusal {
+fn broken_mapping(how: Integrity) -> Refusal {
     let cause = format!("mapping in the directory is broken: {}", how.as_str());
     Refusal::because(Reason::MappingIntegrity, cause).with_integrity(how)
 }

@@ -5,7 +5,7 @@
 pub struct CustomerId(String);
 
 impl CustomerId {
-    /// Takes exactly that shape, and returns `None` for anything else.
+    /// Parses a customer id. Returns `None` for anything that does not have exactly this form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         is_stripe_id(text, &["cus_"]).then(|| Self(text.to_owned()))
@@ -30,11 +30,11 @@ pub(crate) fn is_stripe_id(text: &str, prefixes: &[&str]) -> bool {
 /// The customer that the directory maps a tenant to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mapping {
-    /// No row, NULL or empty: the tenant has no billing account.
+    /// The directory has no row, NULL, or an empty value: the tenant has no billing account.
     None,
     /// Exactly one row, with a well-formed customer that no other tenant shares.
     Customer(CustomerId),
-    /// The directory contradicts itself, or the value is not a customer id. The audit entry and the log say which.
+    /// The directory contradicts itself, or the value is not a customer id. The audit entry and the log name the failure.
     Broken(Integrity),
 }
 

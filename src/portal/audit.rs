@@ -31,21 +31,21 @@ pub trait AuditLog: Send + Sync {
 /// One entry of the audit log. Unknown facts are left out; no field can hold a token, a key or a session URL.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditEntry {
-    /// When the entry was made, RFC 3339 in UTC.
+    /// When the entry was created: RFC 3339, in UTC.
     pub time: String,
     /// `intent` or `outcome`.
     pub event: &'static str,
-    /// The same id as in the refusal's ErrorInfo and in the log.
+    /// The id of the call, also in the `ErrorInfo` of a refusal and in the log.
     pub request_id: String,
     /// The method's name.
     pub rpc: String,
-    /// What is known of the call.
+    /// What is known about the call so far.
     #[serde(flatten)]
     pub facts: Facts,
     /// `OK` or the refusal's reason; outcomes only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
-    /// Which integrity failure.
+    /// The integrity failure, for the reason MAPPING_INTEGRITY.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<&'static str>,
     /// Whether a session URL was released; outcomes only.
@@ -79,14 +79,14 @@ pub struct Facts {
     trace_id: Option<String>,
 }
 
-/// Whether the caller of a call is still connected, shared between the connection and the call.
+/// Whether the caller is still connected. The connection and the task of the call share it.
 #[derive(Clone, Debug, Default)]
 pub struct CallerConnection {
     is_closed: Arc<AtomicBool>,
 }
 
 impl CallerConnection {
-    /// Records that the caller disconnected or cancelled: from now on nothing is released.
+    /// Records that the caller disconnected or cancelled. No URL is released afterwards.
     pub fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
     }
@@ -128,7 +128,7 @@ impl CallAudit {
         Self { log, call, caller, started: Instant::now(), facts: Mutex::new(facts), has_url: AtomicBool::new(false) }
     }
 
-    /// Records the person, as soon as the token is verified.
+    /// Records the person. Called as soon as the token is verified.
     pub fn record_principal(&self, principal: &Principal) {
         let mut facts = self.facts();
         facts.subject = Some(principal.user().as_str().to_owned());
@@ -151,18 +151,18 @@ impl CallAudit {
         self.facts().session = Some(id.to_owned());
     }
 
-    /// Records Stripe's id of the request for the session.
+    /// Records the id that Stripe gave to the request that creates the session.
     pub fn record_stripe_request(&self, id: &str) {
         self.facts().stripe_request_id = Some(id.to_owned());
     }
 
-    /// Writes the intent to disk, before Stripe is called.
+    /// Writes the intent to disk. Must be called before Stripe is.
     ///
     /// # Errors
     /// AUDIT_UNAVAILABLE, or CANCELLED when the caller has disconnected.
-    pub async fn intend(&self, customer: &CustomerId) -> Result<(), Refusal> {
+    pub async fn write_intent(&self, customer: &CustomerId) -> Result<(), Refusal> {
         self.facts().customer = Some(customer.as_str().to_owned());
-        self.check_caller()?;
+        self.check_connection()?;
         self.log.append(self.entry("intent"), true).await
     }
 
@@ -171,14 +171,15 @@ impl CallAudit {
         self.has_url.store(true, Ordering::SeqCst);
     }
 
-    /// Writes the outcome OK to disk, and returns whether a session URL is released; only then may the response be sent. Call this
-    /// where the call can no longer be cut off; otherwise the entry could report a URL that was never sent.
+    /// Writes the outcome OK to disk, and returns whether the response contains a session URL. The response may be sent only
+    /// after this succeeds. Call this where nothing can end the call early any more; otherwise the entry could report a URL that
+    /// was never sent.
     ///
     /// # Errors
-    /// AUDIT_UNAVAILABLE, or CANCELLED when the caller has disconnected; the response must be dropped then. The refusal must
-    /// follow as the outcome that counts, even if a disk failed after it took the entry.
-    pub async fn succeed(&self) -> Result<bool, Refusal> {
-        self.check_caller()?;
+    /// AUDIT_UNAVAILABLE, or CANCELLED when the caller has disconnected. The response must then be dropped, and the refusal must
+    /// be written with [`Self::write_refusal`]: it is the outcome that counts, even if the entry with OK reached the disk.
+    pub async fn write_success(&self) -> Result<bool, Refusal> {
+        self.check_connection()?;
         let released = self.has_url.load(Ordering::SeqCst);
         self.log.append(self.outcome("OK", None, released), true).await?;
         Ok(released)
@@ -187,14 +188,14 @@ impl CallAudit {
     /// Writes the outcome of a call that ends without a URL.
     ///
     /// # Errors
-    /// AUDIT_UNAVAILABLE, to be logged: the call keeps its own refusal.
-    pub async fn refuse(&self, refusal: &Refusal) -> Result<(), Refusal> {
+    /// AUDIT_UNAVAILABLE. Callers log it and return the original refusal.
+    pub async fn write_refusal(&self, refusal: &Refusal) -> Result<(), Refusal> {
         self.log
             .append(self.outcome(refusal.reason().as_str(), refusal.integrity().map(Integrity::as_str), false), false)
             .await
     }
 
-    fn check_caller(&self) -> Result<(), Refusal> {
+    fn check_connection(&self) -> Result<(), Refusal> {
         if self.caller.is_closed() {
             return Err(Refusal::because(Reason::Cancelled, "caller disconnected before the response"));
         }

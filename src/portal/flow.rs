@@ -1,11 +1,11 @@
-//! The page of the portal that is requested.
+//! The page of the portal that a caller requests.
 
 use crate::portal::{
     account::is_stripe_id,
     refusal::{Reason, Refusal},
 };
 
-/// A page of the portal, by Stripe's name of the flow. Its ids are well formed; Stripe checks that they belong to the customer.
+/// A page of the portal, named like Stripe's flow. The ids are well formed; Stripe checks that they belong to the customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// The portal's home page, without a flow.
@@ -23,7 +23,7 @@ pub enum Flow {
 }
 
 impl Flow {
-    /// The name in the audit entry, in Stripe's `flow_data[type]` and of the message's field; `home` without a flow.
+    /// The name of the flow in the audit entry, in Stripe's `flow_data[type]`, and in the request message; `home` without a flow.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -53,10 +53,10 @@ impl Flow {
 pub struct SubscriptionId(String);
 
 impl SubscriptionId {
-    /// Takes the id from the request's field `field`.
+    /// Parses the id in the field `field` of the request.
     ///
     /// # Errors
-    /// FLOW_INVALID, naming that field.
+    /// FLOW_INVALID, with that field.
     pub fn parse(text: &str, field: &'static str) -> Result<Self, Refusal> {
         stripe_id(text, &["sub_"], field).map(Self)
     }
@@ -77,11 +77,11 @@ pub struct Item {
 }
 
 impl Item {
-    /// Takes `si_…` and at least one of two changes: a price (`price_…` or `plan_…`; empty means unchanged) and a quantity of at
-    /// least 1.
+    /// Parses an item id (`si_…`) and its change: a price (`price_…` or `plan_…`; empty means unchanged), a quantity of at least
+    /// 1, or both.
     ///
     /// # Errors
-    /// FLOW_INVALID, naming the field that breaks its rule.
+    /// FLOW_INVALID, with the field that is not valid.
     pub fn parse(id: &str, price: &str, quantity: Option<u32>) -> Result<Self, Refusal> {
         const ITEM: &str = "subscription_update_confirm.item";
         let id = stripe_id(id, &["si_"], "subscription_update_confirm.item.id")?;
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn confirmed_change_needs_an_item_and_a_change() {
+    fn confirmed_update_requires_an_item_with_a_valid_change() {
         assert!(Item::parse("si_1", "price_1", None).is_ok());
         assert!(Item::parse("si_1", "plan_1", Some(1)).is_ok());
         assert!(Item::parse("si_1", "", Some(7)).is_ok());

@@ -3,7 +3,7 @@
 use crate::portal::refusal::{Reason, Refusal};
 
 /// The locales of Stripe's portal, as documented for the parameter `locale` of `POST /v1/billing_portal/sessions`. A test in the
-/// Stripe adapter compares them with the client library's.
+/// Stripe adapter compares them with the locales of the client library.
 pub const STRIPE_LOCALES: [&str; 47] = [
     "auto", "bg", "cs", "da", "de", "el", "en", "en-AU", "en-CA", "en-GB", "en-IE", "en-IN", "en-NZ", "en-SG", "es",
     "es-419", "et", "fi", "fil", "fr", "fr-CA", "hr", "hu", "id", "it", "ja", "ko", "lt", "lv", "ms", "mt", "nb", "nl",
@@ -15,7 +15,7 @@ pub const STRIPE_LOCALES: [&str; 47] = [
 pub struct Locale(&'static str);
 
 impl Locale {
-    /// Takes exactly one of Stripe's spellings. An empty text returns `None`: Stripe chooses.
+    /// Parses a locale in exactly Stripe's spelling. Returns `None` for an empty text: Stripe then chooses.
     ///
     /// # Errors
     /// LOCALE_INVALID.
@@ -29,7 +29,7 @@ impl Locale {
             .ok_or_else(|| Refusal::because(Reason::LocaleInvalid, "not a locale of Stripe's portal").at("locale"))
     }
 
-    /// Stripe's spelling.
+    /// The locale in Stripe's spelling.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.0

@@ -1,9 +1,16 @@
-//! The domain: who may open which billing portal. It names no gRPC, SQL or Stripe types. The outside world implements its four
-//! traits: [`Flag`], [`Directory`], [`AuditLog`] and [`PortalSessions`].
+//! The domain: who may open which billing portal. It does not use gRPC, SQL or Stripe types. It reaches everything outside
+//! through four traits, which the adapters implement: [`Flag`], [`Directory`], [`AuditLog`] and [`PortalSessions`].
 //!
-//! Reading order: [`principal`] (who asks), [`return_url`] and [`return_origins`], [`locale`] and [`flow`] (what is requested), [`account`] (the tenant's
-//! customer), [`access`] (the predicate), [`session`] (what Stripe returns and what is released), [`open`] (the use cases), [`audit`]
-//! (what is recorded), [`refusal`] (every reason to refuse a call).
+//! Reading order:
+//!
+//! 1. [`principal`]: the authenticated person.
+//! 2. [`return_url`], [`return_origins`], [`locale`] and [`flow`]: the contents of a request.
+//! 3. [`account`]: the tenant's Stripe customer.
+//! 4. [`access`]: the decision whether a person may open the portal.
+//! 5. [`session`]: the checked session, and the release of its URL.
+//! 6. [`open`]: the use cases.
+//! 7. [`audit`]: the audit entries of a call.
+//! 8. [`refusal`]: every reason to refuse a call.
 
 pub mod access;
 pub mod account;

@@ -1,4 +1,4 @@
-//! The use cases: open a portal, and report whether a page may offer it.
+//! The use cases: open the portal, and report whether a page may offer it.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use crate::portal::{
     session::{CheckedSession, RecordedTenant, SessionUrl},
 };
 
-/// Stripe's side: the tenant recorded on a customer, and a session for that customer.
+/// Stripe: reads the tenant recorded on a customer, and creates a session for that customer.
 #[async_trait]
 pub trait PortalSessions: Send + Sync {
-    /// Reads the customer and creates a session concurrently, and returns both outcomes once both are known. The id of a created
-    /// session is recorded in the audit immediately, even if the session is never released.
+    /// Reads the customer and creates a session concurrently, and returns both results when both are known. Records the id of a
+    /// created session in `audit` immediately, even if its URL is never released.
     async fn open(
         &self,
         customer: &CustomerId,
@@ -31,14 +31,14 @@ pub trait PortalSessions: Send + Sync {
     ) -> (Result<RecordedTenant, Refusal>, Result<CheckedSession, Refusal>);
 }
 
-/// What a person asks to open.
+/// A request to open the portal.
 #[derive(Clone, Debug)]
 pub struct PortalRequest {
     /// Where Stripe sends the person afterwards.
     pub return_url: ReturnUrl,
     /// The portal's language; with `None`, Stripe chooses.
     pub locale: Option<Locale>,
-    /// The page of the portal.
+    /// The page of the portal that opens.
     pub flow: Flow,
 }
 
@@ -47,19 +47,19 @@ pub struct PortalRequest {
 pub struct UseCases {
     /// The feature flag.
     pub flag: Arc<dyn Flag>,
-    /// The company's record.
+    /// The company's database of tenants and owners.
     pub directory: Arc<dyn Directory>,
     /// Stripe.
     pub portal_sessions: Arc<dyn PortalSessions>,
 }
 
 impl UseCases {
-    /// Opens the portal of the owner's own tenant: flag, ownership and mapping, then the audit intent, then Stripe. A failed
-    /// verification of the mapping takes precedence over the session's outcome. The response with the URL still has to pass
-    /// [`CallAudit::succeed`] where the call can no longer be cut off.
+    /// Opens the portal of the owner's own tenant: checks the flag, ownership and mapping, writes the audit intent, then calls
+    /// Stripe. If the mapping cannot be verified, that refusal takes precedence over the result of creating the session. The URL
+    /// must not be sent before [`CallAudit::write_success`] succeeds, where nothing can end the call early any more.
     ///
     /// # Errors
-    /// The first check that fails, in the order of the contract.
+    /// The refusal of the first check that fails, in the order of the contract.
     pub async fn open(
         &self,
         owner: &Owner,
@@ -68,7 +68,7 @@ impl UseCases {
         audit: &CallAudit,
     ) -> Result<SessionUrl, Refusal> {
         let customer = decide(owner, &*self.flag, &*self.directory).await.into_customer()?;
-        audit.intend(&customer).await?;
+        audit.write_intent(&customer).await?;
         let (recorded, session) = self.portal_sessions.open(&customer, request, deadline, audit).await;
         let mapping = recorded?.verify(owner.principal().tenant(), &customer)?;
         let url = session?.release(mapping, owner)?;
@@ -76,7 +76,7 @@ impl UseCases {
         Ok(url)
     }
 
-    /// Reports whether a page may offer the portal, by the same predicate.
+    /// Returns whether a page may offer the portal, by the same decision as [`Self::open`].
     ///
     /// # Errors
     /// TENANT_MISMATCH, DATABASE_UNAVAILABLE or MAPPING_INTEGRITY.

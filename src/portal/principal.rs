@@ -1,4 +1,4 @@
-//! Who asks: an authenticated person in a tenant, and the proof that they own it.
+//! The authenticated person in a tenant, and the proof that their role owns it.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub struct TenantId(String);
 pub struct UserId(String);
 
 impl TenantId {
-    /// Takes 1 to 255 visible ASCII characters, and returns `None` for anything else.
+    /// Parses an id of 1 to 255 visible ASCII characters. Returns `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         is_id(text).then(|| Self(text.to_owned()))
@@ -32,7 +32,7 @@ impl TenantId {
 }
 
 impl UserId {
-    /// Takes 1 to 255 visible ASCII characters, and returns `None` for anything else.
+    /// Parses an id of 1 to 255 visible ASCII characters. Returns `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         is_id(text).then(|| Self(text.to_owned()))
@@ -50,7 +50,7 @@ impl UserId {
 pub struct Role(String);
 
 impl Role {
-    /// Takes any non-empty text: a product may have any roles.
+    /// Parses a role: any text that is not empty, because each product defines its own roles.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| Self(text.to_owned()))
@@ -76,7 +76,7 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Takes the claims of a verified token. Only the token verifier may call this.
+    /// Creates a principal from the claims of a verified token. Only the token verifier may call this.
     #[must_use]
     pub fn new(user: UserId, tenant: TenantId, role: Role) -> Self {
         Self { user, tenant, role }
@@ -88,7 +88,7 @@ impl Principal {
         &self.user
     }
 
-    /// The tenant that the person acts in: the only tenant that a call looks up.
+    /// The tenant that the person acts in. A call looks up no other tenant.
     #[must_use]
     pub fn tenant(&self) -> &TenantId {
         &self.tenant
@@ -100,11 +100,11 @@ impl Principal {
         &self.role
     }
 
-    /// Compares the tenant that the page displayed with the person's; an empty text means that the page did not send one. The
-    /// value is used for nothing else, so it does not have to be a valid id.
+    /// Compares the tenant that the page displayed with the person's tenant. An empty text means that the page did not send one.
+    /// The value is used for nothing else, so it does not have to be a valid id.
     ///
     /// # Errors
-    /// TENANT_MISMATCH.
+    /// TENANT_MISMATCH when they differ.
     pub fn check_displayed_tenant(&self, displayed: &str) -> Result<(), Refusal> {
         if displayed.is_empty() || displayed == self.tenant.as_str() {
             Ok(())
@@ -120,7 +120,7 @@ impl fmt::Debug for Principal {
     }
 }
 
-/// The proof that a person's token makes them an owner of their tenant. [`Owner::prove`] is the only constructor, so code that
+/// The proof that the role in a person's token is `owner`. [`Owner::prove`] is the only constructor, so code that
 /// has an `Owner` has passed the check. Current ownership in the directory is checked later, by the use case.
 #[derive(Clone, Debug)]
 pub struct Owner(Principal);

@@ -1,11 +1,11 @@
-//! Refusals. A [`Reason`] is the stable name that callers switch on. A [`Refusal`] is a reason with its cause, which is for the log
-//! and is never sent to a caller.
+//! Refusals. A [`Reason`] is the stable name that callers switch on. A [`Refusal`] is a reason with its cause, which is for the
+//! log and is never sent to a caller.
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use crate::portal::account::Integrity;
 
-/// Declares each reason once: its meaning, the variant, its stable name, and what it says about another check.
+/// Declares each reason once: its meaning, its variant, its stable name, and whether checking the same mapping again can help.
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $recheck:ident;)*) => {
         /// Why a call is refused: the stable name in `google.rpc.ErrorInfo.reason` and in the audit entry.
@@ -36,11 +36,11 @@ macro_rules! reasons {
 pub enum Recheck {
     /// The result is the same until the data in the directory or at Stripe changes.
     SameUntilDataChanges,
-    /// Every check is refused until the service's key changes.
+    /// Stripe refuses every check until the service's key changes.
     RefusedUntilKeyChanges,
-    /// A later check may pass: Stripe is unavailable, busy or too slow.
+    /// A later check may pass: Stripe was unavailable, busy or too slow.
     MayPass,
-    /// The reason does not say, or a check is never refused with it.
+    /// The reason does not say whether a later check can pass, or no check of a mapping is refused with it.
     Unknown,
 }
 
@@ -51,15 +51,15 @@ reasons! {
     TokenInvalid = "TOKEN_INVALID", Unknown;
     /// The principal token has expired.
     TokenExpired = "TOKEN_EXPIRED", Unknown;
-    /// The calling workload is not an allowed one, or the mesh does not identify it.
+    /// The calling workload is not in the list of allowed callers, or the mesh does not identify it.
     CallerNotAllowed = "CALLER_NOT_ALLOWED", Unknown;
-    /// The person does not own the tenant: by role, or no longer by the directory.
+    /// The role in the token is not `owner`, or the person is not a current owner in the directory.
     NotOwner = "NOT_OWNER", Unknown;
-    /// The return URL breaks a rule, or its origin is not configured.
+    /// The return URL breaks a rule, has an origin that is not configured, or is refused by Stripe.
     ReturnUrlNotAllowed = "RETURN_URL_NOT_ALLOWED", Unknown;
     /// The flow is malformed, or Stripe refuses it for this customer.
     FlowInvalid = "FLOW_INVALID", Unknown;
-    /// The locale is not one of the portal's.
+    /// The locale is not one of the locales of Stripe's portal.
     LocaleInvalid = "LOCALE_INVALID", Unknown;
     /// `grpc-timeout` is malformed or duplicate.
     DeadlineInvalid = "DEADLINE_INVALID", Unknown;
@@ -69,7 +69,7 @@ reasons! {
     FeatureDisabled = "FEATURE_DISABLED", Unknown;
     /// The tenant has no Stripe customer.
     NoBillingAccount = "NO_BILLING_ACCOUNT", Unknown;
-    /// The page displayed a different tenant than the principal's.
+    /// The page displayed a tenant that is not the principal's tenant.
     TenantMismatch = "TENANT_MISMATCH", Unknown;
     /// The Stripe customer does not name a tenant.
     TenantProofMissing = "TENANT_PROOF_MISSING", SameUntilDataChanges;
@@ -79,19 +79,19 @@ reasons! {
     PortalNotConfigured = "PORTAL_NOT_CONFIGURED", Unknown;
     /// The person requested too many sessions within a minute.
     RateLimited = "RATE_LIMITED", Unknown;
-    /// The message is over 16 KiB.
+    /// The message is larger than 16 KiB.
     MessageTooLarge = "MESSAGE_TOO_LARGE", Unknown;
     /// Stripe is down, unreachable or too slow.
     StripeUnavailable = "STRIPE_UNAVAILABLE", MayPass;
-    /// Stripe limits the rate of requests, or the service's own limit in front of Stripe was reached.
+    /// Stripe's rate limit, or the service's own limit on requests to Stripe, was reached.
     StripeRateLimited = "STRIPE_RATE_LIMITED", MayPass;
     /// Stripe is busy with the same object.
     StripeConflict = "STRIPE_CONFLICT", MayPass;
     /// The directory query failed.
     DatabaseUnavailable = "DATABASE_UNAVAILABLE", Unknown;
-    /// The keys that verify tokens could not be read for too long.
+    /// The key set that verifies tokens could not be read for longer than it may be used.
     KeysUnavailable = "KEYS_UNAVAILABLE", Unknown;
-    /// An audit entry cannot be written, so no portal is opened.
+    /// An audit entry cannot be written, so no URL is released.
     AuditUnavailable = "AUDIT_UNAVAILABLE", Unknown;
     /// The maximum number of calls is in flight.
     Overloaded = "OVERLOADED", Unknown;
@@ -99,13 +99,13 @@ reasons! {
     ShuttingDown = "SHUTTING_DOWN", Unknown;
     /// The call's deadline was exceeded.
     DeadlineExceeded = "DEADLINE_EXCEEDED", MayPass;
-    /// The directory, or the directory and Stripe, contradict each other about the tenant's customer.
+    /// The directory contradicts itself, or the directory and Stripe contradict each other, about the tenant's customer.
     MappingIntegrity = "MAPPING_INTEGRITY", SameUntilDataChanges;
     /// Stripe's response is well formed, but does not match the request.
     StripeResponseRejected = "STRIPE_RESPONSE_REJECTED", Unknown;
-    /// Stripe refuses the service's key, or the key is of the other mode.
+    /// Stripe refuses the service's key, or the key is for the other mode (test or live).
     StripeCredentials = "STRIPE_CREDENTIALS", RefusedUntilKeyChanges;
-    /// The response is not a valid response of Stripe's API.
+    /// Stripe's response is not a valid response of its API.
     StripeProtocol = "STRIPE_PROTOCOL", Unknown;
     /// A defect of this service.
     Bug = "BUG", Unknown;
@@ -113,7 +113,8 @@ reasons! {
     MethodUnknown = "METHOD_UNKNOWN", Unknown;
     /// The message is compressed.
     EncodingUnsupported = "ENCODING_UNSUPPORTED", Unknown;
-    /// The caller disconnected before the response. Appears in the audit only: nobody is left to receive a status.
+    /// The caller disconnected before the response. Appears only in the audit, the log and the metrics: nobody is left to receive
+    /// a status.
     Cancelled = "CANCELLED", Unknown;
 }
 
@@ -121,11 +122,11 @@ reasons! {
 #[derive(Clone, Debug)]
 pub struct Refusal {
     reason: Reason,
-    /// For the log only: constant texts and the service's own values, never a text from a caller or from Stripe.
+    /// For the log only: constant texts and the service's own values, never text from a caller or from Stripe.
     cause: String,
     /// The field of the request that breaks a rule, as named in `google.rpc.BadRequest`.
     field: Option<&'static str>,
-    /// Which integrity failure, for the audit entry.
+    /// The integrity failure, for the audit entry and the metrics.
     integrity: Option<Integrity>,
     /// How long the caller should wait before a retry, if known.
     retry_after: Option<Duration>,
@@ -133,20 +134,20 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Creates a refusal with its cause. The cause must not contain a secret, an email address, or a text from outside.
+    /// Creates a refusal with its cause. The cause must not contain a secret, an email address, or text from outside the service.
     #[must_use]
     pub fn because(reason: Reason, cause: impl Into<String>) -> Self {
         Self { reason, cause: cause.into(), field: None, integrity: None, retry_after: None, source: None }
     }
 
-    /// Names the field of the request that breaks a rule, such as `subscription_cancel.subscription_id`.
+    /// Sets the field of the request that breaks a rule, such as `subscription_cancel.subscription_id`.
     #[must_use]
     pub fn at(mut self, field: &'static str) -> Self {
         self.field = Some(field);
         self
     }
 
-    /// Names the integrity failure in the audit entry.
+    /// Sets the integrity failure, for the audit entry and the metrics.
     #[must_use]
     pub fn with_integrity(mut self, integrity: Integrity) -> Self {
         self.integrity = Some(integrity);
@@ -185,7 +186,7 @@ impl Refusal {
         self.retry_after
     }
 
-    /// Which integrity failure.
+    /// The integrity failure, if the mapping is broken.
     #[must_use]
     pub fn integrity(&self) -> Option<Integrity> {
         self.integrity

@@ -1,4 +1,4 @@
-//! The origins that a return URL may have: the product's own pages.
+//! The configured origins of return URLs: the product's own sites.
 
 use url::{Host, Url};
 
@@ -6,7 +6,7 @@ use url::{Host, Url};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnOrigins(Vec<String>);
 
-/// Why a text is not an origin that a return URL may have.
+/// Why a text is not a valid origin for return URLs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
     /// The list is empty.
@@ -18,10 +18,10 @@ pub enum OriginError {
     /// A wildcard.
     #[error("{0:?} contains a wildcard; list each origin")]
     Wildcard(String),
-    /// Not what the URL parser serializes; the second value is.
+    /// Not in normalized form. The second value is the normalized form.
     #[error("{0:?} is not in normalized form; write {1}")]
     NotNormalized(String, String),
-    /// An IP address off loopback.
+    /// An IP address that is not loopback.
     #[error("{0:?} is an IP address; expected a host name (an address is allowed on loopback only)")]
     Address(String),
     /// Not https.
@@ -30,8 +30,8 @@ pub enum OriginError {
 }
 
 impl ReturnOrigins {
-    /// Takes `https://host`, `https://host:port` and, for development, http on loopback. An IP address is allowed on loopback
-    /// only.
+    /// Parses origins: `https://host`, `https://host:port` and, for development, http on loopback. An IP address is allowed on
+    /// loopback only.
     ///
     /// # Errors
     /// [`OriginError`] for the first origin that is not allowed.
@@ -43,8 +43,8 @@ impl ReturnOrigins {
         Ok(Self(origins.to_vec()))
     }
 
-    /// Returns whether a normalized URL begins with one of the origins. The text is compared, and not `url.origin()`: for a
-    /// blob URL, that is the origin inside it.
+    /// Returns whether a normalized URL begins with one of the origins. This compares the text instead of `url.origin()`, which
+    /// for a blob URL returns the origin of the URL inside it.
     pub(super) fn contain_origin_of(&self, url: &str) -> bool {
         self.0.iter().any(|origin| url.strip_prefix(origin.as_str()).is_some_and(|rest| rest.starts_with('/')))
     }

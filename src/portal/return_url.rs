@@ -1,4 +1,4 @@
-//! The return URL: where Stripe sends the person afterwards, always one of the product's own pages.
+//! The return URL: the page of the product that Stripe links back to.
 
 use url::Url;
 
@@ -42,7 +42,8 @@ impl From<ReturnUrlError> for Refusal {
 }
 
 impl ReturnUrl {
-    /// Takes a URL in normalized form (so no look-alike survives the comparison) whose origin is one of the configured ones.
+    /// Parses a URL that is in normalized form and has a configured origin. Requiring the normalized form rules out other
+    /// spellings of an origin that could be mistaken for it.
     ///
     /// # Errors
     /// RETURN_URL_NOT_ALLOWED, with the broken rule as its cause.
@@ -81,7 +82,7 @@ fn check(text: &str, origins: &ReturnOrigins) -> Result<(), ReturnUrlError> {
     if origins.contain_origin_of(text) { Ok(()) } else { Err(ReturnUrlError::Origin) }
 }
 
-/// `Debug` prints nothing of the URL: its query may contain anything that the page put there.
+/// `Debug` does not print the URL: its query may contain anything that the page put there.
 impl std::fmt::Debug for ReturnUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("ReturnUrl(..)")

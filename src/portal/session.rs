@@ -1,5 +1,4 @@
-//! What Stripe returns, and what may be released: a session URL is released only together with the verified mapping of the same
-//! customer.
+//! What Stripe returns, and the release of a session URL. The release requires the verified mapping of the same customer.
 
 use std::fmt;
 
@@ -17,8 +16,8 @@ pub struct RecordedTenant {
 }
 
 impl RecordedTenant {
-    /// Takes the customer that was read, and the value; `None` without metadata, without the key, or if it is not a string. An
-    /// empty value counts as `None`. Only the Stripe adapter's checks may call this.
+    /// Creates the record from the customer that was read and the value of its metadata key: `None` if there is no metadata, no
+    /// such key, or no string. An empty value counts as `None`. Only the Stripe adapter's checks may call this.
     #[must_use]
     pub fn new(customer: CustomerId, tenant: Option<String>) -> Self {
         Self { customer, tenant: tenant.filter(|tenant| !tenant.is_empty()) }
@@ -31,7 +30,7 @@ impl RecordedTenant {
     /// STRIPE_RESPONSE_REJECTED when a different customer was read.
     pub fn verify(self, tenant: &TenantId, customer: &CustomerId) -> Result<VerifiedMapping, Refusal> {
         if self.customer != *customer {
-            return Err(mismatch("the customer that was read is not the directory's"));
+            return Err(mismatch("customer that was read at Stripe is not the customer in the directory"));
         }
         match self.tenant {
             None => Err(Refusal::because(
@@ -79,17 +78,19 @@ pub struct CheckedSession {
 }
 
 impl CheckedSession {
-    /// Takes the customer that the session was created for. Only the Stripe adapter's checks may call this.
+    /// Creates a checked session for the customer that the session was created for. Only the Stripe adapter's checks may call
+    /// this.
     #[must_use]
     pub fn new(customer: CustomerId, url: String) -> Self {
         Self { customer, url: WithheldUrl(url) }
     }
 
-    /// Releases the URL to an owner of the tenant whose mapping was verified. Takes the mapping, so that it releases one URL only.
+    /// Releases the URL to an owner of the tenant whose mapping was verified. Consumes the mapping, so that one verification
+    /// releases one URL only.
     ///
     /// # Errors
-    /// STRIPE_RESPONSE_REJECTED when the session was created for a different customer than the verified one, or when a different
-    /// tenant was verified than the owner's.
+    /// STRIPE_RESPONSE_REJECTED when the session was created for a customer other than the verified one, or when the mapping was
+    /// verified for a tenant other than the owner's.
     pub fn release(self, mapping: VerifiedMapping, owner: &Owner) -> Result<SessionUrl, Refusal> {
         if self.customer != mapping.customer {
             return Err(mismatch("session was created for a different customer than the verified one"));
@@ -101,7 +102,7 @@ impl CheckedSession {
     }
 }
 
-/// The URL of a session that is not released.
+/// The URL of a session that is not released yet.
 struct WithheldUrl(String);
 
 impl fmt::Debug for WithheldUrl {

@@ -50,14 +50,14 @@ impl ClaimError {
     }
 }
 
-/// What the claims must say.
+/// The values that the claims must have.
 pub(super) struct Expected<'a> {
     pub(super) issuer: &'a str,
     pub(super) audience: &'a str,
     pub(super) clock_skew: Duration,
 }
 
-/// Whom the claims name.
+/// The checked claims: the person, their tenant and their role.
 pub(super) struct Claims {
     pub(super) user: UserId,
     pub(super) tenant: TenantId,
@@ -65,7 +65,7 @@ pub(super) struct Claims {
 }
 
 impl Expected<'_> {
-    /// Checks the claims at a moment, given as the time since 1970.
+    /// Checks the claims. `now` is the time since 1970.
     pub(super) fn check(&self, claims: &Map<String, Value>, now: Duration) -> Result<Claims, ClaimError> {
         if string(claims, "iss")? != self.issuer {
             return Err(ClaimError::Issuer);

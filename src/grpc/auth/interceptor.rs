@@ -1,5 +1,5 @@
-//! Decides what metadata alone can decide, with keys in memory: who the person is, and whether their role owns the tenant.
-//! Innermost, next to the handler, so that a method cannot be reached without it.
+//! The interceptors: they authenticate the person, and check the role, from the metadata and the keys in memory alone. They wrap
+//! the generated service directly, so that no method can be reached without them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{
     portal::{CallAudit, Owner, Principal, Refusal},
 };
 
-/// Admits any authenticated person, and leaves a [`Principal`] in the extensions.
+/// Admits any authenticated person, and adds a [`Principal`] to the extensions.
 #[derive(Clone, Debug)]
 pub struct AdmitPrincipal(pub Arc<Verifier>);
 
@@ -22,7 +22,7 @@ impl Interceptor for AdmitPrincipal {
     }
 }
 
-/// Admits owners only, and leaves an [`Owner`] in the extensions. Every method behind it is for owners only.
+/// Admits owners only, and adds an [`Owner`] to the extensions. Every method of the wrapped service is for owners only.
 #[derive(Clone, Debug)]
 pub struct AdmitOwner(pub Arc<Verifier>);
 

@@ -21,7 +21,7 @@ const MIN_RSA_BITS: usize = 2_048;
 /// The largest set, in bytes.
 const MAX_SET_BYTES: usize = 64 * 1024;
 
-/// A key and the one algorithm that it is for.
+/// A key, and the only algorithm that it may be used with.
 pub struct Key {
     pub(super) algorithm: Algorithm,
     pub(super) verifier: DecodingKey,
@@ -30,22 +30,22 @@ pub struct Key {
 /// The keys of a set that can verify a principal token, by `kid`.
 pub type KeySet = HashMap<String, Key>;
 
-/// Why a key set is refused. No text quotes the set.
+/// Why a key set is refused. No message quotes the set.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
-    /// Too large.
+    /// The set is too large.
     #[error("larger than {MAX_SET_BYTES} bytes")]
     TooLarge,
-    /// Not a JSON object.
+    /// The set is not a JSON object.
     #[error("not a JSON object: {0}")]
     NotJson(String),
-    /// Without the member `keys`.
+    /// The member `keys` is missing or not an array.
     #[error("not a JSON Web Key Set (expected an array `keys`)")]
     NotAKeySet,
-    /// A key, by its position in the set, counted from 0.
+    /// The key at this position (counted from 0) is refused.
     #[error("key {0}: {1}")]
     Key(usize, #[source] KeyError),
-    /// No key for an accepted algorithm.
+    /// No key has an accepted algorithm.
     #[error("no key for EdDSA, ES256, RS256 or PS256")]
     NoUsableKey,
 }
@@ -53,34 +53,34 @@ pub enum KeySetError {
 /// Why one key is refused, and the whole set with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Without a key id.
+    /// The key has no id.
     #[error("kid is missing")]
     NoKid,
-    /// A key id that appears more than once.
+    /// The key id appears more than once.
     #[error("duplicate kid")]
     DuplicateKid,
-    /// A private or symmetric key.
+    /// The key is private or symmetric.
     #[error("key is private or symmetric; publish public keys only")]
     Secret,
-    /// Without an algorithm.
+    /// The key does not name its algorithm.
     #[error("alg is missing")]
     NoAlgorithm,
-    /// A short RSA key.
+    /// The RSA key is too short.
     #[error("RSA modulus is shorter than {MIN_RSA_BITS} bits")]
     ShortRsa,
-    /// Not a key.
+    /// The value is not a key.
     #[error("not a JSON Web Key")]
     NotAKey,
-    /// A type that does not match the algorithm.
+    /// The type of the key does not match its algorithm.
     #[error("key type does not match alg")]
     TypeMismatch,
-    /// Parameters that do not form a key.
+    /// The parameters do not form a key.
     #[error("key parameters are not valid")]
     BadParameters,
 }
 
-/// Parses a set. Each key has `kid` and `alg` and no private member. Keys for a different use or algorithm are skipped, and at least
-/// one usable key must remain.
+/// Parses a set. Each key must have `kid` and `alg`, and no private member. Keys for a different use or algorithm are skipped,
+/// and at least one usable key must remain.
 ///
 /// # Errors
 /// [`KeySetError`]: the set is refused as a whole.
@@ -101,7 +101,7 @@ pub fn parse(bytes: &[u8]) -> Result<KeySet, KeySetError> {
         if !kids.insert(kid) {
             return Err(error(KeyError::DuplicateKid));
         }
-        if let Some(key) = key(member).map_err(error)? {
+        if let Some(key) = parse_key(member).map_err(error)? {
             usable.insert(kid.to_owned(), key);
         }
     }
@@ -109,7 +109,7 @@ pub fn parse(bytes: &[u8]) -> Result<KeySet, KeySetError> {
 }
 
 /// Returns a usable key, or `None` for a key of a different use or algorithm.
-fn key(member: &Value) -> Result<Option<Key>, KeyError> {
+fn parse_key(member: &Value) -> Result<Option<Key>, KeyError> {
     if SECRET_MEMBERS.iter().any(|secret| member.get(secret).is_some()) || member.get("kty") == Some(&"oct".into()) {
         return Err(KeyError::Secret);
     }
@@ -166,7 +166,8 @@ impl std::fmt::Debug for Key {
 mod tests {
     use super::*;
 
-    const ED: &str = r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","alg":"EdDSA""#;
+    const ED25519: &str =
+        r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","alg":"EdDSA""#;
 
     fn set(keys: &[String]) -> String {
         format!(r#"{{"keys":[{}]}}"#, keys.iter().map(|key| format!("{{{key}}}")).collect::<Vec<_>>().join(","))
@@ -174,8 +175,8 @@ mod tests {
 
     #[test]
     fn skips_keys_of_a_different_use_or_algorithm() {
-        let good = format!(r#"{ED},"kid":"a","use":"sig""#);
-        let encryption = format!(r#"{ED},"kid":"b","use":"enc""#);
+        let good = format!(r#"{ED25519},"kid":"a","use":"sig""#);
+        let encryption = format!(r#"{ED25519},"kid":"b","use":"enc""#);
         let other = r#""kty":"EC","crv":"P-384","x":"AA","y":"AA","alg":"ES384","kid":"c""#.to_owned();
         let keys = parse(set(&[good, encryption, other]).as_bytes()).unwrap();
         assert_eq!(keys.keys().collect::<Vec<_>>(), ["a"]);
@@ -183,15 +184,15 @@ mod tests {
 
     #[test]
     fn refuses_the_whole_set_for_one_bad_key() {
-        let good = format!(r#"{ED},"kid":"a""#);
+        let good = format!(r#"{ED25519},"kid":"a""#);
         let short = URL_SAFE_NO_PAD.encode([0xff_u8; 128]);
         for bad in [
             r#""kty":"oct","k":"AAAA","alg":"HS256","kid":"b""#.to_owned(),
-            format!(r#"{ED},"kid":"b","d":"AAAA""#),
-            format!(r#"{ED},"kid":"a""#),
-            ED.to_owned(),
-            format!(r#"{},"kid":"b""#, ED.replace(r#","alg":"EdDSA""#, "")),
-            format!(r#"{},"kid":"b""#, ED.replace("EdDSA", "ES256")),
+            format!(r#"{ED25519},"kid":"b","d":"AAAA""#),
+            format!(r#"{ED25519},"kid":"a""#),
+            ED25519.to_owned(),
+            format!(r#"{},"kid":"b""#, ED25519.replace(r#","alg":"EdDSA""#, "")),
+            format!(r#"{},"kid":"b""#, ED25519.replace("EdDSA", "ES256")),
             format!(r#""kty":"RSA","n":"{short}","e":"AQAB","alg":"RS256","kid":"b""#),
         ] {
             assert!(parse(set(&[good.clone(), bad.clone()]).as_bytes()).is_err(), "{bad}");

@@ -1,4 +1,4 @@
-//! The current key set: read again from a file or a URL, and refused when it is too old.
+//! The current key set: read repeatedly from a file or a URL, and not used when it is too old.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ pub enum Source {
     Url(ReloadingUrl<KeySet>),
 }
 
-/// The current key set, unless it is too old to be trusted.
+/// The current key set. It is not available when it is too old to be trusted.
 #[derive(Debug)]
 pub struct Keys {
     source: Source,
@@ -24,7 +24,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Takes the source, and how long the set may fail to be read before every token is refused.
+    /// Creates the key set from its source. When the source cannot be read for longer than `max_age`, every token is refused.
     #[must_use]
     pub const fn new(source: Source, max_age: Duration) -> Self {
         Self { source, max_age }
@@ -33,13 +33,13 @@ impl Keys {
     /// Waits until the first valid set is loaded.
     pub async fn loaded(&self) {
         match &self.source {
-            // A file that is not valid stops the start.
+            // A file that is not valid is a startup error, so its key set is already loaded.
             Source::File(_) => {}
             Source::Url(url) => url.loaded().await,
         }
     }
 
-    /// The number of usable keys; `None` without a set that can be trusted.
+    /// Returns the number of usable keys, or `None` if there is no set that can be trusted.
     #[must_use]
     pub fn count(&self) -> Option<usize> {
         self.current().map(|keys| keys.len())
@@ -52,7 +52,7 @@ impl Keys {
         }
     }
 
-    /// Fetches the set soon: a `kid` that does not match any key may have been published just now.
+    /// Fetches a set from its URL soon. Called for an unknown `kid`, which the issuer may have just published.
     pub(super) fn refresh_soon(&self) {
         match &self.source {
             Source::File(_) => {}

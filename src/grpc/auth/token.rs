@@ -1,7 +1,7 @@
 //! The principal token: finds it in the metadata and verifies its header and signature. Its claims are checked in `claims.rs`.
 //!
-//! Formats: RFC 7515 (JWS compact serialization), RFC 8725 (best practices). The library verifies the signature. What else a token
-//! must and must not contain is decided here, because the library's defaults accept too much.
+//! Formats: RFC 7515 (JWS compact serialization), RFC 8725 (best practices). The library verifies only the signature. This module
+//! checks everything else that a token must and must not contain, because the library's defaults accept too much.
 
 use std::{
     sync::Arc,
@@ -25,7 +25,8 @@ use crate::{
 /// The longest token, in bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// Members that bring their own keys or conditions, or that let the token speak for somebody else.
+/// Members that are not allowed: they bring a key (`jku`, `x5u`, `x5c`, `jwk`), add conditions (`crit`), or make the token act
+/// for another person (`act`).
 const FORBIDDEN_MEMBERS: [&str; 6] = ["crit", "jku", "x5u", "x5c", "jwk", "act"];
 
 /// Why a token is refused.
@@ -51,7 +52,7 @@ pub(super) enum TokenError {
     Forbidden(&'static str, &'static str),
     #[error("typ is not principal+jwt")]
     Type,
-    #[error("alg is not an allowed algorithm")]
+    #[error("alg is not allowed (expected EdDSA, ES256, RS256 or PS256)")]
     Algorithm,
     #[error("key set could not be read for longer than --principal-jwks-max-age")]
     NoKeys,
@@ -103,16 +104,16 @@ impl From<TokenError> for Refusal {
 pub struct Verifier {
     /// The keys that may sign.
     pub keys: Arc<Keys>,
-    /// `iss`, exactly.
+    /// The exact value that `iss` must have.
     pub issuer: String,
-    /// `aud`, exactly, as a string.
+    /// The exact value that `aud` must have, as a string.
     pub audience: String,
-    /// How far clocks may differ.
+    /// How far the issuer's clock may differ.
     pub clock_skew: Duration,
 }
 
 impl Verifier {
-    /// Returns the person that the metadata's token names.
+    /// Verifies the token in the metadata, and returns the person that it names.
     ///
     /// # Errors
     /// TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, KEYS_UNAVAILABLE.
@@ -129,9 +130,9 @@ impl Verifier {
             return Err(TokenError::NotCompact);
         };
         URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::NotBase64("signature"))?;
-        let header = object(header, "header")?;
+        let header = parse_object(header, "header")?;
         self.check_signature(&header, &token[..token.len() - signature.len() - 1], signature)?;
-        let claims = object(claims, "claims segment")?;
+        let claims = parse_object(claims, "claims segment")?;
         let expected = Expected { issuer: &self.issuer, audience: &self.audience, clock_skew: self.clock_skew };
         let claims = expected.check(&claims, now)?;
         Ok(Principal::new(claims.user, claims.tenant, claims.role))
@@ -159,7 +160,7 @@ impl Verifier {
     }
 }
 
-/// Returns the one bearer token of the metadata.
+/// Returns the bearer token in the metadata, which must appear exactly once.
 fn bearer_token(metadata: &MetadataMap) -> Result<&str, TokenError> {
     let mut values = metadata.get_all("authorization").iter();
     let value = values.next().ok_or(TokenError::Missing)?;
@@ -170,8 +171,8 @@ fn bearer_token(metadata: &MetadataMap) -> Result<&str, TokenError> {
     text.strip_prefix("Bearer ").ok_or(TokenError::NotBearer)
 }
 
-/// Parses a segment as a JSON object without duplicate and without forbidden members.
-fn object(segment: &str, name: &'static str) -> Result<Map<String, Value>, TokenError> {
+/// Parses a segment as a JSON object without duplicate or forbidden members.
+fn parse_object(segment: &str, name: &'static str) -> Result<Map<String, Value>, TokenError> {
     let bytes = URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenError::NotBase64(name))?;
     let UniqueObject(members) = serde_json::from_slice(&bytes).map_err(|_| TokenError::NotUniqueJson(name))?;
     match FORBIDDEN_MEMBERS.into_iter().find(|member| members.contains_key(*member)) {
@@ -180,7 +181,7 @@ fn object(segment: &str, name: &'static str) -> Result<Map<String, Value>, Token
     }
 }
 
-/// Returns the time since 1970. A clock before 1970 makes every token one from the future.
+/// Returns the time since 1970. With a clock before 1970 it is zero, so that every token is refused as issued in the future.
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! A JSON object without duplicate members.
 //!
-//! Parsers differ in which of two duplicate members they keep, so they could disagree with the issuer about who the person is; serde
-//! silently keeps the last one. Names are compared after their escapes are resolved.
+//! Parsers differ in which of two duplicate members they keep; `serde_json` silently keeps the last one. The service and the issuer
+//! could therefore disagree about who the person is. Names are compared after their escapes are resolved.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-/// The object.
+/// A JSON object in which each name appears once.
 pub(super) struct UniqueObject(pub(super) Map<String, Value>);
 
 impl<'de> Deserialize<'de> for UniqueObject {

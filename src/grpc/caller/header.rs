@@ -1,4 +1,4 @@
-//! The identity headers of the two meshes, and why they do not name an allowed caller.
+//! The identity headers of the two meshes, and the reasons to refuse a caller.
 
 use axum::http::HeaderMap;
 
@@ -34,7 +34,8 @@ impl From<CallerError> for Refusal {
     }
 }
 
-/// Returns the value of a mesh's identity header, which must appear exactly once and without the other mesh's.
+/// Returns the value of the identity header `own`, which must appear exactly once. The header `other` of the other mesh must be
+/// absent.
 pub(super) fn only_value<'a>(headers: &'a HeaderMap, own: &str, other: &str) -> Result<&'a str, CallerError> {
     if headers.contains_key(other) {
         return Err(CallerError::OtherMesh);

@@ -6,12 +6,12 @@ use axum::http::HeaderMap;
 
 use super::header::{CallerError, ISTIO_HEADER, LINKERD_HEADER, only_value};
 
-/// Returns the caller's name.
+/// Returns the Linkerd identity of the caller.
 pub(super) fn identity(headers: &HeaderMap) -> Result<String, CallerError> {
     only_value(headers, LINKERD_HEADER, ISTIO_HEADER).map(str::to_owned)
 }
 
-/// Returns whether a text is a name as Linkerd gives it to proxies, such as
+/// Returns whether a text is the name of a Linkerd identity, such as
 /// `settings.web.serviceaccount.identity.linkerd.cluster.local`.
 #[must_use]
 pub fn is_linkerd_name(text: &str) -> bool {

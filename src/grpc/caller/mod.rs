@@ -1,5 +1,5 @@
-//! Which workload calls: the identity that the mesh vouches for, compared with a list. Outside the token check, so that a workload
-//! that is not allowed does not learn whether a token is valid.
+//! Admits calls from allowed workloads only: compares the identity that the mesh verified with a list. Outside the token check,
+//! so that a workload that is not allowed does not learn whether a token is valid.
 
 mod header;
 pub mod istio;
@@ -18,12 +18,12 @@ use axum::{
 use crate::{grpc::status::refused, portal::CallAudit};
 use header::CallerError;
 
-/// How the calling workload is identified, and which ones may call.
+/// How calling workloads are identified, and which of them may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Callers {
-    /// SPIFFE ids, in the header of Istio's sidecar.
+    /// Only workloads with these SPIFFE ids, identified by the header of Istio's sidecar.
     Istio(Vec<String>),
-    /// Names, in the header of Linkerd's proxy.
+    /// Only workloads with these names, identified by the header of Linkerd's proxy.
     Linkerd(Vec<String>),
     /// Any client that can reach the listener; both headers are ignored.
     Anyone,

@@ -1,8 +1,7 @@
-//! Parses the header `x-forwarded-client-cert` strictly: only what Envoy writes is accepted. The parser is our own: no maintained
-//! crate parses this header.
+//! Parses the header `x-forwarded-client-cert`, and accepts only what Envoy writes. No maintained crate parses this header.
 //!
-//! Elements are separated by commas, and pairs of a key and a value by semicolons. A value that contains one of these, or `=`, is in
-//! double quotes, with a backslash before each double quote inside.
+//! Elements are separated by commas, and pairs of a key and a value by semicolons. A value that contains one of these, or `=`, is
+//! in double quotes, with a backslash before each double quote inside.
 
 /// Why the header does not name a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,11 +18,11 @@ pub(in crate::grpc) enum XfccError {
     OpenQuote,
 }
 
-/// Returns the only `URI` of the last element, which the nearest sidecar appended.
+/// Returns the only `URI` of the last element, which is the one that this workload's own sidecar appended.
 pub(super) fn last_uri(header: &str) -> Result<String, XfccError> {
     let mut rest = header;
     loop {
-        let (uris, tail) = element(rest)?;
+        let (uris, tail) = parse_element(rest)?;
         let Some(tail) = tail else {
             let [uri] = <[String; 1]>::try_from(uris).map_err(|_| XfccError::NotOneUri)?;
             return Ok(uri);
@@ -32,8 +31,8 @@ pub(super) fn last_uri(header: &str) -> Result<String, XfccError> {
     }
 }
 
-/// Returns the URIs of the first element, and the text after its comma.
-fn element(text: &str) -> Result<(Vec<String>, Option<&str>), XfccError> {
+/// Returns the URIs of the first element, and the text after its comma, if there is one.
+fn parse_element(text: &str) -> Result<(Vec<String>, Option<&str>), XfccError> {
     let mut uris = Vec::new();
     let mut rest = text;
     loop {
@@ -41,7 +40,7 @@ fn element(text: &str) -> Result<(Vec<String>, Option<&str>), XfccError> {
         if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_alphabetic()) {
             return Err(XfccError::BadKey);
         }
-        let (value, tail) = value(tail)?;
+        let (value, tail) = parse_value(tail)?;
         if key.eq_ignore_ascii_case("uri") {
             uris.push(value);
         }
@@ -54,8 +53,8 @@ fn element(text: &str) -> Result<(Vec<String>, Option<&str>), XfccError> {
     }
 }
 
-/// Returns a value, and the text after it.
-fn value(text: &str) -> Result<(String, &str), XfccError> {
+/// Returns the value at the start of the text, and the text after it.
+fn parse_value(text: &str) -> Result<(String, &str), XfccError> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([',', ';', '"']).unwrap_or(text.len());
         let (value, tail) = text.split_at(end);
@@ -77,18 +76,18 @@ fn value(text: &str) -> Result<(String, &str), XfccError> {
 mod tests {
     use super::*;
 
-    const BFF: &str = "spiffe://cluster.local/ns/web/sa/settings";
+    const CALLER: &str = "spiffe://cluster.local/ns/web/sa/settings";
 
     #[test]
     fn returns_the_uri_of_the_last_element() {
         for (header, uri) in [
-            (format!("By=spiffe://td/b;Hash=ab12;Subject=\"\";URI={BFF}"), BFF),
-            (format!("uri={BFF}"), BFF),
-            (format!("URI=\"{BFF}\""), BFF),
-            (format!("URI={BFF},By=x;URI=spiffe://td/other"), "spiffe://td/other"),
-            (format!("URI=spiffe://td/other, By=x;URI={BFF};DNS=a;DNS=b"), BFF),
-            (format!("By=x;Subject=\"CN=a,O=\\\"b;URI=c\\\"\";URI={BFF}"), BFF),
-            (format!("Cert=\"-----BEGIN%20CERTIFICATE\";URI={BFF}"), BFF),
+            (format!("By=spiffe://td/b;Hash=ab12;Subject=\"\";URI={CALLER}"), CALLER),
+            (format!("uri={CALLER}"), CALLER),
+            (format!("URI=\"{CALLER}\""), CALLER),
+            (format!("URI={CALLER},By=x;URI=spiffe://td/other"), "spiffe://td/other"),
+            (format!("URI=spiffe://td/other, By=x;URI={CALLER};DNS=a;DNS=b"), CALLER),
+            (format!("By=x;Subject=\"CN=a,O=\\\"b;URI=c\\\"\";URI={CALLER}"), CALLER),
+            (format!("Cert=\"-----BEGIN%20CERTIFICATE\";URI={CALLER}"), CALLER),
             ("URI=".to_owned(), ""),
         ] {
             assert_eq!(last_uri(&header).as_deref(), Ok(uri), "{header}");
@@ -100,19 +99,19 @@ mod tests {
         for header in [
             String::new(),
             ",".to_owned(),
-            BFF.to_owned(),
-            format!("URI={BFF},"),
-            format!("URI={BFF};"),
-            format!("URI={BFF};URI={BFF}"),
-            format!("URI={BFF};By=x,By=x"),
-            format!(" URI={BFF}"),
-            format!("URI=\"{BFF}"),
-            format!("URI=\"{BFF}\"x"),
-            format!("URI={BFF}\""),
+            CALLER.to_owned(),
+            format!("URI={CALLER},"),
+            format!("URI={CALLER};"),
+            format!("URI={CALLER};URI={CALLER}"),
+            format!("URI={CALLER};By=x,By=x"),
+            format!(" URI={CALLER}"),
+            format!("URI=\"{CALLER}"),
+            format!("URI=\"{CALLER}\"x"),
+            format!("URI={CALLER}\""),
             // A forged first element with an open quote that would swallow the element that the sidecar appends.
-            format!("URI={BFF};Subject=\",By=x;Hash=y;Subject=\"\";URI=spiffe://td/other"),
-            format!("URI={BFF};Subject=\",By=x;Hash=y;Subject=\"CN=a\";URI=spiffe://td/other"),
-            format!("Subject=\"\\,By=x;URI={BFF}"),
+            format!("URI={CALLER};Subject=\",By=x;Hash=y;Subject=\"\";URI=spiffe://td/other"),
+            format!("URI={CALLER};Subject=\",By=x;Hash=y;Subject=\"CN=a\";URI=spiffe://td/other"),
+            format!("Subject=\"\\,By=x;URI={CALLER}"),
         ] {
             assert!(last_uri(&header).is_err(), "{header}");
         }

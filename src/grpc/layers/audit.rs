@@ -1,5 +1,5 @@
-//! Writes the audit outcome of each call of a service. Outside everything that can refuse, end or cut off the call, and inside the
-//! task of [`detach`](super::detach): what the audit says has happened can no longer be undone.
+//! Writes the audit outcome of each call of a service. Outside everything that can refuse or end the call, and inside the task of
+//! [`detach`](super::detach), so that nothing can change the outcome after it is written.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::{
     telemetry::metrics::METRICS,
 };
 
-/// The longest method name that is recorded as sent, in characters.
-const MAX_RPC_CHARACTERS: usize = 64;
+/// The longest method name that is recorded, in bytes.
+const MAX_RPC_BYTES: usize = 64;
 
-/// The layer. Leaves a [`CallAudit`] in the extensions, for the facts that become known inside.
+/// The layer. Adds a [`CallAudit`] to the extensions, in which the layers inside and the handler record facts.
 pub async fn record_outcome(
     State(log): State<Arc<dyn AuditLog>>,
     Extension(call): Extension<Call>,
@@ -33,7 +33,7 @@ pub async fn record_outcome(
     let response = next.run(request).await;
     let refusal = match response.extensions().get::<Refusal>() {
         Some(refusal) => refusal.clone(),
-        None => match audit.succeed().await {
+        None => match audit.write_success().await {
             Ok(released) => {
                 if released {
                     METRICS.session();
@@ -43,18 +43,18 @@ pub async fn record_outcome(
             Err(refusal) => refusal,
         },
     };
-    if let Err(error) = audit.refuse(&refusal).await {
+    if let Err(error) = audit.write_refusal(&refusal).await {
         tracing::error!(cause = %error, "audit outcome of a refusal is late or lost");
     }
     refused(refusal)
 }
 
-/// Returns the method's name as sent, if it is one path segment of visible ASCII and not too long: nothing else may enter the audit
-/// log.
+/// Returns the name of the method if it is one path segment of visible ASCII characters and not too long, and otherwise
+/// `unknown`. The path is the caller's text, so nothing else may enter the audit log.
 fn rpc(path: &str) -> &str {
     let name = path.splitn(3, '/').nth(2).unwrap_or_default();
     let is_name = name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');
-    if is_name && (1..=MAX_RPC_CHARACTERS).contains(&name.len()) { name } else { "unknown" }
+    if is_name && (1..=MAX_RPC_BYTES).contains(&name.len()) { name } else { "unknown" }
 }
 
 #[cfg(test)]

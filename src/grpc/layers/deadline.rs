@@ -1,5 +1,5 @@
 //! Enforces one time budget for a call: the caller's `grpc-timeout`, capped by the server. It covers reading the message, SQL and
-//! Stripe. Outside the checks that can take time, inside the load limit, which does not.
+//! Stripe. Outside every check that can take time, and inside the load limit, which takes none.
 //!
 //! Format: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, `Timeout`.
 
@@ -18,7 +18,7 @@ use crate::{
     portal::{Reason, Refusal},
 };
 
-/// When the call's budget ends; an extension of every call that reaches a handler.
+/// The time at which the call's budget ends; an extension of every call that reaches a handler.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(pub Instant);
 

@@ -15,15 +15,15 @@ use crate::{
     portal::{CallerConnection, Reason, Refusal},
 };
 
-/// The layer, with every call that has not ended yet, including those whose caller has disconnected. Leaves a
-/// [`CallerConnection`] in the extensions.
+/// The layer. `calls` tracks every call that has not ended yet, including those whose caller has disconnected. Adds a
+/// [`CallerConnection`] to the extensions.
 pub async fn run(State(calls): State<TaskTracker>, mut request: Request, next: Next) -> Response<Body> {
     let caller = CallerConnection::default();
     request.extensions_mut().insert(caller.clone());
     let body_reader = caller.clone();
     let request = request.map(|body| {
         Body::new(body.map_err(move |error| {
-            // A message that ends early was cancelled by its caller, or its connection broke.
+            // The message ends early when the caller cancels the call, or when its connection breaks.
             body_reader.close();
             error
         }))
@@ -39,7 +39,7 @@ pub async fn run(State(calls): State<TaskTracker>, mut request: Request, next: N
     })
 }
 
-/// Records that the caller disconnected: only then is the future of [`run`] dropped before its end.
+/// Records that the caller disconnected, when it is dropped with the future of [`run`]: hyper drops that future early only then.
 struct CloseOnDrop(Option<CallerConnection>);
 
 impl Drop for CloseOnDrop {

@@ -1,5 +1,5 @@
-//! Gives each refusal its final shape: the status with its details. Outside the layers that read the [`Refusal`], because the final
-//! shape no longer contains the cause.
+//! Turns each refusal into the status that is sent, with its details. Outside the layers that read the [`Refusal`], because the
+//! status no longer contains the cause.
 
 use axum::{
     body::Body,

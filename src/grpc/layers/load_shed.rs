@@ -1,4 +1,5 @@
-//! Refuses calls under overload and during shutdown. Outside the checks of the call itself, so that a refused call costs nothing.
+//! Refuses calls under overload and during shutdown. Outside the checks of the call itself, so that a refused call costs almost
+//! nothing.
 
 use std::sync::Arc;
 
@@ -17,18 +18,19 @@ use crate::{
     telemetry::metrics::METRICS,
 };
 
-/// How many calls may run, and whether new ones are accepted.
+/// The limit of concurrent calls, and the signals that refuse new calls and end running ones.
 #[derive(Clone, Debug)]
 pub struct LoadShed {
     slots: Arc<Semaphore>,
-    /// Refuses new calls.
+    /// When cancelled, new calls are refused.
     draining: CancellationToken,
-    /// Ends the calls that still run: the drain's time has expired.
+    /// When cancelled, calls that are still running are ended, because the drain is over.
     cut_off: CancellationToken,
 }
 
 impl LoadShed {
-    /// Allows `max_in_flight` concurrent calls until `draining`, and cuts off those that still run at `cut_off`.
+    /// Allows `max_in_flight` concurrent calls until `draining` is cancelled, and ends those that are still running when
+    /// `cut_off` is.
     #[must_use]
     pub fn new(max_in_flight: usize, draining: CancellationToken, cut_off: CancellationToken) -> Self {
         Self { slots: Arc::new(Semaphore::new(max_in_flight)), draining, cut_off }

@@ -1,4 +1,4 @@
-//! Writes one log line per call, and completes its span. Outside the audit, so that the line shows the outcome that the audit decided.
+//! Writes one log line per call, and completes its span. Outside the audit, so that the line shows the same outcome as the audit.
 
 use std::time::Instant;
 

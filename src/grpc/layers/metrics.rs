@@ -1,4 +1,4 @@
-//! Counts and times each call. Outside the audit, so that a call whose outcome cannot be written counts as refused.
+//! Counts and times each call. Outside the audit, so that a call whose audit outcome cannot be written counts as refused.
 
 use std::time::Instant;
 

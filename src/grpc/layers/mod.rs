@@ -1,8 +1,8 @@
-//! The layers around our services, one concern per file. The order in which they are assembled is in `wiring/stacks.rs`.
+//! The layers around the two services, one concern per file. `wiring/stacks.rs` assembles them.
 //!
-//! Outermost first: [`not_grpc`], [`detach`], [`call_id`], [`final_status`], [`log`], [`metrics`], [`audit`] (BillingPortal only),
-//! [`refusal`], [`mod@panic`], [`load_shed`], [`deadline`], then [`caller`](crate::grpc::caller) and the interceptor of
-//! [`auth`](crate::grpc::auth). [`session_rate`] is asked by the handler, because it needs the parsed message.
+//! Outermost first: [`not_grpc`], [`detach`], [`call_id`], [`final_status`], [`log`], [`metrics`], [`audit`] (BillingPortal
+//! only), [`refusal`], [`mod@panic`], [`load_shed`], [`deadline`], then [`caller`](crate::grpc::caller) and the interceptor of
+//! [`auth`](crate::grpc::auth). [`session_rate`] is not a layer: the handler calls it after it has parsed the message.
 
 pub mod audit;
 pub mod call_id;

@@ -1,5 +1,5 @@
-//! Answers requests that are not gRPC with plain HTTP. Outermost, because such a request is not a call: it gets no id, no log line
-//! and no audit entry.
+//! Answers requests that are not gRPC with plain HTTP. Outermost, because such a request is not a call: it gets no id, no log
+//! line and no audit entry.
 //!
 //! Source: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, `Call-Definition` and `Content-Type`.
 

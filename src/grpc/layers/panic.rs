@@ -1,4 +1,4 @@
-//! Turns a panic into a refusal. Inside the audit, so that a call that panics leaves its outcome as well.
+//! Turns a panic into a refusal. Inside the audit, so that the outcome of a call that panics is written as well.
 
 use std::panic::AssertUnwindSafe;
 

@@ -1,5 +1,6 @@
-//! Turns every refused response into one that carries a [`Refusal`](crate::portal::Refusal), whatever refused the call: our
-//! interceptors and handlers, the gRPC library, or a panic. Inside the audit, the metrics and the log, which read the `Refusal`.
+//! Turns every response that refuses the call into one that carries a [`Refusal`](crate::portal::Refusal), whether it comes from
+//! a layer, an interceptor, a handler, the gRPC library or a panic. Inside the audit, the metrics and the log, which read the
+//! `Refusal`.
 
 use axum::{
     body::Body,

@@ -1,5 +1,5 @@
-//! Limits how many sessions one person may request: per person in a tenant, so that a removed owner cannot use up the tenant's
-//! share.
+//! Limits how many sessions a person may request. The limit applies to each person in each tenant, so that a removed owner cannot
+//! use up the limit of the tenant's current owners.
 
 use std::{
     fmt,
@@ -11,17 +11,17 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 
 use crate::portal::{Owner, Reason, Refusal, TenantId, UserId};
 
-/// After how many calls the counters of people without recent calls are removed.
+/// The number of calls after which the counters of people without recent calls are removed.
 const CLEAN_UP_EVERY: usize = 1_024;
 
-/// A rate limit for each person; the burst is one minute's sessions.
+/// A rate limit for each person. The sessions of one minute may be requested in one burst.
 pub struct SessionRate {
     people: DefaultKeyedRateLimiter<(TenantId, UserId)>,
     calls: AtomicUsize,
 }
 
 impl SessionRate {
-    /// Allows so many sessions per minute.
+    /// Allows each person `per_minute` sessions per minute.
     #[must_use]
     pub fn new(per_minute: NonZeroU32) -> Self {
         Self { people: RateLimiter::hashmap(Quota::per_minute(per_minute)), calls: AtomicUsize::new(0) }

@@ -16,12 +16,13 @@ const METHODS: [&str; 2] =
     ["billing.portal.v1.BillingPortal/CreatePortalSession", "billing.portal.v1.PortalAccess/GetPortalAccess"];
 const OTHER: &str = "_OTHER";
 
-/// Returns the name of a path's method.
+/// Returns the name of the method that a path names.
 pub(super) fn method(path: &str) -> &'static str {
     METHODS.into_iter().find(|method| path.strip_prefix('/') == Some(method)).unwrap_or(OTHER)
 }
 
-/// Returns the outer span for the log, the inner span for the collector, and the id of the trace that the call belongs to, if any.
+/// Returns the outer span for the log, the inner span for the collector, and the id of the trace that the call belongs to, if
+/// any.
 pub(super) fn spans(method: &'static str, headers: &HeaderMap, request_id: &str) -> (Span, Span, Option<String>) {
     let log = tracing::info_span!("call", request_id, trace_id = Empty);
     let span = tracing::info_span!(
@@ -38,7 +39,7 @@ pub(super) fn spans(method: &'static str, headers: &HeaderMap, request_id: &str)
     );
     let caller = TraceContextPropagator::new().extract(&Headers(headers));
     let caller_trace = caller.span().span_context().trace_id();
-    // Fails without a collector, when no layer stores the parent.
+    // Without a collector, no layer stores the parent, and this fails.
     drop(span.set_parent(caller));
     let own_trace = span.context().span().span_context().trace_id();
     let known = [own_trace, caller_trace].into_iter().find(|trace| *trace != TraceId::INVALID);

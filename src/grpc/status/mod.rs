@@ -1,11 +1,11 @@
-//! Refusals as gRPC statuses: the table from reason to code and text in `table.rs`, and here the two conversions.
+//! Refusals as gRPC statuses. The table from reason to code and text is in `table.rs`; the conversions are here.
 //!
-//! A refusal has one way out. The layers answer with `refused`: a response that carries the [`Refusal`] in its extensions.
-//! Interceptors and handlers can only return a [`tonic::Status`], so there the refusal makes a round trip: [`From<Refusal>`] keeps it
-//! as the status's source, tonic turns the status into a response that keeps the status in its extensions, and `refusal_of` takes
-//! the refusal out again. The audit, the metrics and the log read it; `final_response` gives it the shape that is sent.
+//! A layer refuses a call with `refused`, which returns a response that carries the [`Refusal`] in its extensions. Interceptors
+//! and handlers can only return a [`tonic::Status`], so there the refusal makes a round trip: [`From<Refusal>`] keeps it as the
+//! status's source, tonic turns the status into a response that keeps the status in its extensions, and `refusal_of` takes the
+//! refusal out again. The audit, the metrics and the log read it, and `final_response` turns it into the response that is sent.
 //!
-//! Shapes: `google.rpc.ErrorInfo`, `BadRequest` and `RetryInfo`, see <https://google.aip.dev/193>.
+//! Formats of the details: `google.rpc.ErrorInfo`, `BadRequest` and `RetryInfo`, see <https://google.aip.dev/193>.
 
 mod table;
 
@@ -29,7 +29,7 @@ pub const DOMAIN: &str = "billing.portal.v1";
 /// How long a caller should wait before a retry, unless the refusal says otherwise.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// The way in from interceptors and handlers: the refusal travels as the status's source.
+/// For interceptors and handlers: keeps the refusal as the source of the status.
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
         let (code, text) = code_and_text(refusal.reason());
@@ -39,21 +39,21 @@ impl From<Refusal> for Status {
     }
 }
 
-/// Returns the response of a layer that refuses a call. Only `final_response` may be sent.
+/// Returns the response of a layer that refuses a call. It is not sent: `final_response` replaces it.
 pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     response.extensions_mut().insert(refusal);
     response
 }
 
-/// Returns why a response refuses the call, if it does. A status that the gRPC library made without us is classified by its code, and
-/// by whether the caller disconnected.
+/// Returns the refusal in a response, or `None` if the response does not refuse the call. A status that the gRPC library created
+/// on its own is classified by its code, and by whether the caller disconnected.
 pub(super) fn refusal_of(response: &Response<Body>, caller_disconnected: bool) -> Option<Refusal> {
     if let Some(refusal) = response.extensions().get::<Refusal>() {
         return Some(refusal.clone());
     }
     if response.status() != StatusCode::OK {
-        // A layer that is assembled without the one that it depends on.
+        // For example, a layer was assembled without the layer that adds the extension that it needs.
         return Some(Refusal::because(Reason::Bug, format!("response without a gRPC status: {}", response.status())));
     }
     let code = Code::from_bytes(response.headers().get("grpc-status")?.as_bytes());
@@ -63,7 +63,7 @@ pub(super) fn refusal_of(response: &Response<Body>, caller_disconnected: bool) -
     }
     let reason = match (code, status.map_or("", Status::message)) {
         (Code::Ok, _) => return None,
-        // Half a message is not the caller's mistake when the caller has disconnected.
+        // When the caller has disconnected, the message may be incomplete, and that is not a malformed message.
         _ if caller_disconnected => Reason::Cancelled,
         (Code::Unimplemented, "") => Reason::MethodUnknown,
         (Code::Unimplemented, _) => Reason::EncodingUnsupported,
@@ -89,7 +89,7 @@ pub(super) fn refusal_of(response: &Response<Body>, caller_disconnected: bool) -
     Some(Refusal::because(reason, format!("refused by the gRPC library: {}", code_name(code))))
 }
 
-/// The way out: the status as the caller receives it.
+/// Returns the response that the caller receives.
 pub(super) fn final_response(refusal: &Refusal, request_id: &str) -> Response<Body> {
     let (code, text) = code_and_text(refusal.reason());
     let metadata = HashMap::from([("request_id".to_owned(), request_id.to_owned())]);
