@@ -19,9 +19,9 @@ impl Relations {
     ///
     /// A collation may treat two different ids as equal. Each id is therefore compared twice: in the collation of the
     /// column, which its index supports, and then byte for byte, so that a LIMIT cannot cut off the matching row. The
-    /// limits keep the result at four rows or fewer, whatever the relations contain. Two rows of the tenant are already a
-    /// contradiction, and sharing is not checked then, because the check would read every row of the tenant. CROSS JOIN
-    /// prevents SQLite from reordering the join and reading the whole table.
+    /// limits keep the result at four rows or fewer, whatever the relations contain. Two rows of the tenant are already
+    /// a contradiction, and sharing is not checked then, because the check would read every row of the tenant. CROSS
+    /// JOIN prevents SQLite from reordering the join and reading the whole table.
     pub(super) fn query(&self, dialect: Dialect) -> String {
         let bytes = dialect.binary_collation();
         let [tenant, user, customer] =

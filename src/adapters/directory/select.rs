@@ -1,8 +1,8 @@
 //! An operator's SELECT statement that replaces one of the two relations.
 //!
 //! The statement is embedded in parentheses, so it must be exactly one complete statement. Text that would end the
-//! parentheses early, or that leaves a quotation or comment open, is reported at startup instead of failing every call. The database checks everything
-//! else.
+//! parentheses early, or that leaves a quotation or comment open, is reported at startup instead of failing every call.
+//! The database checks everything else.
 //!
 //! The scanner is our own. The tokenizer of `sqlparser` 0.64 does not see a PostgreSQL comment directly after an
 //! operator (`a ||-- it's`), accepts a comment that SQLite leaves unclosed, and treats a backslash in `x'\'` as an
