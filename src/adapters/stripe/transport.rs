@@ -94,13 +94,13 @@ pub(super) struct StripeResponse {
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
     /// No valid key was ever read.
-    #[error("no valid Stripe key has been loaded")]
+    #[error("no valid Stripe key")]
     NoKey,
     /// The parts of the request do not form a valid request.
     #[error("malformed request to Stripe")]
     Malformed(#[source] http::Error),
     /// Connection refused, name not resolved, or certificate not trusted.
-    #[error("cannot connect to Stripe")]
+    #[error("no connection to Stripe")]
     NoConnection(#[source] hyper_util::client::legacy::Error),
     /// The connection closed before the response was complete.
     #[error("connection to Stripe closed before the response was complete")]
