@@ -1,5 +1,5 @@
 //! The two calls to the service, and the sentences that the page shows for their outcome. Each call has a deadline and
-//! is made once: the service retries where that is safe, and the person can click again.
+//! is made once: the service retries its calls to Stripe where that is safe, and the person can click again.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -32,7 +32,7 @@ pub(crate) struct Person {
 /// The reason why the portal was not opened, as shown to the person.
 pub(crate) struct Refusal {
     pub(crate) sentence: &'static str,
-    /// The reference that the person quotes to support; `None` if the status is not from the service.
+    /// The reference that the person quotes to support; `None` if the status does not come from the service.
     pub(crate) request_id: Option<String>,
 }
 
@@ -84,7 +84,7 @@ impl Billing {
     }
 
     /// Returns `None` to show the button, otherwise the sentence to show instead. The button is shown only if the
-    /// service answers `visible`.
+    /// service returns `visible`.
     pub(crate) async fn section(&self, person: &Person) -> Option<&'static str> {
         let deadline = Duration::from_secs(2);
         let message = GetPortalAccessRequest { displayed_tenant_id: person.tenant.to_owned() };
@@ -110,14 +110,14 @@ impl Billing {
             ..CreatePortalSessionRequest::default()
         };
         let request = self.request(person, message, Duration::from_secs(12)).map_err(|status| refused(&status))?;
-        let answer = BillingPortalClient::new(self.channel.clone()).create_portal_session(request).await;
-        let url = answer.map_err(|status| refused(&status))?.into_inner().url;
+        let response = BillingPortalClient::new(self.channel.clone()).create_portal_session(request).await;
+        let url = response.map_err(|status| refused(&status))?.into_inner().url;
         HeaderValue::try_from(url).map_err(|_| Refusal { sentence: UNAVAILABLE, request_id: None })
     }
 }
 
 /// Returns what to show for a failed call. The ErrorInfo decides, never the status text. A status without the service's
-/// ErrorInfo is not from the service.
+/// ErrorInfo does not come from the service.
 fn refused(status: &Status) -> Refusal {
     let info = status.get_details_error_info().filter(|info| info.domain == "billing.portal.v1");
     let Some(mut info) = info else { return Refusal { sentence: UNAVAILABLE, request_id: None } };

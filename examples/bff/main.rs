@@ -79,8 +79,8 @@ async fn settings(
             person.tenant
         ),
     };
-    let is_back = query.get("billing").is_some_and(|value| value == "returned");
-    let notice = if is_back { r#"<p role="status">You are back from the billing portal.</p>"# } else { "" };
+    let has_returned = query.get("billing").is_some_and(|value| value == "returned");
+    let notice = if has_returned { r#"<p role="status">You are back from the billing portal.</p>"# } else { "" };
     page(StatusCode::OK, "Settings", &format!("{notice}<h2>Billing</h2>{section}"))
 }
 

@@ -28,7 +28,7 @@ pub(crate) const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv
 
 /// The Stripe API that the service calls.
 pub(crate) enum Stripe {
-    /// Stops when it is dropped.
+    /// The simulator. It stops when it is dropped.
     Simulated(Simulator),
     /// Stripe in test mode.
     Real { key_file: PathBuf, customer: String },
@@ -67,7 +67,7 @@ pub(crate) struct Environment {
     pub(crate) service: Uri,
     /// The service to run in this process; `None` with `--service`.
     pub(crate) local_service: Option<(Server, TcpListener)>,
-    /// The arguments that an external service needs; only with `--service`.
+    /// The arguments that an external service needs; `None` without `--service`.
     pub(crate) external_service_arguments: Option<String>,
 }
 
@@ -126,7 +126,8 @@ async fn stripe(arguments: &Arguments) -> Result<Stripe> {
     Ok(Stripe::Simulated(simulator))
 }
 
-/// The directory's tenants with their customers. With real Stripe, only the customer from the command line exists.
+/// Returns the tenants of the directory with their customers. With real Stripe, only the customer from the command line
+/// exists.
 fn mapped_tenants(stripe: &Stripe) -> Vec<(&'static str, String)> {
     match stripe {
         Stripe::Simulated(_) => {
@@ -136,8 +137,9 @@ fn mapped_tenants(stripe: &Stripe) -> Vec<(&'static str, String)> {
     }
 }
 
-/// The service's arguments. All settings that depend on the environment are explicit, so that `BILLING_PORTAL_*`
-/// variables in the developer's shell have no effect on them. Limits and timeouts keep their defaults.
+/// Returns the service's arguments. All settings that depend on the environment are explicit, so that
+/// `BILLING_PORTAL_*` variables in the developer's shell have no effect on them. Limits and timeouts keep their
+/// defaults.
 fn service_arguments(listen: &str, page: &str, files: &Files, stripe: &Stripe) -> Vec<String> {
     [
         ("--listen", listen.to_owned()),

@@ -70,7 +70,7 @@ impl Files {
         &self.stripe_key
     }
 
-    /// Uses a real Stripe key where it is, without copying it.
+    /// Makes the service read a real Stripe key from its own file, so that the key is not copied.
     pub(crate) fn use_stripe_key(&mut self, file: &Path) {
         file.clone_into(&mut self.stripe_key);
     }

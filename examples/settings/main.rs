@@ -36,8 +36,8 @@ use crate::{arguments::Arguments, billing::Billing, token::Issuer, web::App};
 
 const DEFAULT_PAGE_ADDRESS: SocketAddr = SocketAddr::new(environment::LOOPBACK, 3000);
 
-/// How long requests to the page may take after the first signal: a little longer than a click's two calls to the
-/// service.
+/// How long requests to the page may take after the first signal: a little longer than the two calls to the service
+/// that a click can cause.
 const PAGE_DRAIN: Duration = Duration::from_secs(15);
 
 #[tokio::main]

@@ -1,6 +1,7 @@
 //! The audit log: JSON lines, written to standard output or to a file by one thread that owns the file.
 //!
-//! The writer is our own: log appenders do not report whether an entry is on disk, and a session must not be released before.
+//! The writer is our own: log appenders do not report whether an entry is on disk, and the URL of a session must not be
+//! released before its entry is.
 
 use std::{
     fs::{File, OpenOptions},
@@ -19,8 +20,8 @@ use crate::portal::{AuditEntry, AuditLog, Reason, Refusal};
 /// The longest time between writing an entry that is not durable and flushing it to disk.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a call waits for its entry, and a shutdown for the last entries. A pipe whose reader has stopped must not
-/// block either.
+/// How long a call waits for its entry to be written, and a shutdown for the last entries. A pipe whose reader has
+/// stopped must block neither of them.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The maximum number of entries that wait for the writer.
@@ -90,11 +91,11 @@ impl AuditLog for JsonAuditLog {
 /// is on disk before its call continues; the others are flushed within [`FLUSH_INTERVAL`].
 fn write_all(mut file: &File, queue: &mpsc::Receiver<Job>) {
     let mut unsynced_since: Option<Instant> = None;
-    // Whether the last write failed midway. A line break then separates the incomplete line from the next entry.
+    // Whether the last write failed. It may have written part of a line, so a line break precedes the next entry.
     let mut is_torn = false;
     loop {
         match next_job(queue, unsynced_since) {
-            // The call no longer waits, so what the entry announces will not happen.
+            // The call was cancelled or has stopped waiting, so the step that the entry must precede does not happen.
             Ok(Job { durable: true, done, .. }) if done.is_closed() => {}
             Ok(Job { mut json, durable, done }) => {
                 if is_torn {
@@ -107,7 +108,7 @@ fn write_all(mut file: &File, queue: &mpsc::Receiver<Job>) {
                     (Ok(()), true) => None,
                     _ => unsynced_since.or_else(|| Some(Instant::now())),
                 };
-                // A call that was cancelled no longer waits for its entry.
+                // The receiver is closed if the call was cancelled or has stopped waiting.
                 drop(done.send(outcome));
             }
             Err(error) => {

@@ -40,8 +40,8 @@ pub fn parse(bytes: &[u8]) -> Result<Definitions, DefinitionsError> {
     Ok(parsed.flags)
 }
 
-/// Returns whether a flag can be on for at least one tenant: it is defined, enabled, and on by default or targeted. For
-/// people and dashboards only.
+/// Returns whether a flag can be on for at least one tenant: it is defined, enabled, and on by default or targeted.
+/// Used for the health status, the metric and `check`; each call evaluates the flag for its own tenant.
 #[must_use]
 pub fn could_be_on(definitions: Option<&Definitions>, key: &str) -> bool {
     definitions.and_then(|flags| flags.get(key)).is_some_and(|flag| {

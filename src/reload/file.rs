@@ -1,8 +1,9 @@
 //! A file that is read again while the process runs: the flag, the key set, the Stripe key, the database password.
 //!
-//! The file is polled, not watched: reading a small file a few times per second costs nothing, and works with every kind of file
-//! system and mount (an atomic symlink swap of a ConfigMap, a bind mount, a network share). New content counts only when two
-//! consecutive reads agree, because a file that is being written in place can show half of a key that looks complete.
+//! The file is polled, not watched: reading a small file a few times per second costs nothing, and works with every
+//! kind of file system and mount (an atomic symlink swap of a ConfigMap, a bind mount, a network share). New content is
+//! used only when two consecutive reads agree, because a file that is being written in place can contain half of a key
+//! that looks complete.
 
 use std::{
     fmt::Display,
@@ -16,7 +17,8 @@ use tokio::{io::AsyncReadExt as _, sync::watch, task::JoinHandle};
 
 use crate::telemetry::metrics::METRICS;
 
-/// How often a file is read. The contract allows 1 s for a flag and 2 s for a key, and two reads have to agree.
+/// The pause between two reads. A change of a flag must take effect within 1 s, a change of a key within 2 s, and two
+/// reads must agree.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The largest file that is read, in bytes.
@@ -25,7 +27,7 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// Why a file has no valid content. The text is for an operator; parsers must not quote a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
-    /// The file cannot be read; the text is the operating system's.
+    /// The file cannot be read. The text comes from the operating system.
     #[error("{0}")]
     Unreadable(String),
     /// The file is too large.
@@ -42,7 +44,7 @@ impl From<io::Error> for FileError {
     }
 }
 
-/// The last valid value of a file, and when the file was last seen valid.
+/// The last valid value of a file, and when the file was last valid.
 pub struct ReloadingFile<T> {
     shared: Arc<Shared<T>>,
     poll: JoinHandle<()>,
@@ -58,7 +60,7 @@ struct Shared<T> {
     seen: Mutex<Seen>,
 }
 
-/// What the latest reads of the file found.
+/// The results of the latest reads.
 #[derive(Default)]
 struct Seen {
     /// The content of the latest read.
@@ -70,8 +72,8 @@ struct Seen {
 }
 
 impl<T: Send + Sync + 'static> ReloadingFile<T> {
-    /// Reads the file once, then repeatedly on the current runtime until the handle is dropped. `setting` is the flag that names the
-    /// file, for the log.
+    /// Reads the file once, then repeatedly until the handle is dropped, in a task on the current runtime. `setting` is
+    /// the flag that names the file, for the log.
     pub async fn open<E: Display>(
         setting: &'static str,
         path: PathBuf,
@@ -80,7 +82,8 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
         let parse: Box<Parse<T>> =
             Box::new(move |bytes| parse(bytes).map_err(|error| FileError::Invalid(error.to_string())));
         let shared = Arc::new(Shared { setting, path, parse, value: watch::channel(None).0, seen: Mutex::default() });
-        // The first read counts alone, because there is no earlier value to keep. Its error is not logged: the caller reports it.
+        // The first read needs no second one that agrees, because there is no earlier value to keep. Its error is not
+        // logged, because the caller reports it.
         let first = shared.read().await;
         shared.accept(first, false);
         let poll = tokio::spawn({
@@ -97,26 +100,26 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
         Self { shared, poll }
     }
 
-    /// The last valid value; `None` if the file was never valid.
+    /// Returns the last valid value, or `None` if the file was never valid.
     #[must_use]
     pub fn get(&self) -> Option<Arc<T>> {
         self.shared.value.borrow().clone()
     }
 
-    /// The last valid value, unless the file has not been seen valid for longer than `max_age`.
+    /// Returns the last valid value, unless the file was last valid longer than `max_age` ago.
     #[must_use]
     pub fn get_fresh(&self, max_age: Duration) -> Option<Arc<T>> {
         let valid_at = self.shared.seen().valid_at?;
         (valid_at.elapsed() <= max_age).then(|| self.get()).flatten()
     }
 
-    /// Why the file is not valid now.
+    /// Returns why the file is not valid, or `None` if it is.
     #[must_use]
     pub fn error(&self) -> Option<FileError> {
         self.shared.seen().error.clone()
     }
 
-    /// A receiver that is notified of each new value.
+    /// Returns a receiver that is notified of each new value.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<Option<Arc<T>>> {
         self.shared.value.subscribe()
@@ -163,7 +166,7 @@ impl<T> Shared<T> {
                 }
             }
             Err(error) => {
-                // Forget the content, so that the same content is parsed again when the file is back.
+                // Without this, unchanged content would not be parsed again once the file is readable again.
                 seen.parsed = None;
                 self.keep_last_valid(&mut seen, error, log);
             }

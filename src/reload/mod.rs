@@ -1,4 +1,5 @@
-//! Values that are read again while the process runs: from a file, or from an https URL. Also the TLS roots that https trusts.
+//! Values that are read again while the process runs, from a file or from an https URL, and the TLS roots that https
+//! connections trust.
 
 pub mod file;
 pub mod tls;

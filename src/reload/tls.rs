@@ -4,14 +4,14 @@ use std::io;
 
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 
-/// Returns a client configuration that trusts the system's roots and also those in `SSL_CERT_FILE` or `SSL_CERT_DIR`: trust in a
-/// company's own authority for its key set must not replace trust in Stripe's.
+/// Returns a client configuration that trusts the system's roots and also those in `SSL_CERT_FILE` or `SSL_CERT_DIR`. A
+/// company that adds its own CA for its key set must not lose the trust in Stripe's CA.
 ///
 /// # Errors
-/// When there are no roots at all.
+/// If there are no roots at all.
 pub fn client_config() -> io::Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    // The system's roots, or those of the variables instead of them.
+    // The roots in the variables if one is set, otherwise the system's.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     for folder in openssl_probe::candidate_cert_dirs() {
         roots.add_parsable_certificates(rustls_native_certs::load_certs_from_paths(None, Some(folder)).certs);
@@ -19,16 +19,17 @@ pub fn client_config() -> io::Result<ClientConfig> {
     if roots.is_empty() {
         return Err(io::Error::new(
             io::ErrorKind::NotFound,
-            "no trusted root certificates; install the system's (ca-certificates) or set SSL_CERT_FILE",
+            "no trusted root certificates; install the system's root certificates (ca-certificates) or set SSL_CERT_FILE",
         ));
     }
     with_roots(roots)
 }
 
-/// Returns a client configuration that trusts nobody, for connections without TLS: these also work on a machine without roots.
+/// Returns a client configuration that trusts no certificate, for connections without TLS, which must also work on a
+/// machine without roots.
 ///
 /// # Errors
-/// When the library rejects its own defaults.
+/// If the library rejects its own defaults.
 pub fn without_roots() -> io::Result<ClientConfig> {
     with_roots(RootCertStore::empty())
 }

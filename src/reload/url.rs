@@ -1,7 +1,7 @@
 //! A document at an https URL that is fetched again while the process runs: the key set of the identity provider.
 //!
-//! The loop is our own: the contract's rules (no redirects, a set refused as a whole, the last valid set kept for a configured time)
-//! leave nothing for a key set crate to do.
+//! The fetch loop is our own. The contract does not allow redirects, requires that an invalid key set is refused as a
+//! whole, and keeps the last valid set for a configured time; a key set crate would have nothing left to do.
 
 use std::{
     fmt,
@@ -26,22 +26,22 @@ use url::Url;
 
 use crate::reload::tls;
 
-/// The longest time of one fetch.
+/// The time limit of one fetch.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a document is fetched until it was fetched once.
+/// The longest pause between two fetches until the first one succeeds.
 const FIRST_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The shortest time between two early fetches.
+/// The shortest time between two requests for an early fetch.
 const EARLY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The largest document, in bytes.
 const MAX_BYTES: usize = 64 * 1024;
 
-/// Why there is no new value.
+/// Why a fetch did not result in a valid value.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// No document was received; it is fetched again.
+    /// No document was received. The fetch is repeated.
     #[error("cannot be fetched: {0}")]
     Unreachable(String),
     /// The response is not a valid document.
@@ -49,7 +49,7 @@ pub enum FetchError {
     Invalid(String),
 }
 
-/// The last valid value of a document, and when it was last fetched.
+/// The last valid value of a document, and when it was fetched.
 pub struct ReloadingUrl<T> {
     shared: Arc<Shared<T>>,
     fetching: JoinHandle<()>,
@@ -75,8 +75,9 @@ struct Times {
 }
 
 impl<T: Send + Sync + 'static> ReloadingUrl<T> {
-    /// Fetches the document, then again after each `refresh` on the current runtime until the handle is dropped. `setting` is the
-    /// flag that names the URL, for the log. A document that cannot be fetched is tried again; redirects are not followed.
+    /// Fetches the document once, then again after each `refresh` interval until the handle is dropped, in a task on
+    /// the current runtime. `setting` is the flag that names the URL, for the log. A failed fetch is repeated;
+    /// redirects are not followed.
     ///
     /// # Errors
     /// [`FetchError::Invalid`] if the first response is not a valid document, or if the system has no trusted roots.
@@ -110,14 +111,14 @@ impl<T: Send + Sync + 'static> ReloadingUrl<T> {
         Ok(Self { shared, fetching })
     }
 
-    /// The last valid value, unless it was last fetched longer than `max_age` ago.
+    /// Returns the last valid value, unless it was fetched longer than `max_age` ago.
     #[must_use]
     pub fn get_fresh(&self, max_age: Duration) -> Option<Arc<T>> {
         let valid_at = self.shared.times().valid_at?;
         (valid_at.elapsed() <= max_age).then(|| self.shared.value.borrow().clone()).flatten()
     }
 
-    /// Fetches early, at most once in 30 s: a missing key may have been published just now.
+    /// Requests an early fetch, at most once in 30 s, because a missing key may have just been published.
     pub fn refresh_soon(&self) {
         let mut times = self.shared.times();
         if times.early_at.is_none_or(|at| at.elapsed() >= EARLY_INTERVAL) {
@@ -143,7 +144,7 @@ impl<T> Shared<T> {
         Ok(())
     }
 
-    /// Logs each change: a new failure, and the end of a failure.
+    /// Logs each change: a new error, and the first success after an error.
     fn log(&self, outcome: Result<(), FetchError>) {
         let error = outcome.err().map(|error| error.to_string());
         let mut times = self.times();
@@ -192,7 +193,8 @@ fn unreachable<T>(cause: &str) -> Result<T, FetchError> {
     Err(FetchError::Unreachable(cause.to_owned()))
 }
 
-/// Returns an error with its chain of causes: the outermost text of a TLS failure says only that there was no connection.
+/// Returns the text of an error and of all its causes. The outermost text of a TLS failure says only that there is no
+/// connection.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

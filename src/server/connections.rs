@@ -20,21 +20,23 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Header lists over this get HTTP 431 (RFC 9113, SETTINGS_MAX_HEADER_LIST_SIZE), in bytes.
+/// The largest header list, in bytes (RFC 9113, SETTINGS_MAX_HEADER_LIST_SIZE). A larger one gets HTTP 431.
 const MAX_HEADER_LIST_BYTES: u32 = 32 * 1024;
 
-/// Concurrent calls on one connection; a sidecar opens few connections with many calls each.
+/// The maximum number of concurrent calls on one connection. A sidecar opens few connections with many calls each.
 const MAX_STREAMS: u32 = 1_000;
 
 /// A peer that does not respond to a ping within this time is considered disconnected.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// The length of the HTTP/2 connection preface in bytes (RFC 9113, section 3.4), and how long a client may take to send it. A sidecar
-/// may keep a connection idle for hours, but a connection without a preface only uses up `--max-connections`.
-const PREFACE: usize = 24;
+/// The length of the HTTP/2 connection preface, in bytes (RFC 9113, section 3.4).
+const PREFACE_LENGTH: usize = 24;
+
+/// How long a client may take to send the preface. A sidecar may keep a connection idle for hours, but a connection
+/// without a preface only uses up `--max-connections`.
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long connections may take to send remaining data when no call is in flight.
+/// How long connections may take to send their remaining data after the drain.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// The pause after a failed accept, which happens when the process is out of file descriptors.
@@ -143,10 +145,10 @@ impl Connections {
     }
 }
 
-/// Waits for the preface, and returns the stream with the preface in front.
+/// Waits for the preface, and returns a stream that starts with it.
 async fn after_preface(stream: TcpStream) -> io::Result<impl AsyncRead + AsyncWrite> {
     let (mut reader, writer) = stream.into_split();
-    let mut preface = [0; PREFACE];
+    let mut preface = [0; PREFACE_LENGTH];
     reader.read_exact(&mut preface).await?;
     Ok(tokio::io::join(Cursor::new(preface).chain(reader), writer))
 }

@@ -1,4 +1,4 @@
-//! The drain: calls in flight may end, within a time limit.
+//! The drain: waits for the calls in flight, up to a time limit.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::wiring::Calls;
 /// How long calls that were cut off may take to write their audit entries if the disk does not respond.
 const AUDIT_GRACE: Duration = Duration::from_secs(3);
 
-/// Waits for the calls in flight. After `limit`, or when `hurry` completes, cuts them off.
-pub(super) async fn calls(calls: &Calls, limit: Duration, hurry: impl Future<Output = ()>) {
+/// Waits for the calls in flight. Cuts them off after `limit`, or when `stop_waiting` completes.
+pub(super) async fn calls(calls: &Calls, limit: Duration, stop_waiting: impl Future<Output = ()>) {
     calls.in_flight.close();
     let all_ended = tokio::select! {
         ended = timeout(limit, calls.in_flight.wait()) => ended.is_ok(),
-        () = hurry => false,
+        () = stop_waiting => false,
     };
     if all_ended {
         return;

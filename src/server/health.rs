@@ -1,11 +1,11 @@
-//! Decides what the health service reports.
+//! Determines the state that the health service reports.
 
 use tokio::sync::watch;
 
 use crate::{grpc::health::State, telemetry::metrics::METRICS, wiring::Readiness};
 
-/// Becomes ready once the keys are loaded and the database was reached. A later outage is reported in statuses and does not affect
-/// readiness; otherwise every replica would become unready at the same moment.
+/// Reports ready once the keys are loaded and the database has been reached. Later outages are reported as gRPC
+/// statuses and do not affect readiness; otherwise every replica would become unready at the same moment.
 pub(super) async fn watch(state: watch::Sender<State>, mut readiness: Readiness) {
     readiness.ready().await;
     tracing::info!("ready");

@@ -10,27 +10,27 @@ use tokio::{net::TcpListener, sync::watch};
 
 use crate::{grpc, wiring::Service};
 
-/// A service that is ready to be given a listener.
+/// An assembled service that can serve one listener.
 #[derive(Debug)]
 pub struct Server(Service);
 
 impl Server {
-    /// Takes the assembled service.
+    /// Creates a server for the assembled service.
     #[must_use]
     pub fn new(service: Service) -> Self {
         Self(service)
     }
 
-    /// Serves until `shutdown` completes, then drains: new calls are refused, and calls in flight may end. When the drain's time has
-    /// expired, or when `hurry` completes, they are cut off.
+    /// Serves until `shutdown` completes, then drains: new calls are refused, and calls in flight may finish. They are
+    /// cut off when the time limit of the drain is exceeded, or when `stop_waiting` completes.
     ///
     /// # Errors
-    /// When the listener has no address.
+    /// If the address of the listener cannot be read.
     pub async fn serve(
         self,
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
-        hurry: impl Future<Output = ()>,
+        stop_waiting: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let Service { routes, calls, readiness, health, max_connections, drain_timeout, .. } = self.0;
         tracing::info!(address = %listener.local_addr()?, "listening");
@@ -45,7 +45,7 @@ impl Server {
         calls.draining.cancel();
         watching.abort();
         connections.refuse_new_streams();
-        drain::calls(&calls, drain_timeout, hurry).await;
+        drain::calls(&calls, drain_timeout, stop_waiting).await;
         // Ends the Watch streams, which would keep their connections open.
         drop(reporting.await);
         connections.close().await;

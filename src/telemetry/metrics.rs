@@ -1,7 +1,8 @@
-//! Every metric of the service; dashboards and alerts use exactly these names. No attribute contains a tenant, a person, or anything
-//! else that a caller chooses.
+//! Every metric of the service. Dashboards and alerts use exactly these names. No attribute contains a tenant, a
+//! person, or anything else that a caller chooses.
 //!
-//! Names: <https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/>, and our own under `billing_portal`.
+//! Names: <https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/>; those of this service start with
+//! `billing_portal`.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -28,13 +29,13 @@ pub const NAMES: [&str; 10] = [
     CONNECTIONS,
 ];
 
-/// Connections to the directory, by state.
+/// The name of the metric that counts connections to the directory, by state.
 const CONNECTIONS: &str = "billing_portal.directory.connections";
 
-/// The instruments. Without a collector they cost next to nothing.
+/// The instruments. Without a collector, they cost almost nothing.
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::new(&global::meter(env!("CARGO_PKG_NAME"))));
 
-/// The instruments, by what they measure.
+/// The instruments of the metrics in [`NAMES`].
 #[derive(Debug)]
 pub struct Metrics {
     duration: Histogram<f64>,
@@ -65,7 +66,7 @@ impl Metrics {
         }
     }
 
-    /// Records a call that ended. `method` is one of the known names; `reason` is `OK` or a refusal's.
+    /// Records a call that ended. `method` is one of the known names; `reason` is `OK` or the reason of a refusal.
     pub fn call(&self, method: &'static str, code: &'static str, reason: &'static str, duration: Duration) {
         let mut attributes = vec![
             KeyValue::new(RPC_SYSTEM_NAME, "grpc"),
@@ -89,7 +90,8 @@ impl Metrics {
         self.mapping_integrity.add(1, &[KeyValue::new("detail", detail)]);
     }
 
-    /// Counts an operation at Stripe, made in one or several attempts; `outcome` is `OK` or a refusal's reason.
+    /// Counts an operation at Stripe, which takes one or several attempts; `outcome` is `OK` or the reason of a
+    /// refusal.
     pub fn stripe_call(&self, operation: &'static str, outcome: &'static str) {
         let attributes = [KeyValue::new("operation", operation), KeyValue::new("outcome", outcome)];
         self.stripe_calls.add(1, &attributes);
@@ -105,13 +107,13 @@ impl Metrics {
         self.stripe_attempts.add(1, &attributes);
     }
 
-    /// Records whether the flag could be on for anyone.
+    /// Records whether the flag could be on for any tenant.
     pub fn flag(&self, could_be_on: bool) {
         self.flag_on.record(u64::from(could_be_on), &[]);
     }
 
-    /// Records whether a reloaded file was valid when it was last read; if not, its last valid content is used. `setting` is the flag
-    /// that names the file.
+    /// Records whether a reloaded file was valid when it was last read; if not, its last valid content is used.
+    /// `setting` is the flag that names the file.
     pub fn file(&self, setting: &'static str, is_good: bool) {
         self.file_good.record(u64::from(is_good), &[KeyValue::new("setting", setting)]);
     }
@@ -134,7 +136,8 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// Registers a callback that returns the used and idle connections to the directory at each export, until it returns `None`.
+/// Registers a callback that returns the number of used and of idle connections to the directory. It is called at each
+/// export; nothing is recorded when it returns `None`.
 pub fn watch_connections(state: impl Fn() -> Option<(u64, u64)> + Send + Sync + 'static) {
     global::meter(env!("CARGO_PKG_NAME"))
         .u64_observable_gauge(CONNECTIONS)

@@ -24,12 +24,13 @@ pub enum LogFormat {
     Json,
 }
 
-/// Installs the process's logger and exporters; keep the returned value as long as the process runs. `RUST_LOG` sets the level of this
-/// crate's lines; without it, `level` does. Libraries never log below info: at debug and trace they print headers and messages, and
-/// with them tokens, keys and URLs. For the same reason, their spans are dropped.
+/// Installs the logger and the exporters of the process; keep the returned value as long as the process runs.
+/// `RUST_LOG` sets the level of this crate's log lines; `level` applies without it. Libraries never log below info,
+/// because at debug and trace they print headers and messages, which contain tokens, keys and URLs. For the same
+/// reason, their spans are dropped.
 ///
 /// # Errors
-/// An `OTEL_*` variable that is not supported.
+/// If the value of an `OTEL_*` variable is not supported.
 pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, TelemetryError> {
     let exporters = Exporters::from_environment()?;
     let format =
@@ -42,7 +43,9 @@ pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, Tele
     };
     let spans = exporters.tracer().map(|tracer| {
         let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
-        spans.with_filter(filter_fn(|metadata| is_ours(metadata) && metadata.is_span() && !is_for_logs(metadata)))
+        spans.with_filter(filter_fn(|metadata| {
+            is_from_this_crate(metadata) && metadata.is_span() && !is_for_logs(metadata)
+        }))
     });
     // A second installation in one process keeps the first one: the settings example and tests start several servers.
     let lines = lines.with_filter(enabled.and(filter_fn(cannot_leak)));
@@ -55,15 +58,15 @@ fn cannot_leak(metadata: &Metadata<'_>) -> bool {
     if metadata.is_span() {
         return is_for_logs(metadata);
     }
-    is_ours(metadata) || *metadata.level() <= Level::INFO
+    is_from_this_crate(metadata) || *metadata.level() <= Level::INFO
 }
 
 /// Returns whether a span is the one that adds the request id to the log lines of a call.
 fn is_for_logs(metadata: &Metadata<'_>) -> bool {
-    is_ours(metadata) && metadata.name() == "call"
+    is_from_this_crate(metadata) && metadata.name() == "call"
 }
 
-fn is_ours(metadata: &Metadata<'_>) -> bool {
+fn is_from_this_crate(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
 }
 

@@ -1,5 +1,5 @@
-//! Exports traces and metrics to a collector, by OTLP over gRPC. Off unless an endpoint is configured. Batches are sent by separate
-//! threads, so a collector that is down blocks nothing; what it does not accept is dropped.
+//! Exports traces and metrics to a collector, by OTLP over gRPC. Off unless an endpoint is configured. Separate threads
+//! send the batches, so a collector that is down blocks nothing; data that it does not accept is dropped.
 //!
 //! Variables: <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>,
 //! <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>.
@@ -14,7 +14,7 @@ use opentelemetry_sdk::{
     trace::{SdkTracer, SdkTracerProvider},
 };
 
-/// An `OTEL_*` variable that is not supported.
+/// Why the `OTEL_*` variables are not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// A protocol other than gRPC.
@@ -25,10 +25,10 @@ pub enum TelemetryError {
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
 }
 
-/// The longest time for sending the last batches.
-const LAST_BATCHES: Duration = Duration::from_secs(1);
+/// The time limit for sending the last batches of one exporter.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The exporters. Dropping them sends what is left.
+/// The exporters. Dropping them sends the remaining data.
 #[derive(Default)]
 pub struct Exporters {
     traces: Option<SdkTracerProvider>,
@@ -36,16 +36,17 @@ pub struct Exporters {
 }
 
 impl Exporters {
-    /// Reads the conventional `OTEL_*` variables. Call this inside the runtime that carries the exports.
+    /// Creates the exporters from the standard `OTEL_*` variables. Must be called inside the runtime that the exports
+    /// use.
     ///
     /// # Errors
-    /// A variable that is not supported.
+    /// If the value of a variable is not supported.
     pub(super) fn from_environment() -> Result<Self, TelemetryError> {
         let mut exporters = Self::default();
         if is("OTEL_SDK_DISABLED", "true") {
             return Ok(exporters);
         }
-        let wanted = |signal: &str| {
+        let is_exported = |signal: &str| {
             let general = !read("OTEL_EXPORTER_OTLP_ENDPOINT").is_empty();
             let own = !read(&format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")).is_empty();
             (general || own) && !is(&format!("OTEL_{signal}_EXPORTER"), "none")
@@ -57,12 +58,12 @@ impl Exporters {
                 return Err(TelemetryError::Protocol(name));
             }
         }
-        if wanted("TRACES") {
+        if is_exported("TRACES") {
             let exporter = SpanExporter::builder().with_tonic().build()?;
             let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource());
             exporters.traces = Some(provider.build());
         }
-        if wanted("METRICS") {
+        if is_exported("METRICS") {
             let exporter = MetricExporter::builder().with_tonic().build()?;
             let provider = SdkMeterProvider::builder().with_periodic_exporter(exporter).with_resource(resource());
             let provider = provider.build();
@@ -72,7 +73,7 @@ impl Exporters {
         Ok(exporters)
     }
 
-    /// The tracer, if traces are exported.
+    /// Returns the tracer if traces are exported.
     pub(super) fn tracer(&self) -> Option<SdkTracer> {
         self.traces.as_ref().map(|provider| provider.tracer(env!("CARGO_PKG_NAME")))
     }
@@ -80,12 +81,12 @@ impl Exporters {
 
 impl Drop for Exporters {
     fn drop(&mut self) {
-        // A collector that does not respond delays the end of the process by one second, and nothing else.
+        // A collector that does not respond delays the exit by at most this limit for each exporter.
         if let Some(traces) = &self.traces {
-            drop(traces.shutdown_with_timeout(LAST_BATCHES));
+            drop(traces.shutdown_with_timeout(SHUTDOWN_TIMEOUT));
         }
         if let Some(metrics) = &self.metrics {
-            drop(metrics.shutdown_with_timeout(LAST_BATCHES));
+            drop(metrics.shutdown_with_timeout(SHUTDOWN_TIMEOUT));
         }
     }
 }
@@ -97,7 +98,7 @@ impl fmt::Debug for Exporters {
     }
 }
 
-/// Returns the service's name and version, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES override them.
+/// Returns the name and version of the service. OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES can override the name.
 fn resource() -> Resource {
     let builder = Resource::builder().with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
     let is_named = !read("OTEL_SERVICE_NAME").is_empty() || read("OTEL_RESOURCE_ATTRIBUTES").contains("service.name=");

@@ -1,5 +1,5 @@
-//! Builds the service from the settings: opens files, pools and clients, and assembles one layer stack per service. Used by the
-//! server and by the commands.
+//! Builds the service from the settings: opens files, pools and clients, and assembles one layer stack per service.
+//! Used by the server and by the commands.
 
 pub mod open;
 mod readiness;
@@ -26,40 +26,40 @@ use crate::{
 pub use readiness::Readiness;
 use stacks::{ServiceStack, Shared};
 
-/// Everything that a server needs beside a listener.
+/// Everything that a server needs besides a listener.
 #[derive(Debug)]
 pub struct Service {
     /// Every route, behind its layers.
     pub routes: Router,
-    /// The calls in flight, and how to end them.
+    /// The calls in flight, and the tokens that end them.
     pub calls: Calls,
-    /// What readiness depends on.
+    /// The inputs of the health statuses.
     pub readiness: Readiness,
     /// Reports the health statuses.
     pub health: HealthReporter,
-    /// Concurrent connections.
+    /// The maximum number of concurrent connections.
     pub max_connections: usize,
-    /// The longest time of a drain.
+    /// The time limit of a drain.
     pub drain_timeout: Duration,
     /// The stacks in `routes`: BillingPortal, PortalAccess, unknown services.
     pub stacks: [ServiceStack; 3],
 }
 
-/// The calls in flight, and how to end them.
+/// The calls in flight, and the tokens that end them.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
     /// Every call that has not ended, including those whose caller has disconnected.
     pub in_flight: TaskTracker,
-    /// Refuses new calls.
+    /// Cancelled to refuse new calls.
     pub draining: CancellationToken,
-    /// Cuts off the calls that still run.
+    /// Cancelled to cut off the calls that still run.
     pub cut_off: CancellationToken,
 }
 
 /// Opens every file that the settings name, and assembles the service.
 ///
 /// # Errors
-/// The setting whose file cannot be used.
+/// If a file cannot be used; the error names its setting.
 pub async fn build(config: Config) -> Result<Service, SettingError> {
     let audit = open::audit_log(&config.audit)?;
     let directory = Arc::new(open::directory(&config.directory, config.limits.deadline).await?);
@@ -70,7 +70,7 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
         directory: Arc::clone(&directory) as _,
         portal_sessions: Arc::new(open::portal_sessions(&config).await?),
     };
-    // Last, because it may use the network, and then logs that the key set cannot be fetched yet.
+    // Opened last, because it may use the network, and may log that the key set cannot be fetched yet.
     let verifier = Arc::new(open::verifier(&config.principal).await?);
     let readiness = Readiness {
         directory: Arc::clone(&directory),
@@ -98,7 +98,8 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
         stacks::unknown(&shared),
     ];
     let health = health::reporter().await;
-    // The only file that may be missing at the start. Logged when every other setting is known to be valid.
+    // The flag file is the only one that may be missing or invalid at startup. This is logged only after every other
+    // setting is known to be valid.
     if let Some(error) = flag_error {
         tracing::warn!(setting = "--flags-file", %error, "feature is off: flag file is not valid yet");
     }

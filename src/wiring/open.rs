@@ -19,7 +19,7 @@ use crate::{
     reload::{file::ReloadingFile, url::ReloadingUrl},
 };
 
-/// Opens the key set. A file must be valid; a URL that cannot be reached is tried again later.
+/// Opens the key set. A file must be valid. A URL that cannot be reached is fetched again later.
 pub(crate) async fn verifier(config: &PrincipalConfig) -> Result<Verifier, SettingError> {
     const NAME: &str = "--principal-jwks";
     let source = match &config.jwks {
@@ -42,16 +42,16 @@ pub(crate) async fn verifier(config: &PrincipalConfig) -> Result<Verifier, Setti
     })
 }
 
-/// Opens Stripe's key and a pool of connections, which are made when they are first needed.
+/// Reads Stripe's key and creates a pool of connections, which are opened on first use.
 pub(crate) async fn portal_sessions(config: &Config) -> Result<StripePortalSessions, SettingError> {
     const NAME: &str = "--stripe-secret-key-file";
     let stripe = &config.stripe;
     let mode: Mode = stripe.sessions.mode;
     let parse = move |bytes: &[u8]| SecretKey::parse(bytes, mode);
     let key = ReloadingFile::open(NAME, stripe.secret_key_file.clone(), parse).await;
-    require_valid(&key, NAME, "a key of --stripe-mode")?;
+    require_valid(&key, NAME, "a key for --stripe-mode")?;
     let transport = Transport::new(&stripe.api_base, Arc::new(key))
-        .map_err(|error| SettingError::new("--stripe-api-base", format!("no TLS client: {error}")))?;
+        .map_err(|error| SettingError::new("--stripe-api-base", format!("cannot create a TLS client: {error}")))?;
     let attempts = Attempts::new(transport, config.limits.stripe_attempt_timeout);
     Ok(StripePortalSessions::new(attempts, Pace::new(config.limits.stripe_rate), stripe.sessions.clone()))
 }
@@ -68,13 +68,13 @@ pub(crate) fn audit_log(target: &AuditTarget) -> Result<Arc<dyn AuditLog>, Setti
     })
 }
 
-/// Opens the flag file, which may be missing: the feature is off then.
+/// Opens the flag file. It may be missing or invalid; the feature is then off.
 pub(crate) async fn flag_file(config: &FlagConfig) -> ReloadingFile<Definitions> {
     ReloadingFile::open("--flags-file", config.file.clone(), flag::parse).await
 }
 
-/// Opens the directory: reads the SQL files, the password and the trusted certificates; only the password is read again later. The
-/// database works on one query for at most `statement_limit`.
+/// Opens the directory: reads the SQL files and the password, and checks that the file with trusted certificates
+/// contains one. The time limit of a query is `statement_limit`.
 pub(crate) async fn directory(
     config: &DirectoryConfig,
     statement_limit: Duration,
@@ -114,7 +114,7 @@ async fn select(setting: &str, path: Option<&Path>, dialect: Dialect) -> Result<
     select.map(Some).map_err(|error| SettingError::new(setting, format!("the file {error}")))
 }
 
-/// Refuses a file that must be valid at the start.
+/// Returns an error for a file that must be valid at startup.
 fn require_valid<T: Send + Sync + 'static>(
     file: &ReloadingFile<T>,
     setting: &str,

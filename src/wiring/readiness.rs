@@ -1,4 +1,5 @@
-//! What readiness depends on: the keys, the directory, and, for people and dashboards, the flag.
+//! The inputs of the health statuses: the keys and the directory for readiness, and the flag for the status of
+//! `BillingPortal` and for a metric.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,10 +13,10 @@ use crate::{
     grpc::auth::keys::Keys,
 };
 
-/// How often a database that was never reached is tried again.
+/// The pause between two probes of a database that has never been reached.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What readiness depends on.
+/// The inputs of the health statuses.
 #[derive(Debug)]
 pub struct Readiness {
     pub(super) directory: Arc<SqlDirectory>,
@@ -25,7 +26,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Waits until the keys are loaded and the database was reached once.
+    /// Waits until the keys are loaded and the database has been reached once.
     pub async fn ready(&self) {
         self.keys.loaded().await;
         while let Err(refusal) = self.directory.probe().await {
@@ -34,12 +35,12 @@ impl Readiness {
         }
     }
 
-    /// Returns whether the flag could be on for anyone.
+    /// Returns whether the flag could be on for any tenant.
     pub fn flag_could_be_on(&mut self) -> bool {
         flag::could_be_on(self.flag.borrow_and_update().as_deref(), &self.flag_key)
     }
 
-    /// Waits for a new flag definition. Returns `false` if there will be none.
+    /// Waits for new flag definitions. Returns `false` if the flag file is no longer read.
     pub async fn flag_changed(&mut self) -> bool {
         self.flag.changed().await.is_ok()
     }

@@ -1,5 +1,5 @@
-//! One layer stack per service. A method is audited and owner-only because of the stack that it is in: each method that is ever
-//! added to BillingPortal is both, and PortalAccess has no audit.
+//! One layer stack per service. A method is audited and owner-only because of the stack that it is in: every method
+//! that is added to BillingPortal is both, and PortalAccess has no audit.
 
 use std::{any::type_name, convert::Infallible, sync::Arc, time::Duration};
 
@@ -46,11 +46,11 @@ const MAX_MESSAGE_BYTES: usize = 16 * 1024;
 pub struct Shared {
     /// Every call that has not ended.
     pub calls: TaskTracker,
-    /// Overload and shutdown.
+    /// The limit of calls in flight, and the shutdown of the service.
     pub load: LoadShed,
-    /// The longest time of a call.
+    /// The time limit of a call.
     pub deadline: Duration,
-    /// The workloads that may call.
+    /// The workloads that may call the service.
     pub callers: Arc<Callers>,
 }
 
@@ -62,7 +62,7 @@ pub struct ServiceStack {
     layers: Vec<&'static str>,
 }
 
-/// BillingPortal: each method is audited, and for owners only.
+/// Returns the stack of BillingPortal: every method is audited and owner-only.
 #[must_use]
 pub fn billing_portal(
     service: BillingPortalService,
@@ -78,13 +78,13 @@ pub fn billing_portal(
         .add_records(shared)
 }
 
-/// PortalAccess: each method is for authenticated people, and not audited.
+/// Returns the stack of PortalAccess: every method admits any authenticated person and is not audited.
 pub(super) fn portal_access(service: PortalAccessService, admit: AdmitPrincipal, shared: &Shared) -> ServiceStack {
     let server = PortalAccessServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
     ServiceStack::new(server).layer(InterceptorLayer::new(admit)).add_checks(shared).add_records(shared)
 }
 
-/// Every path that is not a service's: METHOD_UNKNOWN, for allowed callers.
+/// Returns the stack of all other paths: it refuses allowed callers with METHOD_UNKNOWN.
 pub(super) fn unknown(shared: &Shared) -> ServiceStack {
     let refuse = || async { refused(Refusal::because(Reason::MethodUnknown, "path does not name a service")) };
     ServiceStack { router: Router::new().fallback(refuse), layers: Vec::new() }.add_checks(shared).add_records(shared)
@@ -104,7 +104,7 @@ impl ServiceStack {
         Self { router, layers: Vec::new() }
     }
 
-    /// Adds a layer outside those that are there.
+    /// Adds a layer outside the existing layers.
     fn layer<L>(mut self, layer: L) -> Self
     where
         L: Layer<Route> + Clone + Send + Sync + 'static,
@@ -126,7 +126,8 @@ impl ServiceStack {
             .layer(from_fn(refusal::read))
     }
 
-    /// Adds the layers that record every call, whatever its outcome.
+    /// Adds the outermost layers: those that record every call, whatever its outcome, and the one that rejects requests
+    /// that are not gRPC.
     fn add_records(self, shared: &Shared) -> Self {
         self.layer(from_fn(metrics::record))
             .layer(from_fn(log::write))
@@ -141,14 +142,15 @@ impl ServiceStack {
         self.router
     }
 
-    /// The types of the layers, outermost first.
+    /// Returns the types of the layers, outermost first.
     #[must_use]
     pub fn layers(&self) -> &[&'static str] {
         &self.layers
     }
 }
 
-/// Every route: our services, and health and reflection, which need neither caller nor principal and respond under overload.
+/// Returns every route: the stacks, and health and reflection, which need neither caller nor principal and respond
+/// under overload.
 pub(super) fn routes(
     stacks: &[ServiceStack; 3],
     health: &HealthReporter,

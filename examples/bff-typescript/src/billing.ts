@@ -1,5 +1,5 @@
-// The two calls to the service. Each has a deadline and is made once: the service retries where that is safe, and the
-// person can click again.
+// The two calls to the service. Each has a deadline and is made once: the service retries its calls to Stripe where
+// that is safe, and the person can click again.
 
 import { credentials, loadPackageDefinition, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
@@ -12,7 +12,7 @@ const PROTO = fileURLToPath(new URL("../../../proto/billing/portal/v1/billing_po
 const { billing } = loadPackageDefinition(loadSync(PROTO, { longs: Number, enums: String, defaults: true })) as unknown as ProtoGrpcType;
 const { BillingPortal, PortalAccess } = billing.portal.v1;
 
-// Shown instead of the button.
+// The sentences to show instead of the button, by the reason that hides it.
 const HIDDEN: Record<string, string> = {
   REASON_NOT_OWNER: "Only owners of this workspace can manage billing.",
   REASON_FEATURE_DISABLED: "Billing is not available for this workspace yet.",
@@ -34,15 +34,15 @@ export class Billing {
   }
 
   // Resolves to undefined to show the button, otherwise to the sentence to show instead. The button is shown only if
-  // the service answers `visible`.
+  // the service returns `visible`.
   async section(person: Person): Promise<string | undefined> {
     const metadata = await this.metadata(person);
     return new Promise((resolve) => {
       const request = { displayedTenantId: person.tenant };
-      this.access.getPortalAccess(request, metadata, within(2), (error, answer) => {
+      this.access.getPortalAccess(request, metadata, within(2), (error, response) => {
         if (error) refusal("GetPortalAccess", error);
-        if (answer?.visible) resolve(undefined);
-        else resolve(HIDDEN[answer?.reason ?? ""] ?? UNAVAILABLE);
+        if (response?.visible) resolve(undefined);
+        else resolve(HIDDEN[response?.reason ?? ""] ?? UNAVAILABLE);
       });
     });
   }
@@ -52,8 +52,8 @@ export class Billing {
     const metadata = await this.metadata(person);
     return new Promise((resolve) => {
       const request = { returnUrl: this.returnUrl, displayedTenantId: displayedTenant };
-      this.portal.createPortalSession(request, metadata, within(12), (error: ServiceError | null, answer) => {
-        if (answer?.url) resolve({ url: answer.url });
+      this.portal.createPortalSession(request, metadata, within(12), (error: ServiceError | null, response) => {
+        if (response?.url) resolve({ url: response.url });
         else resolve(error ? refusal("CreatePortalSession", error) : { sentence: UNAVAILABLE });
       });
     });

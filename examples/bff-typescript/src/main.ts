@@ -33,15 +33,15 @@ async function handle(request: IncomingMessage, response: ServerResponse): Promi
   const url = new URL(request.url ?? "/", PUBLIC_ORIGIN);
   if (request.method === "GET" && url.pathname === "/sign-in") return signIn(url, response);
   const session = sessions.get(/(?:^|; )session=([^;]+)/.exec(request.headers.cookie ?? "")?.[1] ?? "");
-  if (!session) return answer(response, 401, page("Settings", "<p>Please sign in.</p>"));
+  if (!session) return respond(response, 401, page("Settings", "<p>Please sign in.</p>"));
   if (request.method === "GET" && url.pathname === "/settings") return settings(session, url, response);
   if (request.method === "POST" && url.pathname === "/settings/billing") return open(session, request, response);
-  answer(response, 404, page("Not found", "<p>This page does not exist.</p>"));
+  respond(response, 404, page("Not found", "<p>This page does not exist.</p>"));
 }
 
 function signIn(url: URL, response: ServerResponse): void {
   const person = PEOPLE[url.searchParams.get("person") ?? ""];
-  if (!person) return answer(response, 400, page("Sign in", "<p>This user does not exist.</p>"));
+  if (!person) return respond(response, 400, page("Sign in", "<p>This user does not exist.</p>"));
   const id = randomUUID();
   sessions.set(id, { person, csrf: randomUUID() });
   response.writeHead(303, { Location: "/settings", "Set-Cookie": `session=${id}; HttpOnly; SameSite=Lax; Path=/` }).end();
@@ -49,21 +49,21 @@ function signIn(url: URL, response: ServerResponse): void {
 
 async function settings(session: Session, url: URL, response: ServerResponse): Promise<void> {
   const sentence = await billing.section(session.person);
-  const isBack = url.searchParams.get("billing") === "returned";
-  const notice = isBack ? `<p role="status">You are back from the billing portal.</p>` : "";
+  const hasReturned = url.searchParams.get("billing") === "returned";
+  const notice = hasReturned ? `<p role="status">You are back from the billing portal.</p>` : "";
   const form = `<form method="post" action="/settings/billing">
       <input type="hidden" name="csrf_token" value="${session.csrf}">
       <input type="hidden" name="displayed_tenant_id" value="${session.person.tenant}">
       <button>Open billing portal</button>
     </form>`;
-  answer(response, 200, page("Settings", `${notice}<h2>Billing</h2>${sentence ? `<p>${sentence}</p>` : form}`));
+  respond(response, 200, page("Settings", `${notice}<h2>Billing</h2>${sentence ? `<p>${sentence}</p>` : form}`));
 }
 
 async function open(session: Session, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const form = new URLSearchParams(await body(request));
   if (!isEqual(form.get("csrf_token") ?? "", session.csrf)) {
     const text = "<p>This form is out of date. Please go back, reload the page and try again.</p>";
-    return answer(response, 403, page("Billing was not opened", text));
+    return respond(response, 403, page("Billing was not opened", text));
   }
   const opened = await billing.open(session.person, form.get("displayed_tenant_id") ?? "");
   if ("url" in opened) {
@@ -72,7 +72,7 @@ async function open(session: Session, request: IncomingMessage, response: Server
   }
   const reference = opened.requestId ? `<p>Reference for support: <code>${opened.requestId}</code></p>` : "";
   const link = `<p><a href="/settings">Go back to settings</a></p>`;
-  answer(response, 200, page("Billing", `<p role="alert">${opened.sentence}</p>${reference}${link}`));
+  respond(response, 200, page("Billing", `<p role="alert">${opened.sentence}</p>${reference}${link}`));
 }
 
 async function body(request: IncomingMessage): Promise<string> {
@@ -89,7 +89,7 @@ function isEqual(one: string, other: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-function answer(response: ServerResponse, status: number, html: string): void {
+function respond(response: ServerResponse, status: number, html: string): void {
   // form-action includes the portal's origin, because browsers also apply it to redirects.
   const policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' https://billing.stripe.com";
   const headers = { "Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store" };
@@ -99,7 +99,7 @@ function answer(response: ServerResponse, status: number, html: string): void {
 const server = createServer((request, response) => {
   handle(request, response).catch((error: unknown) => {
     console.error(JSON.stringify({ error: String(error) }));
-    if (!response.headersSent) answer(response, 500, page("Settings", "<p>Something went wrong on our side.</p>"));
+    if (!response.headersSent) respond(response, 500, page("Settings", "<p>Something went wrong on our side.</p>"));
   });
 });
 server.listen(Number(PORT), "127.0.0.1", () => {

@@ -18,13 +18,13 @@ const ErrorInfo = root.lookupType("ErrorInfo");
 
 export interface Refusal {
   sentence: string;
-  // The reference that the person quotes to support; missing if the status is not from the service.
+  // The reference that the person quotes to support; missing if the status does not come from the service.
   requestId?: string;
 }
 
 export const UNAVAILABLE = "Billing is unavailable right now.";
 const BUSY = "Billing is busy right now. Please try again in a moment.";
-const NOT_CONFIRMED = "We could not verify your workspace's billing account. Please contact support.";
+const NOT_VERIFIED = "We could not verify your workspace's billing account. Please contact support.";
 
 // The reasons that have their own sentence. The person cannot do anything about the others, so the page reports an
 // outage.
@@ -37,13 +37,13 @@ const SENTENCES: Record<string, string> = {
   STRIPE_RATE_LIMITED: BUSY,
   STRIPE_CONFLICT: BUSY,
   OVERLOADED: BUSY,
-  TENANT_PROOF_MISSING: NOT_CONFIRMED,
-  BILLING_ACCOUNT_MISSING_AT_STRIPE: NOT_CONFIRMED,
-  MAPPING_INTEGRITY: NOT_CONFIRMED,
+  TENANT_PROOF_MISSING: NOT_VERIFIED,
+  BILLING_ACCOUNT_MISSING_AT_STRIPE: NOT_VERIFIED,
+  MAPPING_INTEGRITY: NOT_VERIFIED,
 };
 
 // Logs a failed call and returns what to show. The ErrorInfo decides, never the status text. A status without the
-// service's ErrorInfo is not from the service.
+// service's ErrorInfo does not come from the service.
 export function refusal(rpc: string, error: ServiceError): Refusal {
   const info = errorInfo(error);
   console.log(JSON.stringify({ rpc, code: error.code, reason: info?.reason, request_id: info?.metadata["request_id"] }));

@@ -56,7 +56,7 @@ pub(crate) enum Section {
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) sentence: &'static str,
-    /// The request id, which support can find in the audit log; `None` if the status is not from the service.
+    /// The request id, which support can find in the audit log; `None` if the status does not come from the service.
     pub(crate) reference: Option<String>,
 }
 
@@ -67,7 +67,7 @@ impl Billing {
         Self { channel: endpoint.connect_lazy(), issuer, return_url: return_url(page) }
     }
 
-    /// Returns what the billing section shows. The button is shown only if the service answers `visible`.
+    /// Returns what the billing section shows. The button is shown only if the service returns `visible`.
     pub(crate) async fn section(&self, person: &Person) -> Section {
         let message = GetPortalAccessRequest { displayed_tenant_id: person.tenant.id.to_owned() };
         let mut client = PortalAccessClient::new(self.channel.clone());
@@ -133,8 +133,8 @@ fn location(response: Response<CreatePortalSessionResponse>) -> Result<HeaderVal
 }
 
 /// Logs a failed call and returns what to show. The ErrorInfo decides, never the status text. A status without the
-/// service's ErrorInfo has another origin: a mesh that has switched the route off, a failed connection, or the
-/// client-side deadline.
+/// service's ErrorInfo does not come from the service, but from a mesh that has switched the route off, a failed
+/// connection, or the client-side deadline.
 fn log_and_explain(rpc: &str, status: &Status) -> Refusal {
     let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN);
     let (reason, reference) = match info {

@@ -3,11 +3,11 @@
 
 use billing_portal::grpc::proto::Reason;
 
-/// Also shown for every status that is not from the service.
+/// Also shown for every status that does not come from the service.
 pub(super) const UNAVAILABLE: &str = "Billing is unavailable right now.";
 
 const OUR_FAULT: &str = "Billing could not be opened because of a problem on our side. Please contact support.";
-const NOT_CONFIRMED: &str =
+const NOT_VERIFIED: &str =
     "We could not verify your workspace's billing account, so billing was not opened. Please contact support.";
 const ONLY_OWNERS: &str = "Only owners of this workspace can manage billing. Please ask an owner for help.";
 const NO_ACCOUNT: &str = "Your workspace has no billing account yet. Please contact support to set one up.";
@@ -30,7 +30,7 @@ const SENTENCES: [(&[&str], &str); 11] = [
         &["DEADLINE_EXCEEDED"],
         "Billing took too long to respond, so it was not opened. If this keeps happening, please contact support.",
     ),
-    (&["TENANT_PROOF_MISSING", "BILLING_ACCOUNT_MISSING_AT_STRIPE", "MAPPING_INTEGRITY"], NOT_CONFIRMED),
+    (&["TENANT_PROOF_MISSING", "BILLING_ACCOUNT_MISSING_AT_STRIPE", "MAPPING_INTEGRITY"], NOT_VERIFIED),
     // Defects of this backend. It also signs the token, so signing in again does not help.
     (
         &[
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_reason_reads_as_unavailable() {
+    fn unknown_reason_gets_the_unavailable_sentence() {
         assert_eq!(for_refusal("REASON_OF_A_NEWER_SERVICE"), UNAVAILABLE);
     }
 }

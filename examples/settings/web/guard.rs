@@ -1,4 +1,4 @@
-//! Checks on every request, and security headers on every response.
+//! Checks every request, and adds security headers to every response.
 
 use std::sync::Arc;
 

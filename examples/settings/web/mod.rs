@@ -64,7 +64,7 @@ async fn stylesheet() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../style.css"))
 }
 
-/// A failed request, answered with a message page.
+/// A failed request. The response is a message page.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The form does not belong to this session.

@@ -10,9 +10,9 @@ use crate::portal::Mapping;
 pub struct TenantMapping {
     /// The tenant id, valid or not.
     pub tenant: String,
-    /// The value in the customer column; from one of the rows if the tenant has several.
+    /// The value in the customer column, from any one of the rows if the tenant has several.
     pub customer: Option<String>,
-    /// What a call for this tenant finds.
+    /// The mapping that a call for this tenant would find.
     pub mapping: Mapping,
 }
 
@@ -39,8 +39,8 @@ fn group(rows: impl Iterator<Item = (Cell, Cell)>) -> Vec<TenantMapping> {
                 Cell::Text(customer) => Some(customer.clone()),
                 Cell::Null | Cell::NotText => None,
             });
-            // `mapping` checks for several rows of the tenant first, so a further row with this customer is not the
-            // tenant's.
+            // `mapping` first checks for several rows of the tenant, so any further row with this customer belongs to
+            // another tenant or to none.
             let is_shared = |customer: &&String| rows_per_customer.get(*customer).is_some_and(|rows| *rows > 1);
             let others: Vec<_> = customer.iter().filter(is_shared).cloned().map(Cell::Text).collect();
             TenantMapping { mapping: mapping(customers, &others), tenant, customer }

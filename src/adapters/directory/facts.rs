@@ -46,7 +46,7 @@ impl Fact {
     }
 }
 
-/// Reads the facts about a person and their tenant.
+/// Combines the facts about a person and their tenant into an entry.
 ///
 /// # Errors
 /// DATABASE_UNAVAILABLE if an id is not text: it cannot be compared byte for byte.

@@ -51,7 +51,7 @@ pub struct SqlDirectory {
 
 impl SqlDirectory {
     /// Creates a directory that connects on first use. Each new connection to PostgreSQL uses the current value of
-    /// `password`. The server cancels a query after `statement_limit`.
+    /// `password`, and PostgreSQL cancels a query after `statement_limit`.
     #[must_use]
     pub fn new(
         database: &Database,
@@ -87,8 +87,8 @@ impl SqlDirectory {
         self.fetch(&self.all_mappings_query, &[]).await.map(all_mappings::by_tenant)
     }
 
-    /// Queries for a person who cannot exist. A result shows that the database is reachable and both relations can be
-    /// read.
+    /// Runs the query of a call with empty ids, which no person and no tenant has. Success shows that the database is
+    /// reachable and that the relations can be read.
     ///
     /// # Errors
     /// DATABASE_UNAVAILABLE.

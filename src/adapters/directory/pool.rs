@@ -19,7 +19,7 @@ const MAX_CONNECTIONS: u32 = 8;
 /// How long a call waits for a connection before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long the service waits for the server beyond the statement limit.
+/// How long the service waits for the database beyond the statement limit.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The database that contains the directory.
@@ -45,7 +45,7 @@ impl Database {
 /// A pool that connects on first use.
 pub(super) struct Connections {
     pub(super) pool: Pool,
-    /// The longest time that the server spends on a query, whether or not a call still waits for it.
+    /// The time limit of a query, whether or not a call still waits for it. PostgreSQL enforces it itself.
     statement_limit: Duration,
     /// Applies new passwords; aborted when the pool is dropped.
     password_task: Option<JoinHandle<()>>,
@@ -133,8 +133,8 @@ async fn apply_new_passwords(pool: PgPool, server: PostgresServer, file: Reloadi
 }
 
 /// Runs the query in its own task. The task continues if the call is cancelled, because the next call cannot use a
-/// connection in the middle of a result. A server that disappeared never responds: after `limit` its connection is
-/// dropped without a graceful close, which would wait for the server as well.
+/// connection in the middle of a result. A server that has disappeared never responds, so after `limit` its connection
+/// is dropped without a graceful close, which would also wait for the server.
 async fn fetch<DB: Driver>(
     pool: &sqlx::Pool<DB>,
     query: Arc<str>,
@@ -148,7 +148,7 @@ where
     DB::Arguments: IntoArguments<DB>,
 {
     let mut connection = pool.acquire().await?;
-    // The text comes from this service, or from the operator who owns the database. Values from callers are bound.
+    // The SQL comes from this service, or from the operator who owns the database. Values from callers are bound.
     let query = sqlx::query(AssertSqlSafe(query));
     let query = ids.iter().fold(query, |query, id| query.bind((*id).to_owned()));
     let task = tokio::spawn(async move {

@@ -19,9 +19,9 @@ impl Relations {
     ///
     /// A collation may treat two different ids as equal. Each id is therefore compared twice: in the collation of the
     /// column, which its index supports, and then byte for byte, so that a LIMIT cannot cut off the matching row. The
-    /// limits keep the result at four rows, whatever the relations contain. Two rows of the tenant are already a
-    /// contradiction, and sharing is not checked then, because the check would read every row of the tenant. CROSS JOIN
-    /// prevents SQLite from reordering the join and reading the whole table.
+    /// limits keep the result at four rows or fewer, whatever the relations contain. Two rows of the tenant are already
+    /// a contradiction, and sharing is not checked then, because the check would read every row of the tenant. CROSS
+    /// JOIN prevents SQLite from reordering the join and reading the whole table.
     pub(super) fn query(&self, dialect: Dialect) -> String {
         let bytes = dialect.binary_collation();
         let [tenant, user, customer] =
@@ -29,9 +29,9 @@ impl Relations {
         let [others_tenant, others_customer, own_customer] =
             ["others.tenant_id", "others.stripe_customer_id", "mapping.stripe_customer_id"]
                 .map(|column| dialect.select_expression(column));
-        let (tenants_file, tenants) = relation("billing_portal_tenants", self.tenants.as_ref());
+        let (tenants_cte, tenants) = relation("billing_portal_tenants", self.tenants.as_ref());
         let mut ctes = format!(
-            "{tenants_file}billing_portal_mapping AS MATERIALIZED (
+            "{tenants_cte}billing_portal_mapping AS MATERIALIZED (
   SELECT {tenant} AS tenant_id, stripe_customer_id FROM {tenants}
   WHERE tenant_id = $1 AND {tenant} = $1 COLLATE {bytes}
   LIMIT 2
@@ -51,9 +51,9 @@ UNION ALL
 SELECT 'sharing', tenant_id, NULL, stripe_customer_id FROM billing_portal_sharing"
         );
         if self.ownership == Ownership::TokenAndDirectory {
-            let (owners_file, owners) = relation("billing_portal_owners", self.owners.as_ref());
+            let (owners_cte, owners) = relation("billing_portal_owners", self.owners.as_ref());
             ctes = format!(
-                "{owners_file}{ctes}, billing_portal_owner AS (
+                "{owners_cte}{ctes}, billing_portal_owner AS (
   SELECT {tenant} AS tenant_id, {user} AS user_id FROM {owners}
   WHERE tenant_id = $1 AND user_id = $2 AND {tenant} = $1 COLLATE {bytes} AND {user} = $2 COLLATE {bytes}
   LIMIT 1
@@ -68,8 +68,8 @@ SELECT 'sharing', tenant_id, NULL, stripe_customer_id FROM billing_portal_sharin
     pub(super) fn all_mappings_query(&self, dialect: Dialect) -> String {
         let (tenant, customer) =
             (dialect.select_expression("tenant_id"), dialect.select_expression("stripe_customer_id"));
-        let (file, tenants) = relation("billing_portal_tenants", self.tenants.as_ref());
-        let with = file.strip_suffix(", ").map_or_else(String::new, |file| format!("WITH {file}\n"));
+        let (tenants_cte, tenants) = relation("billing_portal_tenants", self.tenants.as_ref());
+        let with = tenants_cte.strip_suffix(", ").map_or_else(String::new, |cte| format!("WITH {cte}\n"));
         format!(
             "{with}SELECT 'mapping' AS fact, {tenant} AS tenant_id, NULL AS user_id, {customer} AS stripe_customer_id FROM {tenants}"
         )

@@ -1,8 +1,8 @@
 //! An operator's SELECT statement that replaces one of the two relations.
 //!
-//! The statement is embedded in parentheses, so it must be exactly one complete statement. Text that would end it
-//! early, or that is not closed, is reported at startup instead of failing every call. The database checks everything
-//! else.
+//! The statement is embedded in parentheses, so it must be exactly one complete statement. Text that would end the
+//! parentheses early, or that leaves a quotation or comment open, is reported at startup instead of failing every call.
+//! The database checks everything else.
 //!
 //! The scanner is our own. The tokenizer of `sqlparser` 0.64 does not see a PostgreSQL comment directly after an
 //! operator (`a ||-- it's`), accepts a comment that SQLite leaves unclosed, and treats a backslash in `x'\'` as an
@@ -23,7 +23,7 @@ pub enum SelectError {
     /// Only white space and comments, or nothing before a semicolon.
     #[error("does not contain a statement; expected one SELECT statement")]
     NoStatement,
-    /// A different first word, or a parenthesis.
+    /// The first token is neither SELECT nor WITH.
     #[error("does not begin with SELECT or WITH")]
     NotSelect,
     /// Something other than white space and comments after a semicolon.

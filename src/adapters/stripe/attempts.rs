@@ -31,8 +31,7 @@ pub struct Attempts {
     transport: Transport,
     /// The time limit of one attempt.
     timeout: Duration,
-    /// Allows retries of 10 % of the requests, and one per second in addition, so that an outage does not cause a retry
-    /// storm.
+    /// Allows retries of 10% of the requests plus one per second, so that an outage does not cause a retry storm.
     budget: Arc<TpsBudget>,
 }
 
@@ -48,8 +47,8 @@ impl Attempts {
     /// the documented path of the request, without an id.
     ///
     /// # Errors
-    /// STRIPE_UNAVAILABLE or DEADLINE_EXCEEDED without a complete response, STRIPE_CREDENTIALS without a key,
-    /// STRIPE_PROTOCOL for a response over 64 KiB.
+    /// STRIPE_UNAVAILABLE or DEADLINE_EXCEEDED if no complete response was received, STRIPE_CREDENTIALS if there is no
+    /// valid key, STRIPE_PROTOCOL if the response is over 64 KiB, BUG if the request is malformed.
     pub(super) async fn send(
         &self,
         request: &RequestBuilder,

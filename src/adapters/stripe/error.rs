@@ -1,5 +1,5 @@
-//! Maps Stripe's error responses to refusals. Stripe's texts are read only if the response names no parameter, and they
-//! are never passed on.
+//! Maps Stripe's error responses to refusals. Stripe's messages are read only if the response does not name a
+//! parameter, and they are never passed on.
 //!
 //! Format: <https://docs.stripe.com/api/errors>. Codes: <https://docs.stripe.com/error-codes>.
 
@@ -32,7 +32,7 @@ struct StripeError {
 }
 
 impl StripeError {
-    /// Parses a response. All fields are empty if the body is not an error object; the status alone counts then.
+    /// Parses a response. If the body is not an error object, all fields are empty, and only the status is used.
     fn from_response(response: &StripeResponse) -> Self {
         serde_json::from_slice::<ErrorResponse>(&response.body).unwrap_or_default().error
     }
@@ -50,7 +50,7 @@ impl StripeError {
     }
 }
 
-/// Returns whether a 429 means that Stripe is busy with the same object.
+/// Returns whether a 429 means that another request has locked the same object at Stripe.
 pub(super) fn is_lock_timeout(response: &StripeResponse) -> bool {
     StripeError::from_response(response).has_code("lock_timeout")
 }

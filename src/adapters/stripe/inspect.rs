@@ -41,7 +41,7 @@ pub struct Account {
     pub id: String,
 }
 
-/// The checked parts of a portal configuration.
+/// The properties of a portal configuration that `check` reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PortalConfiguration {
     /// `bpc_…`.
@@ -57,18 +57,18 @@ pub struct PortalConfiguration {
 }
 
 impl StripePortalSessions {
-    /// Reads the tenant recorded on a customer. Waits for the rate limit towards Stripe first, as long as necessary;
-    /// `within` is the time limit of the read itself.
+    /// Reads the tenant recorded on a customer. First waits for the rate limit towards Stripe, as long as necessary;
+    /// `time_limit` applies to the read only.
     ///
     /// # Errors
     /// The same as for opening a session, such as BILLING_ACCOUNT_MISSING_AT_STRIPE or STRIPE_UNAVAILABLE.
     pub async fn inspect_customer(
         &self,
         customer: &CustomerId,
-        within: std::time::Duration,
+        time_limit: std::time::Duration,
     ) -> Result<RecordedTenant, Refusal> {
         self.pace.acquire().await;
-        self.recorded_tenant(customer, Instant::now() + within).await
+        self.recorded_tenant(customer, Instant::now() + time_limit).await
     }
 
     /// Reads the account of the key.
@@ -87,7 +87,7 @@ impl StripePortalSessions {
     pub async fn inspect_configuration(&self, deadline: Instant) -> Result<Inspected<PortalConfiguration>, Refusal> {
         const PATH: &str = "/billing_portal/configurations";
         let inspected = match &self.settings.configuration {
-            Some(pinned) => self.inspect(&format!("{PATH}/{pinned}"), None, deadline).await?,
+            Some(configured) => self.inspect(&format!("{PATH}/{configured}"), None, deadline).await?,
             None => {
                 let list = self.inspect(PATH, Some("is_default=true&limit=1"), deadline).await?;
                 list.and_then(|list| Ok(list.pointer("/data/0").cloned().map_or(Inspected::Missing, Inspected::Known)))?

@@ -1,5 +1,5 @@
 //! The rate limit towards Stripe. Stripe allows an account 25 requests per second on an endpoint
-//! (<https://docs.stripe.com/rate-limits>); above that, it refuses requests of all callers.
+//! (<https://docs.stripe.com/rate-limits>); above that, it refuses requests from any caller.
 //!
 //! The fair queue is our own. `governor` counts permits but does not queue: `until_ready` wakes all waiting calls at
 //! the same moment, and new calls compete with them, so a call can wait until it is refused while later ones pass.
@@ -71,7 +71,7 @@ impl Pace {
     }
 }
 
-/// Counts a call as waiting until it is dropped, also if the call is cancelled.
+/// Counts a call as waiting until it is dropped, even if the call is cancelled.
 struct QueueEntry<'a>(&'a AtomicUsize);
 
 impl<'a> QueueEntry<'a> {

@@ -1,8 +1,8 @@
 //! The checks of Stripe's responses. They read the JSON itself: generated types silently drop unknown members, and some
 //! members must be absent.
 //!
-//! A member that is missing or of a different type is not a valid response of the Stripe API (STRIPE_PROTOCOL). A valid
-//! response that does not match the request is rejected (STRIPE_RESPONSE_REJECTED).
+//! A response with a member that is missing or has the wrong type is invalid (STRIPE_PROTOCOL). A valid response that
+//! does not match the request is rejected (STRIPE_RESPONSE_REJECTED).
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -71,7 +71,7 @@ pub(super) fn recorded_tenant(
     check("id", string(object, "id")? == customer.as_str())?;
     match object.get("deleted") {
         None | Some(Value::Bool(false)) => {}
-        // A deleted customer has neither metadata nor a mode, so this comes before their checks.
+        // A deleted customer has neither metadata nor a mode, so this check comes first.
         Some(Value::Bool(true)) => {
             return Err(Refusal::because(Reason::BillingAccountMissingAtStripe, "customer is deleted at Stripe"));
         }

@@ -1,5 +1,5 @@
-//! One attempt over a pooled HTTP client, with a time limit and a maximum body size. Each attempt uses the current key of
-//! the key file. Redirects are not followed, and nothing is retried here.
+//! One attempt over a pooled HTTP client, with a time limit and a maximum body size. Each attempt uses the current key
+//! from the key file. Redirects are not followed, and nothing is retried here.
 
 use std::{fmt, sync::Arc};
 
@@ -35,11 +35,11 @@ pub enum SecretKeyError {
     /// Not UTF-8.
     #[error("key is not UTF-8 text")]
     NotText,
-    /// A different prefix: empty, a publishable key, or not a key.
+    /// No `sk_` or `rk_` prefix: an empty file, a publishable key, or other text.
     #[error("file does not contain a secret or restricted key (sk_… or rk_…)")]
     NotAKey,
-    /// A key of the other mode; the configured mode is the value.
-    #[error("key belongs to the other mode; expected a key of {} mode", .0.as_str())]
+    /// A key of the other mode. The value is the configured mode.
+    #[error("key belongs to the other mode; expected a {} mode key", .0.as_str())]
     OtherMode(Mode),
     /// Nothing after the prefix, or characters that a key cannot contain.
     #[error("key is incomplete, or contains characters other than letters and digits after its prefix")]
@@ -143,7 +143,7 @@ impl Transport {
         Ok(Self { client, base: base.as_str().trim_end_matches('/').to_owned(), key })
     }
 
-    /// Sends the request once and reads the complete response, not later than `until`.
+    /// Sends the request once and reads the complete response. Times out at `until`.
     pub(super) async fn attempt(
         &self,
         request: &RequestBuilder,

@@ -37,7 +37,7 @@ async fn invalid_or_deleted_file_keeps_the_last_valid_value() {
 }
 
 #[tokio::test]
-async fn content_counts_after_two_agreeing_reads() {
+async fn new_content_is_used_after_two_agreeing_reads() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("n");
     std::fs::write(&path, "1").unwrap();
