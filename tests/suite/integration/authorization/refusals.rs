@@ -99,7 +99,7 @@ async fn disabled_flag_gets_feature_disabled_without_database() {
     world.sql("DROP TABLE billing_portal_tenants").await;
     refused(&world, world.open(&dora).await, Code::FailedPrecondition, "FEATURE_DISABLED").await;
     std::fs::write(world.path("flags.json"), FLAG_OFF).unwrap();
-    world.health_is("billing.portal.v1.BillingPortal", tonic_health::ServingStatus::NotServing.into()).await;
+    world.wait_for_health("billing.portal.v1.BillingPortal", tonic_health::ServingStatus::NotServing.into()).await;
     refused(&world, world.open(&world.olivia()).await, Code::FailedPrecondition, "FEATURE_DISABLED").await;
 }
 

@@ -48,7 +48,7 @@ pub(crate) async fn check_broken_relations(world: &World, writer: &Writer) {
     writer.run(COMPANY).await;
     assert_eq!(lookup_outcome(world, "olivia").await.0, "DATABASE_UNAVAILABLE");
     writer.run(VIEWS).await;
-    world.health_is("", ServingStatus::Serving).await;
+    world.wait_for_health("", ServingStatus::Serving).await;
     for (number, broken) in BROKEN.iter().enumerate() {
         check_company(world).await;
         writer.run(broken).await;
@@ -94,7 +94,7 @@ pub(crate) async fn check_files(settings: &[&str], writer: &Writer) {
         let files = sql_files(folder.path(), [invalid, FILES[1]]);
         let world = World::unready(&[settings, &[&files[0], &files[1]]].concat()).await;
         assert_eq!(lookup_outcome(&world, "olivia").await.0, "DATABASE_UNAVAILABLE", "{invalid}");
-        world.health_is("", ServingStatus::NotServing).await;
+        world.wait_for_health("", ServingStatus::NotServing).await;
     }
 }
 

@@ -39,7 +39,7 @@ fn expected(fault: Fault) -> (&'static str, &'static str) {
         F::CertificateExpired | F::CertificateOfOtherName | F::CertificateOfUnknownCa => (UNAVAILABLE, UNAVAILABLE),
         F::LivemodeMismatch | F::Status401 | F::Status403 => (CREDENTIALS, CREDENTIALS),
         F::ConfigurationMissing | F::ConfigurationInactive | F::NoConfiguration => (OPENS, NOT_CONFIGURED),
-        // No flow is requested here; sessions.rs and answers.rs request one.
+        // No flow is requested here; sessions.rs and responses.rs request one.
         F::FlowSubscriptionMissing | F::FlowNotFound | F::FlowDisabled => (OPENS, PROTOCOL),
         F::ReturnUrlInvalid => (OPENS, "RETURN_URL_NOT_ALLOWED"),
         F::LocaleInvalid => (OPENS, "LOCALE_INVALID"),

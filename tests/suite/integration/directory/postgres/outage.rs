@@ -63,11 +63,11 @@ async fn retries_unreachable_server_at_start_and_recovers_from_later_outages() {
     let url = format!("--database-url=postgres://{role}@127.0.0.1:{}/{}?sslmode=require", server.port, database.name);
     let world = World::unready(&[&url]).await;
     assert_eq!(reason(&world).await, "DATABASE_UNAVAILABLE");
-    world.health_is("", ServingStatus::NotServing).await;
+    world.wait_for_health("", ServingStatus::NotServing).await;
 
     let started = Instant::now();
     server.start_again();
-    world.health_is("", ServingStatus::Serving).await;
+    world.wait_for_health("", ServingStatus::Serving).await;
     assert!(started.elapsed() < Duration::from_secs(6), "tried again after {:?}", started.elapsed());
     assert_eq!(reason(&world).await, "OK");
 
@@ -78,7 +78,7 @@ async fn retries_unreachable_server_at_start_and_recovers_from_later_outages() {
 
     server.stop();
     assert_eq!(reason(&world).await, "DATABASE_UNAVAILABLE");
-    world.health_is("", ServingStatus::Serving).await;
+    world.wait_for_health("", ServingStatus::Serving).await;
     server.start_again();
     assert_eq!(reason(&world).await, "OK");
 }
