@@ -121,14 +121,14 @@ async fn rejects_key_server_with_untrusted_certificate() {
     let key_server = KeyServer::start(key_set_response(&[&issuer])).await;
     let mut command = binary();
     command.args(settings(&world, &key_server, &[]));
-    let Serving { child: _child, address, before, .. } = serve(command).await;
-    assert!(before.contains("UnknownIssuer"), "{before}");
+    let Serving { child: _child, address, startup_log, .. } = serve(command).await;
+    assert!(startup_log.contains("UnknownIssuer"), "{startup_log}");
     assert_eq!(get_access(&channel(address), &issuer).await, Err("KEYS_UNAVAILABLE".to_owned()));
     assert_eq!(key_server.request_count(), 0);
 }
 
 #[tokio::test]
-async fn invalid_first_key_set_stops_start() {
+async fn invalid_first_key_set_prevents_startup() {
     let (world, issuer) = (World::start().await, Issuer::new("key"));
     let key_server = KeyServer::start(key_set_response(&[])).await;
     let mut private = issuer.jwk();
