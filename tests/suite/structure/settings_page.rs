@@ -8,10 +8,11 @@ use clap::{Arg, Command};
 
 const INTRODUCTION: &str = "# Settings
 
-Generated from the command line's definition. Each setting has a variable; a flag takes precedence over its variable. Durations are written as `500ms`, `5s` or `1h`. Secrets come from files only. A setting that is missing, wrong,
-contradictory or unsafe stops the start with exit code 64 and one line that names it
-([settings and startup](contract.md#settings-and-startup)). `RUST_LOG` sets the log level; the `OTEL_*` variables configure the
-[export of traces and metrics](deploy.md).
+Generated from the command line's definition. Each setting has a variable; a flag takes precedence over its variable.
+Durations are written as `500ms`, `5s` or `1h`. Secrets come from files only. If a setting is missing, invalid,
+contradictory or unsafe, the process exits with code 64 and one line that names the setting
+([settings and startup](contract.md#settings-and-startup)). `RUST_LOG` sets the log level; the `OTEL_*` variables
+configure the [export of traces and metrics](deploy.md).
 ";
 
 fn row(argument: &Arg) -> String {
