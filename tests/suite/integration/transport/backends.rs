@@ -57,7 +57,7 @@ async fn opens_portal_for_owner_only(command: Command) {
     let world = World::start().await;
     let (_child, page) = start(command, &world, &world.address.to_string()).await;
     let olivia = sign_in(&page, "olivia").await;
-    // The service reads the backend's key set within 2 s.
+    // The service polls the key set file, so the new keys take effect after a short delay.
     while !olivia.settings().await.contains("Open billing") {
         tokio::task::yield_now().await;
     }
