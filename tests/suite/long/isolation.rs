@@ -161,7 +161,8 @@ async fn run(calls: usize, concurrency: usize, refusals: &[&str]) {
     );
 }
 
-/// Makes calls until all callers together have made `calls`, and counts the outcomes. Panics when a released URL opens the wrong portal.
+/// Makes calls until all callers together have made `calls`, and counts the outcomes. Panics when a released URL opens the
+/// wrong portal.
 async fn call(
     world: Arc<World>,
     history: Arc<History>,
