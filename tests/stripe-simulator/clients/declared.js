@@ -34,8 +34,8 @@ function declared(file, name) {
 }
 
 const has = (type, flag) => (type.flags & flag) !== 0;
-const isNothing = (type) => has(type, ts.TypeFlags.Undefined | ts.TypeFlags.Void);
-const members = (type) => (type.isUnion() ? type.types : [type]).filter((one) => !isNothing(one));
+const isUndefined = (type) => has(type, ts.TypeFlags.Undefined | ts.TypeFlags.Void);
+const members = (type) => (type.isUnion() ? type.types : [type]).filter((one) => !isUndefined(one));
 /** Whether a type is the open string of an extensible enum. Only the known values count as documented. */
 const isOtherString = (type) => type.isIntersection();
 const isOptional = (symbol) => (symbol.flags & ts.SymbolFlags.Optional) !== 0;
@@ -47,10 +47,10 @@ const properties = (type) => checker.getPropertiesOfType(type).map((symbol) => (
 const element = (type) => (checker.isArrayType(type) ? checker.getTypeArguments(type)[0] : undefined);
 
 /** Returns every parameter that is not an object, by full name; `[]` represents any index. */
-function parameters(type, prefix = '', within = true) {
+function parameters(type, prefix = '') {
   return properties(type).flatMap(({ name, optional, type: declaredType }) => {
     const full = prefix ? `${prefix}[${name}]` : name;
-    return leaves(full, declaredType, within && !optional);
+    return leaves(full, declaredType, !optional);
   });
 }
 
@@ -58,7 +58,7 @@ function leaves(name, type, required) {
   const kinds = members(type);
   const object = kinds.length === 1 && has(kinds[0], ts.TypeFlags.Object) ? kinds[0] : undefined;
   if (object && element(object)) return leaves(`${name}[]`, element(object), required);
-  if (object) return parameters(object, name, true);
+  if (object) return parameters(object, name);
   const values = kinds.filter((kind) => kind.isStringLiteral()).map((kind) => kind.value);
   return [{ name, required, values }];
 }
@@ -69,7 +69,7 @@ function differences(value, type, where, count) {
   if (kinds.some((kind) => conforms(value, kind))) {
     const kind = kinds.find((one) => conforms(value, one));
     if (value === null || typeof value !== 'object') return [];
-    if (element(kind)) return value.flatMap((one, at) => differences(one, element(kind), `${where}[${at}]`, count));
+    if (element(kind)) return value.flatMap((one, index) => differences(one, element(kind), `${where}[${index}]`, count));
     return objectDifferences(value, kind, where, count);
   }
   return [`${where}: ${JSON.stringify(value)} is not of type ${checker.typeToString(type)}`];
@@ -112,7 +112,7 @@ function listDifferences(value, type, where, count) {
   const list = declared('library', 'ApiList');
   const { data, ...rest } = value;
   const lines = objectDifferences({ ...rest, data: [] }, list, where, count);
-  return lines.concat(data.flatMap((one, at) => differences(one, type, `${where}.data[${at}]`, count)));
+  return lines.concat(data.flatMap((one, index) => differences(one, type, `${where}.data[${index}]`, count)));
 }
 
 module.exports = { declared, differences, listDifferences, parameters };

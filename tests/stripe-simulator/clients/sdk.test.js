@@ -89,7 +89,7 @@ test('an idempotency key replays the session, and is refused for other parameter
   await refused(open({ customer: 'cus_FaultStatus409' }), errors.StripeAPIError, inUse);
 });
 
-test('retries as allowed by Stripe, and gets the replayed session', async () => {
+test('retries only if Stripe allows it, and gets the replayed session', async () => {
   const retrying = client(key, { maxNetworkRetries: 2 });
   const create = (customer) => retrying.billingPortal.sessions.create({ customer });
   assert.equal((await create('cus_Unavailable')).customer, 'cus_Unavailable');

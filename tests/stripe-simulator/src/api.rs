@@ -21,7 +21,7 @@ use crate::{
 
 /// Returns the response to a request and its delivery. The authorization is separate from the request, so that recorded
 /// requests never contain a key.
-pub(crate) async fn answer(
+pub(crate) async fn respond(
     shared: Arc<Shared>,
     call: RecordedRequest,
     authorization: Option<String>,
@@ -82,9 +82,9 @@ fn process(
     let mut delivery = Delivery::Whole;
     match effect {
         Some(Effect::Change(change)) => answer = change(state, &request, answer),
-        Some(Effect::Deliver(how)) => delivery = how,
+        Some(Effect::Deliver(faulty)) => delivery = faulty,
         Some(Effect::Outage(outage)) => {
-            shared.listener.fail_for_a_while(outage, injection.and_then(|injection| injection.first));
+            shared.listener.fail_temporarily(outage, injection.and_then(|injection| injection.first));
             delivery = Delivery::Reset;
         }
         Some(Effect::Refuse(_)) | None => {}

@@ -10,7 +10,7 @@ use crate::{
     list::Page,
     model::{Configuration, Feature, Mode},
     parameters,
-    state::{State, elsewhere},
+    state::{State, other_mode_with},
 };
 
 /// Lists configurations, newest first like every list at Stripe.
@@ -38,8 +38,8 @@ pub(crate) fn retrieve(state: &State, mode: Mode, id: &str, query: &str) -> Resu
     match state.configurations.get(&(mode, id.to_owned())) {
         Some(found) => Ok(object(state, found, &expanded)),
         None => {
-            let elsewhere = elsewhere(&state.configurations, mode, id);
-            Err(Error::missing(404, "configuration", id, "configuration", elsewhere))
+            let other_mode = other_mode_with(&state.configurations, mode, id);
+            Err(Error::missing(404, "configuration", id, "configuration", other_mode))
         }
     }
 }

@@ -24,8 +24,8 @@ use tokio_rustls::server::TlsStream;
 /// Interval between two bytes of a slow body.
 const DRIP_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Number of bytes before a reset in the head. Less than any response head in HTTP/1.1, and in HTTP/2, where one or two
-/// connection frames precede it.
+/// Number of bytes before a reset in the head. It is less than the length of any HTTP/1.1 response head. It also ends within
+/// the head in HTTP/2, although one or two connection frames precede it.
 const PART_OF_HEAD: usize = 20;
 
 /// How a response is delivered.
@@ -84,7 +84,7 @@ impl Connection {
         Body::from(body)
     }
 
-    /// Returns a body of the first half and one more byte. The reset is armed with that byte, because a flush needs data.
+    /// Returns a body of the first half and one more byte. The reset is scheduled with that byte, because a flush needs data.
     fn cut(&self, mut body: Vec<u8>) -> Body {
         let rest = body.split_off(body.len() / 2);
         let last_byte = Bytes::from(rest).slice(..1);
@@ -141,7 +141,7 @@ impl<T: Transport> Resettable<T> {
         Self { inner, connection }
     }
 
-    fn is_armed(&self) -> bool {
+    fn is_reset_scheduled(&self) -> bool {
         self.connection.budget.load(Ordering::SeqCst) != NO_RESET
     }
 }
@@ -149,7 +149,7 @@ impl<T: Transport> Resettable<T> {
 impl<T: Transport> Drop for Resettable<T> {
     /// With a linger time of zero, closing the socket sends a reset.
     fn drop(&mut self) {
-        if self.is_armed() {
+        if self.is_reset_scheduled() {
             drop(self.inner.tcp().set_zero_linger());
         }
     }
@@ -191,7 +191,7 @@ impl<T: Transport> AsyncWrite for Resettable<T> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A regular shutdown would send FIN before the reset.
-        if self.is_armed() {
+        if self.is_reset_scheduled() {
             return Poll::Ready(Err(reset()));
         }
         Pin::new(&mut self.inner).poll_shutdown(cx)

@@ -8,14 +8,14 @@ use crate::{
     form::Form,
     model::{Customer, Mode},
     parameters,
-    state::{State, elsewhere},
+    state::{State, other_mode_with},
 };
 
 pub(crate) fn retrieve(state: &State, mode: Mode, id: &str, query: &str) -> Result<Value, Error> {
     let form = Form::parse(query, parameters::CUSTOMER)?;
     let expanded = expand::requested(&form, "", expand::CUSTOMER)?;
     let Some(customer) = state.customers.get(&(mode, id.to_owned())) else {
-        return Err(Error::missing(404, "customer", id, "id", elsewhere(&state.customers, mode, id)));
+        return Err(Error::missing(404, "customer", id, "id", other_mode_with(&state.customers, mode, id)));
     };
     if customer.deleted {
         return Ok(json!({"id": id, "object": "customer", "deleted": true}));

@@ -99,9 +99,9 @@ impl Error {
     }
 
     /// An object that does not exist, or exists only in the other mode.
-    pub(crate) fn missing(status: u16, kind: &str, id: &str, param: &str, elsewhere: Option<Mode>) -> Self {
+    pub(crate) fn missing(status: u16, kind: &str, id: &str, param: &str, other_mode: Option<Mode>) -> Self {
         let mut message = format!("No such {kind}: '{id}'");
-        if let Some(mode) = elsewhere {
+        if let Some(mode) = other_mode {
             let (there, key) = (mode.as_str(), mode.other().as_str());
             message.push_str(&format!(
                 "; a similar object exists in {there} mode, but a {key} mode key was used to make this request."

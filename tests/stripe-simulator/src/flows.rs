@@ -7,7 +7,7 @@ use crate::{
     form::{Form, integer},
     model::{Configuration, Feature, Item, Mode, Subscription},
     sessions::http_url,
-    state::{State, elsewhere},
+    state::{State, other_mode_with},
 };
 
 const KINDS: [&str; 5] = [
@@ -133,8 +133,8 @@ impl FlowData {
             let found = state.subscriptions.get(&(mode, id.clone()));
             let Some(subscription) = found.filter(|found| found.customer == customer) else {
                 let param = format!("flow_data[{}][subscription]", self.kind);
-                let elsewhere = elsewhere(&state.subscriptions, mode, id).filter(|_| found.is_none());
-                return Err(Error::missing(400, "subscription", id, &param, elsewhere));
+                let other_mode = other_mode_with(&state.subscriptions, mode, id).filter(|_| found.is_none());
+                return Err(Error::missing(400, "subscription", id, &param, other_mode));
             };
             self.check_change(subscription, configuration)?;
         }

@@ -10,7 +10,7 @@ use crate::{
     wire::{Answer, RecordedRequest},
 };
 
-/// A key and its mode: the modes do not share keys.
+/// A key and its mode, because the modes do not share keys.
 pub(crate) type Key = (Mode, String);
 
 /// The first request with a key, and its response.

@@ -31,7 +31,7 @@ pub(crate) enum Outage {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Current {
+struct CurrentOutage {
     outage: Outage,
     until: Option<Instant>,
     /// Number of further handshakes that get the invalid certificate; `None` means all.
@@ -44,7 +44,7 @@ pub(crate) struct Listener {
     runtime: Handle,
     socket: Mutex<Socket>,
     /// The current outage. Receivers are notified of each start and end.
-    current: watch::Sender<Option<Current>>,
+    current: watch::Sender<Option<CurrentOutage>>,
 }
 
 enum Socket {
@@ -67,20 +67,20 @@ impl Listener {
 
     /// Starts an outage, which is in effect when this method returns.
     pub(crate) fn fail(&self, outage: Outage, handshakes: Option<u32>) {
-        self.begin(Current { outage, until: None, handshakes });
+        self.begin(CurrentOutage { outage, until: None, handshakes });
     }
 
     /// Starts an outage that ends automatically after [`REQUEST_OUTAGE`].
-    pub(crate) fn fail_for_a_while(&self, outage: Outage, handshakes: Option<u32>) {
-        self.begin(Current { outage, until: Some(Instant::now() + REQUEST_OUTAGE), handshakes });
+    pub(crate) fn fail_temporarily(&self, outage: Outage, handshakes: Option<u32>) {
+        self.begin(CurrentOutage { outage, until: Some(Instant::now() + REQUEST_OUTAGE), handshakes });
     }
 
-    fn begin(&self, current: Current) {
+    fn begin(&self, current: CurrentOutage) {
         match current.outage {
             Outage::Refused => self.change_socket(refuse),
             Outage::Certificate(_) => self.change_socket(listen),
         }
-        // After the change, because `accept` polls the socket again when it is notified.
+        // Notify after the change, because `accept` then polls the socket again.
         self.current.send_replace(Some(current));
     }
 
@@ -99,7 +99,7 @@ impl Listener {
         let _runtime = self.runtime.enter();
         let mut socket = self.socket();
         let before = std::mem::replace(&mut *socket, Socket::Closed);
-        // The change fails if another process takes the port in between. Then there is nothing left to serve.
+        // The change fails if another process takes the port in the meantime. Then there is nothing left to serve.
         *socket = change(before, self.address).unwrap_or(Socket::Closed);
     }
 
@@ -138,10 +138,10 @@ impl Listener {
     }
 
     /// Returns the flaw of the certificate for the next connection, and counts the handshake.
-    pub(crate) fn flaw_of_handshake(&self) -> Option<Flaw> {
+    pub(crate) fn next_handshake_flaw(&self) -> Option<Flaw> {
         let mut flaw = None;
         self.current.send_if_modified(|current| {
-            if let Some(Current { outage: Outage::Certificate(found), handshakes, .. }) = current {
+            if let Some(CurrentOutage { outage: Outage::Certificate(found), handshakes, .. }) = current {
                 flaw = handshakes.is_none_or(|left| left > 0).then_some(*found);
                 *handshakes = handshakes.map(|left| left.saturating_sub(1));
             }
@@ -156,7 +156,7 @@ impl Listener {
     }
 
     /// Resolves when the next outage starts. The current one does not count.
-    pub(crate) fn failing(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn next_outage(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut changes = self.current.subscribe();
         async move { while changes.changed().await.is_ok() && changes.borrow_and_update().is_none() {} }
     }

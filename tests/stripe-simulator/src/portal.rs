@@ -98,7 +98,7 @@ fn facts(state: &State, mode: Mode, flow: &FlowData) -> Vec<(&'static str, Strin
     facts
 }
 
-/// Describes a price and a quantity. A change omits what remains unchanged.
+/// Describes a price and a quantity. `None` means that a change keeps the value.
 fn terms(item: &Item) -> String {
     match (&item.price, item.quantity) {
         (Some(price), Some(quantity)) => format!("{price} × {quantity}"),

@@ -7,7 +7,7 @@ use std::{
     hash::Hash,
 };
 
-/// Number of entries, which is more than any client uses again.
+/// Maximum number of entries: more than any client reuses.
 const CAPACITY: usize = 100_000;
 
 /// A map that keeps the most recently inserted entries.

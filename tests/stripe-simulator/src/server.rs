@@ -32,19 +32,19 @@ pub(crate) async fn serve(shared: Arc<Shared>, router: Router) {
     let mut connections = JoinSet::new();
     loop {
         let Ok(stream) = shared.listener.accept().await else {
-            // Probably out of file descriptors: the pause prevents a busy loop until some are free.
+            // The process is probably out of file descriptors. The pause prevents a busy loop until some are free.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
         let (shared, router) = (Arc::clone(&shared), router.clone());
         connections.spawn(async move {
             // Subscribe before the handshake, so that no outage is missed.
-            let failing = shared.listener.failing();
-            let flaw = shared.listener.flaw_of_handshake();
+            let next_outage = shared.listener.next_outage();
+            let flaw = shared.listener.next_handshake_flaw();
             let connection = Connection::new(flaw.is_some());
             let aborted = async {
-                failing.await;
-                // Here, because `select!` drops the other branch before it runs the handler of this one.
+                next_outage.await;
+                // Not in the handler of this branch, because `select!` drops the other branch before it runs the handler.
                 connection.reset_now();
             };
             tokio::select! {
@@ -91,11 +91,11 @@ pub(crate) async fn handle(
     let call = RecordedRequest {
         method: head.method.to_string(),
         path: head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
-        headers: recorded(&head.headers),
+        headers: recorded_headers(&head.headers),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
-    let authorization = one_value(&head.headers, "authorization");
-    let Ok((answer, mut delivery)) = tokio::spawn(api::answer(Arc::clone(&shared), call, authorization)).await else {
+    let authorization = single_value(&head.headers, "authorization");
+    let Ok((answer, mut delivery)) = tokio::spawn(api::respond(Arc::clone(&shared), call, authorization)).await else {
         // The test's `Tamper` hook panicked.
         return plain(StatusCode::INTERNAL_SERVER_ERROR);
     };
@@ -111,14 +111,14 @@ pub(crate) async fn handle(
     builder.body(body).unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-fn one_value(headers: &HeaderMap, name: &str) -> Option<String> {
+fn single_value(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     value.to_str().ok().map(str::to_owned)
 }
 
 /// Returns the headers to record. The authorization is reduced to its scheme, so that keys are not recorded.
-fn recorded(headers: &HeaderMap) -> Vec<(String, String)> {
+fn recorded_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let scheme = |value: String| value.split_once(' ').map_or_else(String::new, |(scheme, _)| scheme.to_owned());
     let kept = |name: &str, value| if name == "authorization" { scheme(text(value)) } else { text(value) };

@@ -11,7 +11,7 @@ use crate::{
     form::Form,
     model::{Configuration, Mode, Session},
     parameters::LOCALES,
-    state::{State, elsewhere, now, random},
+    state::{State, now, other_mode_with, random},
 };
 
 /// The parameters of a well-formed request.
@@ -56,8 +56,8 @@ pub(crate) fn create(state: &mut State, mode: Mode, form: &Form) -> Result<Value
     let CreateSession { customer, return_url, configuration, locale, flow, expanded } = parse(form, mode)?;
     let found = state.customers.get(&(mode, customer.to_owned()));
     if found.is_none_or(|found| found.deleted) {
-        let elsewhere = elsewhere(&state.customers, mode, customer).filter(|_| found.is_none());
-        return Err(Error::missing(400, "customer", customer, "customer", elsewhere));
+        let other_mode = other_mode_with(&state.customers, mode, customer).filter(|_| found.is_none());
+        return Err(Error::missing(400, "customer", customer, "customer", other_mode));
     }
     let configuration = find_configuration(state, mode, configuration)?;
     if let Some(flow) = &flow {
@@ -115,8 +115,8 @@ fn find_configuration<'a>(state: &'a State, mode: Mode, id: Option<&str>) -> Res
     };
     match state.configurations.get(&(mode, id.to_owned())) {
         None => {
-            let elsewhere = elsewhere(&state.configurations, mode, id);
-            Err(Error::missing(400, "configuration", id, "configuration", elsewhere))
+            let other_mode = other_mode_with(&state.configurations, mode, id);
+            Err(Error::missing(400, "configuration", id, "configuration", other_mode))
         }
         Some(found) if !found.active => Err(Error::configuration_inactive()),
         Some(found) => Ok(found),

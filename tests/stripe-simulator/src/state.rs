@@ -114,7 +114,7 @@ impl State {
 }
 
 /// Returns the other mode if it has an object with this ID. Stripe mentions it in the error message.
-pub(crate) fn elsewhere<T>(objects: &Objects<T>, mode: Mode, id: &str) -> Option<Mode> {
+pub(crate) fn other_mode_with<T>(objects: &Objects<T>, mode: Mode, id: &str) -> Option<Mode> {
     objects.contains_key(&(mode.other(), id.to_owned())).then(|| mode.other())
 }
 

@@ -27,7 +27,7 @@ pub(crate) enum Flaw {
 /// A CA that tests can trust, and the TLS configurations of the listener.
 pub(crate) struct Tls {
     pub(crate) ca_pem: String,
-    good: Arc<ServerConfig>,
+    valid: Arc<ServerConfig>,
     expired: Arc<ServerConfig>,
     other_name: Arc<ServerConfig>,
     unknown_ca: Arc<ServerConfig>,
@@ -46,7 +46,7 @@ impl Tls {
         expired.not_after = date_time_ymd(2021, 1, 1);
         Ok(Self {
             ca_pem: ca.pem(),
-            good: config(&ca, loopback()?)?,
+            valid: config(&ca, loopback()?)?,
             expired: config(&ca, expired)?,
             other_name: config(&ca, params(Vec::new(), &["billing.example.com"])?)?,
             unknown_ca: config(&unknown_ca, loopback()?)?,
@@ -55,7 +55,7 @@ impl Tls {
 
     pub(crate) fn config(&self, flaw: Option<Flaw>) -> Arc<ServerConfig> {
         Arc::clone(match flaw {
-            None => &self.good,
+            None => &self.valid,
             Some(Flaw::Expired) => &self.expired,
             Some(Flaw::OtherName) => &self.other_name,
             Some(Flaw::UnknownCa) => &self.unknown_ca,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// A received request. Of its authorization, only the scheme is kept.
+/// A received request. Only the scheme of its authorization is kept.
 #[derive(Clone, Debug)]
 pub struct RecordedRequest {
     /// `GET`, `POST`, ….

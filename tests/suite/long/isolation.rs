@@ -114,7 +114,7 @@ async fn change_mappings(database: &SqlitePool, history: &History, done: &Atomic
     changes
 }
 
-/// Accepts `refusals` in addition to those that the mapping changes cause.
+/// Makes calls while the mapping changes. Accepts `refusals` in addition to those that the changes cause.
 async fn run(calls: usize, concurrency: usize, refusals: &[&str]) {
     let world = World::with(&[
         // The audit is not under test, and writing it to disk would slow the run down.
@@ -152,16 +152,17 @@ async fn run(calls: usize, concurrency: usize, refusals: &[&str]) {
     let expected = ["released", "MAPPING_INTEGRITY", "NO_BILLING_ACCOUNT"];
     let known = |reason: &str| expected.contains(&reason) || refusals.contains(&reason);
     assert!(outcomes.keys().all(|reason| known(reason)), "{outcomes:?}");
-    // Without each of these outcomes, the changes of the mapping would not have been effective.
+    // If one of these outcomes is missing, the mapping changes did not affect the calls.
     assert!(expected.iter().all(|reason| outcomes.contains_key(*reason)), "{outcomes:?}");
     assert!(changes > calls / 100, "only {changes} mapping changes");
     let seconds = started.elapsed().as_secs_f64();
     eprintln!(
-        "isolation: {calls} calls by {TENANTS} tenants, {concurrency} at once, {changes} changes of the mapping: {outcomes:?}, 0 wrong, {seconds:.1} s"
+        "isolation: {calls} calls by {TENANTS} tenants, {concurrency} concurrently, {changes} mapping changes: {outcomes:?}, 0 wrong, {seconds:.1} s"
     );
 }
 
-/// Calls until all calls are made, and counts the outcomes. Panics when a released URL opens the wrong portal.
+/// Makes calls until all callers together have made `calls`, and counts the outcomes. Panics when a released URL opens the
+/// wrong portal.
 async fn call(
     world: Arc<World>,
     history: Arc<History>,

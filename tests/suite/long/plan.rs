@@ -106,9 +106,10 @@ async fn median(directory: &SqlDirectory, owners: &[(String, String)]) -> Durati
 async fn check(server: &Postgres, name: &str, schema: &str, selects: [&str; 2]) {
     let database = server.database().await;
     database.run(schema).await;
-    let [tenants, owned] = selects;
-    let views =
-        format!("CREATE VIEW billing_portal_tenants AS {tenants}; CREATE VIEW billing_portal_owners AS {owned}");
+    let [tenants_select, owners_select] = selects;
+    let views = format!(
+        "CREATE VIEW billing_portal_tenants AS {tenants_select}; CREATE VIEW billing_portal_owners AS {owners_select}"
+    );
     database.run(&views).await;
     database.run("VACUUM ANALYZE").await;
     let owners = owners(&database).await;

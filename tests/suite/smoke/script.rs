@@ -14,7 +14,7 @@ use crate::support::{World, key_server::loopback_tls};
 
 const RETURN: &str = "--return-url=https://app.example.com/settings";
 
-/// Runs the script on an address with a token on standard input. Returns its exit code and output.
+/// Runs the script against an address with a token on standard input. Returns its exit code and output.
 async fn smoke(address: &str, token: &str, arguments: &[&str]) -> (i32, String) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smoke");
     // The script expects an option and its value as two arguments.
@@ -65,14 +65,14 @@ async fn each_problem_fails_its_own_check() {
     let (code, text) = smoke(&closed, "", &["--timeout=2"]).await;
     assert_eq!((code, checks(&text, "FAILED")), (1, vec!["health", "reflection", "refusal"]), "{text}");
 
-    for misused in [&["--token=x"][..], &["--unknown"], &["--cert=x"], &["--expect-refused", "--token=x", RETURN]] {
-        assert_eq!(smoke(&address, "", misused).await.0, 64, "{misused:?}");
+    for invalid in [&["--token=x"][..], &["--unknown"], &["--cert=x"], &["--expect-refused", "--token=x", RETURN]] {
+        assert_eq!(smoke(&address, "", invalid).await.0, 64, "{invalid:?}");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs grpcurl: tests/run installs it"]
-async fn refused_identity_still_sees_health() {
+async fn refused_caller_still_passes_health_check() {
     let world =
         World::with(&["--caller-identity=istio", "--allowed-callers=spiffe://td/web", "--reflection=false"]).await;
     let (code, text) = smoke(&world.address.to_string(), "", &["--expect-refused", "--no-reflection"]).await;

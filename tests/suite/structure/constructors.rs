@@ -1,9 +1,11 @@
-//! Values that prove a check are constructed by that check only. Rust's visibility cannot express it across modules, so this test reads
-//! the source and names the only files that may name each constructor. Within `src/portal`, private fields do the rest.
+//! A value that proves that a check passed is constructed only by that check. Rust's visibility cannot express this across
+//! modules, so these tests read the source and assert which files name each constructor. Within `src/portal`, private fields
+//! are enough.
 
 use super::sources::{code_without_tests, sources};
 
-/// Each constructor, and the files that may name it. Only `access.rs` decides for any person, and refuses a role that does not own.
+/// Each constructor, and the files that may name it. `access.rs` also names `Owner::prove`, because it decides for people of
+/// any role and refuses those who are not owners.
 const CONSTRUCTORS: [(&str, &[&str]); 4] = [
     ("Principal::new", &["src/grpc/auth/token.rs"]),
     ("Owner::prove", &["src/grpc/auth/interceptor.rs", "src/portal/access.rs"]),
@@ -12,14 +14,13 @@ const CONSTRUCTORS: [(&str, &[&str]); 4] = [
 ];
 
 #[test]
-fn constructors_of_checked_values_have_a_single_caller() {
+fn constructors_of_checked_values_are_named_only_in_allowed_files() {
     let mut files = sources("src");
     files.extend(sources("examples"));
     for (constructor, allowed) in CONSTRUCTORS {
-        let named_in = |code: &str| code.contains(constructor);
         let mut found: Vec<_> = files
             .iter()
-            .filter(|(_, text)| named_in(&code_without_tests(text)))
+            .filter(|(_, text)| code_without_tests(text).contains(constructor))
             .map(|(path, _)| path.display().to_string())
             .collect();
         found.sort();
@@ -27,7 +28,7 @@ fn constructors_of_checked_values_have_a_single_caller() {
     }
 }
 
-/// A different name for one of the types would hide a constructor from the test above.
+/// An alias of one of the types would hide a constructor from the test above.
 #[test]
 fn checked_values_are_never_renamed() {
     for (path, text) in sources("src") {

@@ -22,7 +22,7 @@ fn table(text: &str, header: &str) -> Vec<Vec<String>> {
     rows.map(|line| line.trim_matches('|').split(" | ").map(|cell| cell.trim().replace('`', "")).collect()).collect()
 }
 
-/// Every reason that a caller can receive. CANCELLED appears in the audit only.
+/// Every reason that a caller can receive. `CANCELLED` is never received: the caller has disconnected.
 fn reasons() -> impl Iterator<Item = Reason> {
     Reason::ALL.iter().copied().filter(|reason| *reason != Reason::Cancelled)
 }
@@ -30,8 +30,8 @@ fn reasons() -> impl Iterator<Item = Reason> {
 /// The name of a code as the gRPC specification writes it.
 fn code_name(reason: Reason) -> String {
     let code = format!("{:?}", code_and_text(reason).0);
-    code.chars().enumerate().fold(String::new(), |mut name, (at, letter)| {
-        if at > 0 && letter.is_uppercase() {
+    code.chars().enumerate().fold(String::new(), |mut name, (index, letter)| {
+        if index > 0 && letter.is_uppercase() {
             name.push('_');
         }
         name.push(letter.to_ascii_uppercase());
@@ -45,8 +45,8 @@ fn contract_documents_each_reason_once_with_its_code() {
     for row in table(CONTRACT, "| code | reason | meaning |") {
         assert_eq!(documented.insert(row[1].clone(), row[0].clone()), None, "duplicate {}", row[1]);
     }
-    let built: BTreeMap<_, _> = reasons().map(|reason| (reason.as_str().to_owned(), code_name(reason))).collect();
-    assert_eq!(documented, built);
+    let implemented: BTreeMap<_, _> = reasons().map(|reason| (reason.as_str().to_owned(), code_name(reason))).collect();
+    assert_eq!(documented, implemented);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use billing_portal::{commands, wiring};
 
 use crate::support::process::valid_settings;
 
-/// Outside the audit: the layers that record the call's outcome.
+/// The layers outside `audit`, which prepare or record a call.
 const RECORDS: [&str; 6] = [
     "layers::not_grpc::",
     "layers::detach::",
@@ -14,7 +14,7 @@ const RECORDS: [&str; 6] = [
     "layers::metrics::",
 ];
 
-/// Inside the audit: the layers that can refuse the call.
+/// The layers inside `audit`, which can refuse a call.
 const CHECKS: [&str; 5] =
     ["layers::refusal::", "layers::panic::", "layers::load_shed::", "layers::deadline::", "grpc::caller::"];
 
@@ -24,6 +24,7 @@ async fn each_service_has_its_layers_in_the_documented_order() {
     let arguments = std::iter::once("billing-portal".to_owned()).chain(arguments);
     let service = wiring::build(commands::parse(arguments).unwrap().1).await.unwrap();
     let (audit, owner, principal) = (["layers::audit::"], ["::AdmitOwner"], ["::AdmitPrincipal"]);
+    // The stacks of BillingPortal, of PortalAccess, and of unknown services.
     for (stack, expected) in service.stacks.iter().zip([
         [&RECORDS[..], &audit, &CHECKS, &owner].concat(),
         [&RECORDS[..], &CHECKS, &principal].concat(),

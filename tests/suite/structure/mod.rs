@@ -1,4 +1,4 @@
-//! The crate's modules and its documents.
+//! Tests of the structure of the crate and of its documents.
 
 mod constructors;
 mod dependencies;

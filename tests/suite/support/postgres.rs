@@ -42,7 +42,7 @@ pub(crate) struct Postgres {
     folder: PathBuf,
     programs: PathBuf,
     guard: Child,
-    /// The port of the socket, and on 127.0.0.1.
+    /// The port number, the same for the socket and on 127.0.0.1.
     pub(crate) port: u16,
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Serving {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
     /// The log up to the line that reports the listening address.
-    pub(crate) before: String,
+    pub(crate) startup_log: String,
     /// The whole log, once the process has exited.
     pub(crate) log: JoinHandle<String>,
 }
@@ -58,7 +58,7 @@ pub(crate) async fn serve(mut command: Command) -> Serving {
             break json["address"].as_str().unwrap().parse().unwrap();
         }
     };
-    let before = text.clone();
+    let startup_log = text.clone();
     let log = tokio::spawn(async move {
         while let Some(line) = lines.next_line().await.unwrap() {
             text.push_str(&line);
@@ -66,7 +66,7 @@ pub(crate) async fn serve(mut command: Command) -> Serving {
         }
         text
     });
-    Serving { child, address, before, log }
+    Serving { child, address, startup_log, log }
 }
 
 /// Starts the binary with arguments and a log level.

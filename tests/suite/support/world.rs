@@ -65,21 +65,21 @@ impl World {
     /// Starts with settings that override the defaults. Returns once the service is ready.
     pub(crate) async fn with(settings: &[&str]) -> Self {
         let world = Self::unready(settings).await;
-        world.health_is("", ServingStatus::Serving).await;
+        world.wait_for_health("", ServingStatus::Serving).await;
         world
     }
 
-    /// Starts without waiting for readiness, for a directory that is missing. Returns once the service listens.
+    /// Starts without waiting for readiness, for tests whose directory is missing. Returns once the service listens.
     pub(crate) async fn unready(settings: &[&str]) -> Self {
-        Self::before(Settings::default(), settings).await
+        Self::start_with(Settings::default(), settings).await
     }
 
     /// Starts with a simulator over TLS. Only a separate service process can be configured to trust its CA.
     pub(crate) async fn over_tls() -> Self {
-        Self::before(Settings::default().tls(), &[]).await
+        Self::start_with(Settings::default().tls(), &[]).await
     }
 
-    async fn before(stripe: Settings, settings: &[&str]) -> Self {
+    async fn start_with(stripe: Settings, settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let stripe = stripe.restricted_key("rk_test_customers", &[Permission::CustomersRead]);
         let stripe = Simulator::start_with(TcpListener::bind("127.0.0.1:0").await.unwrap(), stripe).unwrap();
@@ -117,7 +117,7 @@ impl World {
     }
 
     /// Waits on the health Watch stream until a service has the expected status.
-    pub(crate) async fn health_is(&self, service: &str, expected: ServingStatus) {
+    pub(crate) async fn wait_for_health(&self, service: &str, expected: ServingStatus) {
         let request = HealthCheckRequest { service: service.to_owned() };
         let mut watch = HealthClient::new(self.channel.clone()).watch(request).await.unwrap().into_inner();
         while let Some(response) = watch.message().await.unwrap() {
@@ -128,12 +128,12 @@ impl World {
         panic!("the watch ended");
     }
 
-    /// Publishes a second key and waits until it is accepted, then withdraws it. Every file is polled every 250 ms and takes
-    /// effect at the second poll, so a file written before this call has been read by then, or is read in the same poll.
-    pub(crate) async fn key_set_is_read_again(&self) {
+    /// Waits until every file that was written before this call has taken effect. Each file is polled every 250 ms and takes
+    /// effect at the second poll. This publishes a second key, waits until it is accepted, then withdraws it.
+    pub(crate) async fn wait_for_reload(&self) {
         let key = Issuer::new("key-2");
         let token = key.token("olivia", "acme", "member");
-        // Two rounds, because the file in question may be polled just after this one.
+        // Two rounds, because another file may be polled just after the key set.
         for keys in [vec![self.issuer.jwk(), key.jwk()], vec![self.issuer.jwk()]] {
             let published = keys.len() == 2;
             std::fs::write(self.path("jwks.json"), serde_json::json!({"keys": keys}).to_string()).unwrap();
@@ -162,14 +162,14 @@ impl World {
 
     /// Sends a request unchanged.
     pub(crate) async fn send(&self, request: Request<CreatePortalSessionRequest>) -> Result<String, ClientError> {
-        let answer = BillingPortalClient::new(self.channel.clone()).create_portal_session(request).await;
-        answer.map(|answer| answer.into_inner().url).map_err(|status| ClientError::of(&status))
+        let response = BillingPortalClient::new(self.channel.clone()).create_portal_session(request).await;
+        response.map(|response| response.into_inner().url).map_err(|status| ClientError::of(&status))
     }
 
     pub(crate) async fn access(&self, token: &str, displayed: &str) -> Result<GetPortalAccessResponse, ClientError> {
         let message = GetPortalAccessRequest { displayed_tenant_id: displayed.to_owned() };
-        let answer = PortalAccessClient::new(self.channel.clone()).get_portal_access(bearer(token, message)).await;
-        answer.map(tonic::Response::into_inner).map_err(|status| ClientError::of(&status))
+        let response = PortalAccessClient::new(self.channel.clone()).get_portal_access(bearer(token, message)).await;
+        response.map(tonic::Response::into_inner).map_err(|status| ClientError::of(&status))
     }
 
     /// The audit records so far. A call's outcome is written before its response.
@@ -180,8 +180,8 @@ impl World {
 
     /// The reasons of the outcome records so far.
     pub(crate) fn outcomes(&self) -> Vec<String> {
-        let lines = self.audit().into_iter().filter(|line| line["event"] == "outcome");
-        lines.map(|line| line["reason"].as_str().unwrap().to_owned()).collect()
+        let outcomes = self.audit().into_iter().filter(|record| record["event"] == "outcome");
+        outcomes.map(|record| record["reason"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Asks the service to stop, without waiting for it.
@@ -211,7 +211,7 @@ pub(crate) fn arguments(folder: &TempDir, stripe: &str) -> Vec<String> {
         &format!("--stripe-api-base={stripe}"),
         &format!("--stripe-session-hosts={stripe}"),
         &format!("--audit=file:{}", file("audit.jsonl")),
-        // High enough that only the tests of rate limits meet them.
+        // High enough that only the tests of rate limits reach them.
         "--session-rate=10000",
         "--stripe-rate=10000",
     ]

@@ -6,7 +6,7 @@ use crate::{
     connection::Delivery::{Drip, Hang, Reset, ResetInBody, ResetInHead},
     faults::{
         effect::Effect::{self, Change, Deliver, Outage, Refuse},
-        malformed, refusals, untrue,
+        malformed, refusals, wrong_content,
     },
     outage::Outage::{Certificate, Refused},
     tls::Flaw,
@@ -46,33 +46,33 @@ macro_rules! faults {
 
 faults! {
     /// The response is for another customer, and the URL opens that customer's portal.
-    OtherCustomer "other-customer" Change(untrue::other_customer);
+    OtherCustomer "other-customer" Change(wrong_content::other_customer);
     /// The response has the other mode in `livemode`.
-    OtherMode "other-mode" Change(untrue::other_mode);
+    OtherMode "other-mode" Change(wrong_content::other_mode);
     /// The session has another return URL than requested.
-    OtherReturnUrl "other-return-url" Change(untrue::other_return_url);
+    OtherReturnUrl "other-return-url" Change(wrong_content::other_return_url);
     /// The session has another flow than requested.
-    OtherFlow "other-flow" Change(untrue::other_flow);
+    OtherFlow "other-flow" Change(wrong_content::other_flow);
     /// The session has another configuration than requested.
-    OtherConfiguration "other-configuration" Change(untrue::other_configuration);
+    OtherConfiguration "other-configuration" Change(wrong_content::other_configuration);
     /// The session is on behalf of a connected account.
-    OnBehalfOf "on-behalf-of" Change(untrue::on_behalf_of);
+    OnBehalfOf "on-behalf-of" Change(wrong_content::on_behalf_of);
     /// The session's URL is on another host.
-    UrlOnOtherHost "url-on-other-host" Change(untrue::url_on_other_host);
+    UrlOnOtherHost "url-on-other-host" Change(wrong_content::url_on_other_host);
     /// The session's URL is http, or https if the portal is served over http.
-    UrlOverHttp "url-over-http" Change(untrue::url_over_http);
+    UrlOverHttp "url-over-http" Change(wrong_content::url_over_http);
     /// The session's URL has user information before its host.
-    UrlWithUserinfo "url-with-userinfo" Change(untrue::url_with_userinfo);
+    UrlWithUserinfo "url-with-userinfo" Change(wrong_content::url_with_userinfo);
     /// The session's URL has a port, or another port if the portal has one.
-    UrlWithPort "url-with-port" Change(untrue::url_with_port);
+    UrlWithPort "url-with-port" Change(wrong_content::url_with_port);
     /// The session's URL is empty.
-    UrlEmpty "url-empty" Change(untrue::url_empty);
+    UrlEmpty "url-empty" Change(wrong_content::url_empty);
     /// The object has another type.
-    WrongObject "wrong-object" Change(untrue::wrong_object);
+    WrongObject "wrong-object" Change(wrong_content::wrong_object);
     /// The session can be recovered after it expires.
-    AfterExpiration "after-expiration" Change(untrue::after_expiration);
+    AfterExpiration "after-expiration" Change(wrong_content::after_expiration);
     /// The response is marked as a replay of an earlier request.
-    Replayed "replayed" Change(untrue::replayed);
+    Replayed "replayed" Change(wrong_content::replayed);
     /// The customer is returned as deleted, and sessions are refused.
     CustomerDeleted "customer-deleted" Refuse(refusals::customer_deleted);
     /// The customer exists only in the other mode.
@@ -80,13 +80,13 @@ faults! {
     /// The customer does not exist.
     CustomerMissing "customer-missing" Refuse(refusals::customer_missing);
     /// The customer has no `metadata` member.
-    MetadataAbsent "metadata-absent" Change(untrue::metadata_absent);
+    MetadataAbsent "metadata-absent" Change(wrong_content::metadata_absent);
     /// The customer's metadata is an empty object.
-    MetadataEmpty "metadata-empty" Change(untrue::metadata_empty);
+    MetadataEmpty "metadata-empty" Change(wrong_content::metadata_empty);
     /// Each value of the customer's metadata is an empty string.
-    MetadataBlank "metadata-blank" Change(untrue::metadata_blank);
+    MetadataBlank "metadata-blank" Change(wrong_content::metadata_blank);
     /// Each value of the customer's metadata is a number.
-    MetadataNotText "metadata-not-text" Change(untrue::metadata_not_text);
+    MetadataNotText "metadata-not-text" Change(wrong_content::metadata_not_text);
     /// 302 to the same path.
     Redirect "redirect" Change(malformed::redirect);
     /// 200 with an HTML page.

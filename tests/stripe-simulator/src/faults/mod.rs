@@ -8,7 +8,7 @@ mod fault;
 mod injection;
 mod malformed;
 mod refusals;
-mod untrue;
+mod wrong_content;
 
 pub(crate) use effect::{Effect, Refusal, RequestInfo};
 pub use fault::Fault;

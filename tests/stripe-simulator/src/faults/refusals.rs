@@ -23,10 +23,10 @@ fn for_session(request: &RequestInfo, error: Error) -> Refused {
 }
 
 /// Refuses an unknown customer as each endpoint does.
-fn missing(request: &RequestInfo, elsewhere: Option<Mode>) -> Refused {
+fn missing(request: &RequestInfo, other_mode: Option<Mode>) -> Refused {
     let id = request.customer.as_deref()?;
     let (status, param) = if request.is_for(Endpoint::Sessions) { (400, "customer") } else { (404, "id") };
-    always(Error::missing(status, "customer", id, param, elsewhere))
+    always(Error::missing(status, "customer", id, param, other_mode))
 }
 
 pub(crate) fn customer_missing(request: &RequestInfo) -> Refused {

@@ -56,7 +56,7 @@ pub(super) enum Outcome {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
     Whole,
-    /// The body had not ended when enough was read.
+    /// The rest of the body was not read.
     Unread,
     Broken(String),
 }
@@ -85,8 +85,8 @@ impl Caller {
         self.send("POST", SESSIONS, format!("customer={customer}&return_url=https://app.test/"), usize::MAX).await
     }
 
-    /// Sends a request, and reads the body until it has `enough` bytes.
-    pub(super) async fn send(&self, method: &str, path: &str, body: String, enough: usize) -> Outcome {
+    /// Sends a request, and reads the body until it ends or has at least `min_bytes`.
+    pub(super) async fn send(&self, method: &str, path: &str, body: String, min_bytes: usize) -> Outcome {
         let request = Request::builder().method(method).uri(format!("{}{path}", self.stripe.base_url()));
         let request = request.header("authorization", format!("Bearer {}", self.stripe.secret_key(Mode::Test)));
         let request = request.header("content-type", FORM).body(Body::from(body)).unwrap();
@@ -98,7 +98,7 @@ impl Caller {
         assert_eq!(response.version(), version);
         let (head, mut incoming) = response.into_parts();
         let (mut body, mut end) = (Vec::new(), End::Unread);
-        while body.len() < enough {
+        while body.len() < min_bytes {
             match poll_fn(|cx| std::pin::Pin::new(&mut incoming).poll_frame(cx)).await {
                 Some(Ok(frame)) => body.extend(frame.into_data().unwrap_or_else(|_| Bytes::new())),
                 Some(Err(error)) => end = End::Broken(format!("{error:?}")),

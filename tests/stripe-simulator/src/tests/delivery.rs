@@ -40,8 +40,8 @@ async fn serves_both_http_versions_plain_and_over_tls() {
 #[tokio::test]
 async fn hanging_response_has_no_head() {
     for caller in callers().await {
-        let answer = timeout(Duration::from_millis(50), caller.read("cus_FaultHang")).await;
-        assert!(answer.is_err(), "{answer:?}");
+        let outcome = timeout(Duration::from_millis(50), caller.read("cus_FaultHang")).await;
+        assert!(outcome.is_err(), "{outcome:?}");
         // Other requests are not affected.
         assert!(matches!(caller.read("cus_A").await, Outcome::Response { status: 200, .. }));
     }

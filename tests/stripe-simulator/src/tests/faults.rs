@@ -76,7 +76,7 @@ async fn each_fault_has_its_documented_effect() {
     let caller = Caller::new(PROTOCOLS[0]).await;
     let unchanged = [caller.read("cus_A").await, caller.open("cus_A").await];
     for (name, read, opened) in TABLE {
-        // A fault of a customer, so that an outage ends automatically.
+        // The fault is the customer's own, so that an outage ends automatically.
         let mut customer = crate::Customer::new("cus_A").name("Ann").metadata("tenant_id", "acme");
         customer = customer.fault(name.parse::<Fault>().unwrap());
         for (index, expected) in [read, opened].into_iter().enumerate() {
@@ -150,7 +150,7 @@ fn differences(caller: &Caller, unchanged: &Value, seen: &Value) -> Vec<String> 
         match now {
             Some(Value::String(id)) if name == "id" && id.starts_with("bps_1") => {}
             Some(Value::String(url)) if name == "url" => {
-                let url = shape(caller, url);
+                let url = without_random_parts(caller, url);
                 differences.extend((url != "http://127.0.0.1:PORT/p/session/SECRET").then(|| format!("url={url}")));
             }
             _ if before == now || name == "created" => {}
@@ -166,7 +166,7 @@ fn differences(caller: &Caller, unchanged: &Value, seen: &Value) -> Vec<String> 
 }
 
 /// Replaces the random parts of a session URL.
-fn shape(caller: &Caller, url: &str) -> String {
+fn without_random_parts(caller: &Caller, url: &str) -> String {
     let port: u16 = caller.stripe.base_url().rsplit_once(':').unwrap().1.parse().unwrap();
     let url = url.replace(&format!(":{port}"), ":PORT").replace(&format!(":{}", port ^ 1), ":OTHER");
     url.rsplit_once('/').map_or(String::new(), |(path, _)| format!("{path}/SECRET"))

@@ -3,7 +3,7 @@
 use super::{Account, Response};
 use crate::{Customer, Endpoint, Fault, Injection, Mode};
 
-async fn keyed(account: &Account, key: &str) -> Response {
+async fn post_with_key(account: &Account, key: &str) -> Response {
     account.post_in(Mode::Test, "customer=cus_A", &[("idempotency-key", key)]).await
 }
 
@@ -13,7 +13,7 @@ fn every_fault_has_a_name_and_a_description() {
         assert_eq!(fault.to_string().parse(), Ok(*fault));
         assert!(fault.name().bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'));
         assert!(fault.description().ends_with('.') && !fault.description().starts_with(' '), "{fault}");
-        // Its ID does not select another fault.
+        // A customer ID that names the fault does not select another fault.
         for id in [format!("cus_Fault{}", fault.camel_case()), format!("cus_Fault{}x2", fault.camel_case())] {
             assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'));
             assert_eq!(Fault::of_customer_id(&id), Some(*fault), "{id}");
@@ -115,24 +115,24 @@ async fn repeated_request_is_replayed_or_executed_depending_on_fault() {
     // These faults affect the response only: the request was processed, so it is replayed.
     for fault in [Fault::Status502, Fault::Status504, Fault::Html, Fault::TruncatedJson, Fault::OtherCustomer] {
         account.stripe.inject(Injection::from(fault).first(1));
-        keyed(&account, fault.name()).await;
-        let again = keyed(&account, fault.name()).await;
+        post_with_key(&account, fault.name()).await;
+        let again = post_with_key(&account, fault.name()).await;
         assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"), "{fault}");
         assert_eq!(again.json()["customer"], "cus_A");
     }
     // These faults refuse the request before it is processed.
     for fault in [Fault::Status401, Fault::Status403, Fault::Status409, Fault::RateLimit, Fault::Status503] {
         account.stripe.inject(Injection::from(fault).first(1));
-        assert_ne!(keyed(&account, fault.name()).await.status, 200);
-        let again = keyed(&account, fault.name()).await;
+        assert_ne!(post_with_key(&account, fault.name()).await.status, 200);
+        let again = post_with_key(&account, fault.name()).await;
         assert_eq!((again.status, again.header("idempotent-replayed")), (200, ""), "{fault}");
     }
     // A failure during processing is kept for the key.
     account.stripe.inject(Injection::from(Fault::Status500).first(1));
-    assert_eq!(keyed(&account, "failed").await.status, 500);
-    let again = keyed(&account, "failed").await;
+    assert_eq!(post_with_key(&account, "failed").await.status, 500);
+    let again = post_with_key(&account, "failed").await;
     assert_eq!((again.status, again.header("idempotent-replayed")), (500, "true"));
-    assert_eq!(keyed(&account, "another").await.status, 200);
+    assert_eq!(post_with_key(&account, "another").await.status, 200);
 }
 
 #[tokio::test]

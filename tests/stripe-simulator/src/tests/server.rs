@@ -35,13 +35,13 @@ async fn dropping_simulator_closes_open_connections() {
         let request = Request::get(&url).header("authorization", format!("Bearer {key}"));
         client.request(request.body(Body::empty()).unwrap())
     };
-    let cut = tokio::spawn(request());
+    let interrupted = tokio::spawn(request());
     while stripe.requests().len() < 2 {
         tokio::task::yield_now().await;
     }
     drop(stripe);
-    let cut = timeout(Duration::from_secs(5), cut).await;
-    assert!(cut.is_ok_and(|answer| answer.unwrap().is_err()));
+    let interrupted = timeout(Duration::from_secs(5), interrupted).await;
+    assert!(interrupted.is_ok_and(|response| response.unwrap().is_err()));
     assert!(request().await.is_err());
 }
 

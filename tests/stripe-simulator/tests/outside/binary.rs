@@ -1,4 +1,4 @@
-//! The command line.
+//! Tests of the command line.
 
 use std::process::Output;
 
@@ -22,9 +22,9 @@ async fn get(process: &Process, key: &str, path: &str) -> (u16, String) {
     let request =
         format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    (answer[9..12].parse().unwrap(), answer)
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    (response[9..12].parse().unwrap(), response)
 }
 
 #[tokio::test]
@@ -33,8 +33,8 @@ async fn prints_values_for_clients_and_stops_on_signal() {
         let process = Process::start(&["--secret-key=rk_test_chosen", "--account=acct_1Acme"]).await;
         assert_eq!(process.value("STRIPE_TEST_KEY"), "rk_test_chosen");
         assert!(process.value("STRIPE_LIVE_KEY").starts_with("sk_live_"));
-        let (status, answer) = get(&process, "rk_test_chosen", "/v1/account").await;
-        assert!(status == 200 && answer.contains("acct_1Acme"), "{answer}");
+        let (status, response) = get(&process, "rk_test_chosen", "/v1/account").await;
+        assert!(status == 200 && response.contains("acct_1Acme"), "{response}");
         assert_eq!(process.end(signal).await, Some(0));
     }
 }
@@ -78,9 +78,9 @@ async fn adds_customers_from_arguments_files_and_count() {
         ("rk_test_few", "/v1/customers/cus_File", 200, "cus_File"),
         ("rk_test_few", "/v1/billing_portal/configurations", 403, "rak_customer_portal_read"),
     ] {
-        let (seen, answer) = get(&process, key, path).await;
-        assert_eq!(seen, status, "{path}: {answer}");
-        assert!(answer.contains(expected), "{path}: {answer}");
+        let (seen, response) = get(&process, key, path).await;
+        assert_eq!(seen, status, "{path}: {response}");
+        assert!(response.contains(expected), "{path}: {response}");
     }
 }
 
@@ -107,7 +107,7 @@ async fn help_and_fault_list_are_complete() {
 }
 
 #[tokio::test]
-async fn invalid_arguments_prevent_start() {
+async fn invalid_arguments_prevent_startup() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("customers.jsonl");
     std::fs::write(&file, "{\"id\": \"cus_A\"}\n{\"id\": \"cus_B\", \"fault\": \"unheard-of\"}\n").unwrap();

@@ -13,8 +13,8 @@ use crate::support::{
 
 const XFCC: &str = "x-forwarded-client-cert";
 const L5D: &str = "l5d-client-id";
-const SETTINGS: &str = "spiffe://cluster.local/ns/web/sa/settings";
-const LINKERD: &str = "settings.web.serviceaccount.identity.linkerd.cluster.local";
+const ISTIO_CALLER: &str = "spiffe://cluster.local/ns/web/sa/settings";
+const LINKERD_CALLER: &str = "settings.web.serviceaccount.identity.linkerd.cluster.local";
 
 /// Appends headers to a request.
 fn with_headers<T>(mut request: Request<T>, headers: &[(&'static str, String)]) -> Request<T> {
@@ -43,33 +43,35 @@ async fn call_both(world: &World, headers: &[(&'static str, String)]) -> Result<
     opened
 }
 
-fn element(uri: &str) -> String {
+fn xfcc_element(uri: &str) -> String {
     format!("By=spiffe://cluster.local/ns/billing/sa/portal;Hash=0a1b;Subject=\"\";URI={uri}")
 }
 
 #[tokio::test]
 async fn istio_caller_is_last_xfcc_element() {
     let world =
-        World::with(&["--caller-identity=istio", &format!("--allowed-callers=spiffe://td/other,{SETTINGS}")]).await;
-    for header in [element(SETTINGS), format!("{},{}", element("spiffe://td/evil"), element(SETTINGS))] {
+        World::with(&["--caller-identity=istio", &format!("--allowed-callers=spiffe://td/other,{ISTIO_CALLER}")]).await;
+    for header in
+        [xfcc_element(ISTIO_CALLER), format!("{},{}", xfcc_element("spiffe://td/evil"), xfcc_element(ISTIO_CALLER))]
+    {
         assert_eq!(call_both(&world, &[(XFCC, header)]).await, Ok(()));
     }
-    assert!(world.audit().iter().all(|record| record["caller"] == SETTINGS));
+    assert!(world.audit().iter().all(|record| record["caller"] == ISTIO_CALLER));
     let refused = Err("CALLER_NOT_ALLOWED".to_owned());
     for headers in [
         vec![],
-        vec![(XFCC, element("spiffe://cluster.local/ns/web/sa/settings2"))],
-        vec![(XFCC, element("spiffe://cluster.local/ns/web/sa/setting"))],
-        vec![(XFCC, element("spiffe://cluster.evil/ns/web/sa/settings"))],
-        vec![(XFCC, element(&SETTINGS.to_uppercase()))],
-        vec![(XFCC, format!("{},{}", element(SETTINGS), element("spiffe://td/evil")))],
-        vec![(XFCC, format!("{};URI={SETTINGS}", element(SETTINGS)))],
+        vec![(XFCC, xfcc_element("spiffe://cluster.local/ns/web/sa/settings2"))],
+        vec![(XFCC, xfcc_element("spiffe://cluster.local/ns/web/sa/setting"))],
+        vec![(XFCC, xfcc_element("spiffe://cluster.evil/ns/web/sa/settings"))],
+        vec![(XFCC, xfcc_element(&ISTIO_CALLER.to_uppercase()))],
+        vec![(XFCC, format!("{},{}", xfcc_element(ISTIO_CALLER), xfcc_element("spiffe://td/evil")))],
+        vec![(XFCC, format!("{};URI={ISTIO_CALLER}", xfcc_element(ISTIO_CALLER)))],
         vec![(XFCC, "By=x;Hash=y".to_owned())],
         vec![(XFCC, String::new())],
-        vec![(XFCC, SETTINGS.to_owned())],
-        vec![(XFCC, element(SETTINGS)), (XFCC, element(SETTINGS))],
-        vec![(XFCC, element(SETTINGS)), (L5D, LINKERD.to_owned())],
-        vec![(L5D, LINKERD.to_owned())],
+        vec![(XFCC, ISTIO_CALLER.to_owned())],
+        vec![(XFCC, xfcc_element(ISTIO_CALLER)), (XFCC, xfcc_element(ISTIO_CALLER))],
+        vec![(XFCC, xfcc_element(ISTIO_CALLER)), (L5D, LINKERD_CALLER.to_owned())],
+        vec![(L5D, LINKERD_CALLER.to_owned())],
     ] {
         world.stripe.forget_requests();
         assert_eq!(call_both(&world, &headers).await, refused, "{headers:?}");
@@ -79,16 +81,16 @@ async fn istio_caller_is_last_xfcc_element() {
 
 #[tokio::test]
 async fn linkerd_caller_is_client_id_header() {
-    let world = World::with(&["--caller-identity=linkerd", &format!("--allowed-callers={LINKERD}")]).await;
-    assert_eq!(call_both(&world, &[(L5D, LINKERD.to_owned())]).await, Ok(()));
+    let world = World::with(&["--caller-identity=linkerd", &format!("--allowed-callers={LINKERD_CALLER}")]).await;
+    assert_eq!(call_both(&world, &[(L5D, LINKERD_CALLER.to_owned())]).await, Ok(()));
     for headers in [
         vec![],
         vec![(L5D, "web.web.serviceaccount.identity.linkerd.cluster.local".to_owned())],
-        vec![(L5D, format!("{LINKERD}.evil"))],
-        vec![(L5D, LINKERD.to_owned()), (L5D, LINKERD.to_owned())],
-        vec![(L5D, format!("{LINKERD},{LINKERD}"))],
-        vec![(L5D, LINKERD.to_owned()), (XFCC, element(SETTINGS))],
-        vec![(XFCC, element(SETTINGS))],
+        vec![(L5D, format!("{LINKERD_CALLER}.evil"))],
+        vec![(L5D, LINKERD_CALLER.to_owned()), (L5D, LINKERD_CALLER.to_owned())],
+        vec![(L5D, format!("{LINKERD_CALLER},{LINKERD_CALLER}"))],
+        vec![(L5D, LINKERD_CALLER.to_owned()), (XFCC, xfcc_element(ISTIO_CALLER))],
+        vec![(XFCC, xfcc_element(ISTIO_CALLER))],
     ] {
         assert_eq!(call_both(&world, &headers).await, Err("CALLER_NOT_ALLOWED".to_owned()), "{headers:?}");
     }
@@ -96,11 +98,11 @@ async fn linkerd_caller_is_client_id_header() {
 
 #[tokio::test]
 async fn caller_is_checked_after_deadline_and_before_token() {
-    let world = World::with(&["--caller-identity=istio", &format!("--allowed-callers={SETTINGS}")]).await;
+    let world = World::with(&["--caller-identity=istio", &format!("--allowed-callers={ISTIO_CALLER}")]).await;
     assert_eq!(world.open("garbage").await.unwrap_err().reason, "CALLER_NOT_ALLOWED");
-    let allowed = with_headers(bearer("garbage", home()), &[(XFCC, element(SETTINGS))]);
+    let allowed = with_headers(bearer("garbage", home()), &[(XFCC, xfcc_element(ISTIO_CALLER))]);
     assert_eq!(world.send(allowed).await.unwrap_err().reason, "TOKEN_INVALID");
-    let without_token = with_headers(Request::new(home()), &[(XFCC, element(SETTINGS))]);
+    let without_token = with_headers(Request::new(home()), &[(XFCC, xfcc_element(ISTIO_CALLER))]);
     assert_eq!(world.send(without_token).await.unwrap_err().reason, "TOKEN_MISSING");
     let invalid_deadline = with_headers(bearer("garbage", home()), &[("grpc-timeout", "1x".to_owned())]);
     assert_eq!(world.send(invalid_deadline).await.unwrap_err().reason, "DEADLINE_INVALID");
@@ -116,7 +118,7 @@ async fn caller_is_checked_after_deadline_and_before_token() {
 #[tokio::test]
 async fn ignores_mesh_headers_without_mesh() {
     let world = World::start().await;
-    let forged = [(XFCC, element("spiffe://td/evil")), (XFCC, String::new()), (L5D, "x".to_owned())];
+    let forged = [(XFCC, xfcc_element("spiffe://td/evil")), (XFCC, String::new()), (L5D, "x".to_owned())];
     assert_eq!(call_both(&world, &forged).await, Ok(()));
     assert!(world.audit().iter().all(|record| record.get("caller").is_none()));
 }

@@ -40,7 +40,7 @@ fn channel(address: SocketAddr) -> Channel {
     Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
 }
 
-async fn health_is(channel: &Channel, expected: ServingStatus) {
+async fn wait_for_health(channel: &Channel, expected: ServingStatus) {
     let mut client = HealthClient::new(channel.clone());
     let mut watch = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
     while watch.message().await.unwrap().unwrap().status() != expected {}
@@ -65,7 +65,7 @@ async fn refetches_keys_and_keeps_last_good_set_until_max_age() {
     let key_server = KeyServer::start(key_set_response(&[&old])).await;
     let changes = ["--principal-jwks-refresh=100ms", "--principal-jwks-max-age=2s"];
     let (_child, channel) = start(&world, &key_server, &changes).await;
-    health_is(&channel, ServingStatus::Serving).await;
+    wait_for_health(&channel, ServingStatus::Serving).await;
     assert_eq!(get_access(&channel, &old).await, Ok(()));
     key_server.set_response(key_set_response(&[&old, &new]));
     wait_until(&channel, &new, Ok(())).await;
@@ -81,7 +81,7 @@ async fn refetches_keys_and_keeps_last_good_set_until_max_age() {
         assert_eq!(get_access(&channel, &new).await, Ok(()));
     }
     wait_until(&channel, &new, Err("KEYS_UNAVAILABLE")).await;
-    health_is(&channel, ServingStatus::Serving).await;
+    wait_for_health(&channel, ServingStatus::Serving).await;
     key_server.set_response(key_set_response(&[&new]));
     wait_until(&channel, &new, Ok(())).await;
 }
@@ -108,10 +108,10 @@ async fn retries_unavailable_key_server_until_ready() {
     let (world, issuer) = (World::start().await, Issuer::new("key"));
     let key_server = KeyServer::start((503, None, String::new())).await;
     let (_child, channel) = start(&world, &key_server, &[]).await;
-    health_is(&channel, ServingStatus::NotServing).await;
+    wait_for_health(&channel, ServingStatus::NotServing).await;
     assert_eq!(get_access(&channel, &issuer).await, Err("KEYS_UNAVAILABLE".to_owned()));
     key_server.set_response(key_set_response(&[&issuer]));
-    health_is(&channel, ServingStatus::Serving).await;
+    wait_for_health(&channel, ServingStatus::Serving).await;
     assert_eq!(get_access(&channel, &issuer).await, Ok(()));
 }
 
@@ -121,14 +121,14 @@ async fn rejects_key_server_with_untrusted_certificate() {
     let key_server = KeyServer::start(key_set_response(&[&issuer])).await;
     let mut command = binary();
     command.args(settings(&world, &key_server, &[]));
-    let Serving { child: _child, address, before, .. } = serve(command).await;
-    assert!(before.contains("UnknownIssuer"), "{before}");
+    let Serving { child: _child, address, startup_log, .. } = serve(command).await;
+    assert!(startup_log.contains("UnknownIssuer"), "{startup_log}");
     assert_eq!(get_access(&channel(address), &issuer).await, Err("KEYS_UNAVAILABLE".to_owned()));
     assert_eq!(key_server.request_count(), 0);
 }
 
 #[tokio::test]
-async fn invalid_first_key_set_stops_start() {
+async fn invalid_first_key_set_prevents_startup() {
     let (world, issuer) = (World::start().await, Issuer::new("key"));
     let key_server = KeyServer::start(key_set_response(&[])).await;
     let mut private = issuer.jwk();

@@ -9,6 +9,7 @@ use billing_portal::portal::{
     access::{decide, decide_for},
 };
 
+/// A flag with a fixed value. Counts its evaluations.
 struct FixedFlag(bool, AtomicU32);
 
 #[async_trait]
@@ -20,7 +21,7 @@ impl Flag for FixedFlag {
     }
 }
 
-/// `None` means that the directory does not respond.
+/// A directory with a fixed entry; `None` means that it does not respond. Counts its queries.
 struct FixedDirectory(Option<DirectoryEntry>, AtomicU32);
 
 #[async_trait]
@@ -35,8 +36,8 @@ impl Directory for FixedDirectory {
 fn mappings() -> Vec<(Mapping, Result<(), Reason>)> {
     let customer = CustomerId::parse("cus_A").unwrap();
     let mut mappings = vec![(Mapping::Customer(customer), Ok(())), (Mapping::None, Err(Reason::NoBillingAccount))];
-    for how in [Integrity::TwoRows, Integrity::SharedCustomer, Integrity::MalformedCustomer] {
-        mappings.push((Mapping::Broken(how), Err(Reason::MappingIntegrity)));
+    for failure in [Integrity::TwoRows, Integrity::SharedCustomer, Integrity::MalformedCustomer] {
+        mappings.push((Mapping::Broken(failure), Err(Reason::MappingIntegrity)));
     }
     mappings
 }
@@ -95,9 +96,9 @@ async fn check(role: &str, displayed: &str, on: bool, entry: Option<&(bool, Mapp
         Err(Reason::NoBillingAccount) => assert_eq!(shown.unwrap(), Visibility::NoBillingAccount, "{row}"),
         Err(reason) => assert_eq!(shown.unwrap_err().reason(), reason, "{row}"),
     }
-    let asked = (flag.1.swap(0, Ordering::Relaxed), directory.1.swap(0, Ordering::Relaxed));
+    let evaluations_and_queries = (flag.1.swap(0, Ordering::Relaxed), directory.1.swap(0, Ordering::Relaxed));
     let reached_flag = !matches!(expected, Err(Reason::TenantMismatch)) && role == "owner";
-    assert_eq!(asked, (u32::from(reached_flag), u32::from(reached_flag && on)), "{row}");
+    assert_eq!(evaluations_and_queries, (u32::from(reached_flag), u32::from(reached_flag && on)), "{row}");
 
     // The server: the interceptor checks the role, then the message is checked, then the same predicate decides.
     let allowed = async {
@@ -106,7 +107,7 @@ async fn check(role: &str, displayed: &str, on: bool, entry: Option<&(bool, Mapp
         decide(&owner, &flag, &directory).await.into_customer()
     };
     let allowed = allowed.await.map(drop).map_err(|refusal| refusal.reason());
-    let on_the_server = if role == "owner" { expected } else { Err(Reason::NotOwner) };
-    assert_eq!(allowed, on_the_server, "{row}");
+    let expected_on_server = if role == "owner" { expected } else { Err(Reason::NotOwner) };
+    assert_eq!(allowed, expected_on_server, "{row}");
     assert_eq!(allowed.is_ok(), expected.is_ok(), "{row}");
 }

@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 /// Asserts that a call was refused with a code and a reason, that the audit agrees, and that Stripe was not called.
-async fn refused(world: &World, outcome: Result<String, ClientError>, code: Code, reason: &str) -> ClientError {
+async fn assert_refused(world: &World, outcome: Result<String, ClientError>, code: Code, reason: &str) -> ClientError {
     let refusal = outcome.expect_err(reason);
     assert_eq!((refusal.code, refusal.reason.as_str()), (code, reason));
     assert_eq!(refusal.may_retry, code == Code::Unavailable, "{reason}");
@@ -31,10 +31,10 @@ async fn refused(world: &World, outcome: Result<String, ClientError>, code: Code
 #[tokio::test]
 async fn missing_token_and_non_owner_role_are_refused() {
     let world = World::start().await;
-    refused(&world, world.send(Request::new(home())).await, Code::Unauthenticated, "TOKEN_MISSING").await;
+    assert_refused(&world, world.send(Request::new(home())).await, Code::Unauthenticated, "TOKEN_MISSING").await;
     for role in ["admin", "billing", "member", "Owner", "owner "] {
         let token = world.issuer.token("olivia", "acme", role);
-        refused(&world, world.open(&token).await, Code::PermissionDenied, "NOT_OWNER").await;
+        assert_refused(&world, world.open(&token).await, Code::PermissionDenied, "NOT_OWNER").await;
     }
 }
 
@@ -44,7 +44,7 @@ async fn removed_owner_with_valid_token_gets_not_owner() {
     world.open(&world.olivia()).await.unwrap();
     world.stripe.forget_requests();
     world.sql("DELETE FROM billing_portal_owners WHERE user_id = 'olivia'").await;
-    refused(&world, world.open(&world.olivia()).await, Code::PermissionDenied, "NOT_OWNER").await;
+    assert_refused(&world, world.open(&world.olivia()).await, Code::PermissionDenied, "NOT_OWNER").await;
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn invalid_field_is_named() {
         ),
     ] {
         let outcome = world.open_with(&world.olivia(), message).await;
-        let refusal = refused(&world, outcome, Code::InvalidArgument, reason).await;
+        let refusal = assert_refused(&world, outcome, Code::InvalidArgument, reason).await;
         assert_eq!(refusal.field.as_deref(), Some(field));
     }
 }
@@ -84,7 +84,7 @@ async fn displayed_id_of_other_tenant_gets_tenant_mismatch() {
     for displayed in ["globex", "ACME", "no id \n"] {
         let message = CreatePortalSessionRequest { displayed_tenant_id: displayed.to_owned(), ..home() };
         let outcome = world.open_with(&world.olivia(), message).await;
-        refused(&world, outcome, Code::FailedPrecondition, "TENANT_MISMATCH").await;
+        assert_refused(&world, outcome, Code::FailedPrecondition, "TENANT_MISMATCH").await;
         assert_eq!(world.access(&world.olivia(), displayed).await.unwrap_err().reason, "TENANT_MISMATCH");
     }
     let message = CreatePortalSessionRequest { displayed_tenant_id: "acme".to_owned(), ..home() };
@@ -95,21 +95,21 @@ async fn displayed_id_of_other_tenant_gets_tenant_mismatch() {
 async fn disabled_flag_gets_feature_disabled_without_database() {
     let world = World::start().await;
     let dora = world.issuer.token("dora", "dark", "owner");
-    // The kill switch must work without a database, so the flag is checked before the directory.
+    // Switching the feature off must not need a database, so the flag is checked before the directory.
     world.sql("DROP TABLE billing_portal_tenants").await;
-    refused(&world, world.open(&dora).await, Code::FailedPrecondition, "FEATURE_DISABLED").await;
+    assert_refused(&world, world.open(&dora).await, Code::FailedPrecondition, "FEATURE_DISABLED").await;
     std::fs::write(world.path("flags.json"), FLAG_OFF).unwrap();
-    world.health_is("billing.portal.v1.BillingPortal", tonic_health::ServingStatus::NotServing.into()).await;
-    refused(&world, world.open(&world.olivia()).await, Code::FailedPrecondition, "FEATURE_DISABLED").await;
+    world.wait_for_health("billing.portal.v1.BillingPortal", tonic_health::ServingStatus::NotServing.into()).await;
+    assert_refused(&world, world.open(&world.olivia()).await, Code::FailedPrecondition, "FEATURE_DISABLED").await;
 }
 
 #[tokio::test]
 async fn tenant_without_customer_gets_no_billing_account() {
     let world = World::start().await;
     let ines = world.issuer.token("ines", "initech", "owner");
-    refused(&world, world.open(&ines).await, Code::FailedPrecondition, "NO_BILLING_ACCOUNT").await;
+    assert_refused(&world, world.open(&ines).await, Code::FailedPrecondition, "NO_BILLING_ACCOUNT").await;
     world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = NULL").await;
-    refused(&world, world.open(&world.olivia()).await, Code::FailedPrecondition, "NO_BILLING_ACCOUNT").await;
+    assert_refused(&world, world.open(&world.olivia()).await, Code::FailedPrecondition, "NO_BILLING_ACCOUNT").await;
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn audit_distinguishes_mapping_integrity_failures() {
         ),
     ] {
         world.sql(change).await;
-        refused(&world, world.open(&world.olivia()).await, Code::Internal, "MAPPING_INTEGRITY").await;
+        assert_refused(&world, world.open(&world.olivia()).await, Code::Internal, "MAPPING_INTEGRITY").await;
         assert_eq!(world.audit().last().unwrap()["detail"], detail);
         assert_eq!(world.access(&world.olivia(), "").await.unwrap_err().reason, "MAPPING_INTEGRITY");
     }
@@ -137,7 +137,7 @@ async fn audit_distinguishes_mapping_integrity_failures() {
 async fn failed_database_query_is_not_reported_as_no_account() {
     let world = World::start().await;
     world.sql("DROP TABLE billing_portal_owners").await;
-    refused(&world, world.open(&world.olivia()).await, Code::Unavailable, "DATABASE_UNAVAILABLE").await;
+    assert_refused(&world, world.open(&world.olivia()).await, Code::Unavailable, "DATABASE_UNAVAILABLE").await;
     assert_eq!(world.access(&world.olivia(), "").await.unwrap_err().reason, "DATABASE_UNAVAILABLE");
 }
 
@@ -156,12 +156,12 @@ async fn malformed_or_expired_deadline_is_refused() {
         let origin = format!("http://{}", world.address).parse().unwrap();
         let mut client = BillingPortalClient::with_origin(channel, origin);
         let status = client.create_portal_session(request).await.unwrap_err();
-        refused(&world, Err(ClientError::of(&status)), code, reason).await;
+        assert_refused(&world, Err(ClientError::of(&status)), code, reason).await;
     }
-    let mut twice = bearer(&world.olivia(), home());
-    twice.metadata_mut().append("grpc-timeout", "1S".parse().unwrap());
-    twice.metadata_mut().append("grpc-timeout", "1S".parse().unwrap());
-    refused(&world, world.send(twice).await, Code::InvalidArgument, "DEADLINE_INVALID").await;
+    let mut duplicate = bearer(&world.olivia(), home());
+    duplicate.metadata_mut().append("grpc-timeout", "1S".parse().unwrap());
+    duplicate.metadata_mut().append("grpc-timeout", "1S".parse().unwrap());
+    assert_refused(&world, world.send(duplicate).await, Code::InvalidArgument, "DEADLINE_INVALID").await;
 }
 
 #[tokio::test]
@@ -169,13 +169,13 @@ async fn large_or_compressed_message_is_refused() {
     let world = World::start().await;
     let large = CreatePortalSessionRequest { displayed_tenant_id: "x".repeat(17_000), ..home() };
     let outcome = world.open_with(&world.olivia(), large).await;
-    refused(&world, outcome, Code::ResourceExhausted, "MESSAGE_TOO_LARGE").await;
+    assert_refused(&world, outcome, Code::ResourceExhausted, "MESSAGE_TOO_LARGE").await;
 
     let mut client =
         billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(world.channel.clone())
             .send_compressed(CompressionEncoding::Gzip);
     let status = client.create_portal_session(bearer(&world.olivia(), home())).await.unwrap_err();
-    refused(&world, Err(ClientError::of(&status)), Code::Unimplemented, "ENCODING_UNSUPPORTED").await;
+    assert_refused(&world, Err(ClientError::of(&status)), Code::Unimplemented, "ENCODING_UNSUPPORTED").await;
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn excess_concurrent_call_gets_overloaded() {
 #[tokio::test]
 async fn outdated_key_set_gets_keys_unavailable() {
     let world = World::with(&["--principal-jwks-max-age=1s"]).await;
-    let (token, removed) = (world.olivia(), std::time::Instant::now());
+    let (token, removed_at) = (world.olivia(), std::time::Instant::now());
     std::fs::remove_file(world.path("jwks.json")).unwrap();
     let refusal = loop {
         match world.open(&token).await {
@@ -205,7 +205,7 @@ async fn outdated_key_set_gets_keys_unavailable() {
             Err(refusal) => break refusal,
         }
     };
-    assert!(removed.elapsed() > std::time::Duration::from_millis(500), "the keys must stay valid for a while");
+    assert!(removed_at.elapsed() > std::time::Duration::from_millis(500), "the keys must stay valid for a while");
     assert_eq!(
         (refusal.code, refusal.reason.as_str(), refusal.may_retry),
         (Code::Unavailable, "KEYS_UNAVAILABLE", true)

@@ -10,7 +10,7 @@ use crate::support::{
     world::{bearer, home},
 };
 
-async fn refused(world: &World, token: &str, reason: &str, case: &str) {
+async fn assert_refused(world: &World, token: &str, reason: &str, case: &str) {
     let refusal = world.open(token).await.expect_err(case);
     assert_eq!((refusal.code, refusal.reason.as_str()), (Code::Unauthenticated, reason), "{case}");
     assert_eq!(world.access(token, "").await.unwrap_err().reason, reason, "{case}");
@@ -49,7 +49,7 @@ async fn rejects_invalid_header_members() {
     ] {
         let case = format!("{name}: {value}");
         let token = world.issuer.sign(&with_member(header.clone(), name, value), &claims("olivia", "acme", "owner"));
-        refused(&world, &token, "TOKEN_INVALID", &case).await;
+        assert_refused(&world, &token, "TOKEN_INVALID", &case).await;
     }
 }
 
@@ -91,7 +91,7 @@ async fn rejects_invalid_claims() {
         let valid =
             with_member(with_member(claims("olivia", "acme", "owner"), "iat", json!(now)), "exp", json!(now + 300));
         let token = world.issuer.sign(&world.issuer.header(), &with_member(valid, name, value));
-        refused(&world, &token, "TOKEN_INVALID", &case).await;
+        assert_refused(&world, &token, "TOKEN_INVALID", &case).await;
     }
 }
 
@@ -101,7 +101,7 @@ async fn expired_token_gets_token_expired() {
     let mut claims = claims("olivia", "acme", "owner");
     claims["iat"] = json!(now() - 200);
     claims["exp"] = json!(now() - 6);
-    refused(&world, &world.issuer.sign(&world.issuer.header(), &claims), "TOKEN_EXPIRED", "expired").await;
+    assert_refused(&world, &world.issuer.sign(&world.issuer.header(), &claims), "TOKEN_EXPIRED", "expired").await;
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn rejects_duplicate_members_and_malformed_claims() {
         (header.clone(), format!("{claims}{claims}")),
     ] {
         let token = world.issuer.sign_raw(&header, &claims);
-        refused(&world, &token, "TOKEN_INVALID", &claims).await;
+        assert_refused(&world, &token, "TOKEN_INVALID", &claims).await;
     }
 }
 
@@ -157,7 +157,7 @@ async fn rejects_invalid_signatures_and_malformed_tokens() {
         ("over 8 KiB", format!("{good}{}", "A".repeat(8 * 1024))),
         ("empty", String::new()),
     ] {
-        refused(&world, &token, "TOKEN_INVALID", case).await;
+        assert_refused(&world, &token, "TOKEN_INVALID", case).await;
     }
 }
 

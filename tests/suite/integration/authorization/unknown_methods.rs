@@ -1,4 +1,4 @@
-//! Methods that do not exist.
+//! Integration: calls of methods that do not exist.
 
 use crate::support::{ClientError, World, world::bearer};
 
@@ -27,10 +27,10 @@ async fn unknown_method_is_refused_after_token_and_role_checks() {
         let status = client.unary(request, path.parse().unwrap(), codec).await.unwrap_err();
         assert_eq!(ClientError::of(&status).reason, reason, "{path}");
     }
-    // Every call of BillingPortal leaves an outcome, whatever its method, and no call of another service does.
-    let outcomes = world.audit().into_iter().map(|entry| {
-        assert_eq!(entry["released"], false);
-        (entry["rpc"].as_str().unwrap().to_owned(), entry["reason"].as_str().unwrap().to_owned())
+    // Every call of BillingPortal has an outcome in the audit, whatever its method. Calls of other services have none.
+    let outcomes = world.audit().into_iter().map(|record| {
+        assert_eq!(record["released"], false);
+        (record["rpc"].as_str().unwrap().to_owned(), record["reason"].as_str().unwrap().to_owned())
     });
     let expected = [
         ("Other", "TOKEN_MISSING"),

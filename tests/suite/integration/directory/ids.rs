@@ -1,4 +1,4 @@
-//! SQLite: collations, and values that are not text in a text column.
+//! Integration: SQLite collations, and values that are not text in a text column.
 
 use super::{Writer, is_expected, lookup_outcome};
 use crate::support::World;
@@ -22,7 +22,7 @@ async fn collations_do_not_make_different_ids_equal() {
     .await;
     assert_eq!(lookup_outcome(&world, "olivia").await.0, "NOT_OWNER");
     assert_eq!(lookup_outcome(&world, "oscar").await, ("OK".to_owned(), None));
-    // The shared customer must be found behind rows that are equal only under the collation.
+    // The shared customer must be found although other rows are equal under the collation.
     world.sql("INSERT INTO billing_portal_tenants VALUES ('zulu', 'cus_A')").await;
     assert!(is_expected("shared_customer", &lookup_outcome(&world, "oscar").await));
 }

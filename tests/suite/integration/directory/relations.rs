@@ -1,4 +1,4 @@
-//! Views and SELECT files over a company's own tables, valid and broken.
+//! Integration: views and SELECT files over a company's own tables, valid and broken.
 
 use tonic_health::pb::health_check_response::ServingStatus;
 
@@ -22,7 +22,7 @@ pub(crate) const VIEWS: &str = "
 /// The same relations as SELECT statements, with the comments, CTEs and semicolons that a file may contain.
 pub(crate) const FILES: [&str; 2] = [
     "-- Who pays for what;\nSELECT 'more;' AS more, slug AS tenant_id, stripe_customer AS stripe_customer_id FROM accounts ;\n-- the end",
-    "WITH present AS (SELECT * FROM members WHERE removed IS NULL)\nSELECT account AS tenant_id, person AS user_id FROM present WHERE role = 'owner' -- only they",
+    "WITH current_members AS (SELECT * FROM members WHERE removed IS NULL)\nSELECT account AS tenant_id, person AS user_id FROM current_members WHERE role = 'owner' -- only owners",
 ];
 
 /// Checks the outcome of a current owner, an admin, a removed owner and an unknown user.
@@ -48,7 +48,7 @@ pub(crate) async fn check_broken_relations(world: &World, writer: &Writer) {
     writer.run(COMPANY).await;
     assert_eq!(lookup_outcome(world, "olivia").await.0, "DATABASE_UNAVAILABLE");
     writer.run(VIEWS).await;
-    world.health_is("", ServingStatus::Serving).await;
+    world.wait_for_health("", ServingStatus::Serving).await;
     for (number, broken) in BROKEN.iter().enumerate() {
         check_company(world).await;
         writer.run(broken).await;
@@ -87,14 +87,14 @@ pub(crate) async fn check_files(settings: &[&str], writer: &Writer) {
     let world = World::with(&[settings, &[&files[0], &files[1]]].concat()).await;
     assert_eq!(lookup_outcome(&world, "otto").await.0, "OK");
 
-    // Only the database can judge a statement, so an invalid one does not stop the start.
+    // Only the database can validate a statement, so an invalid one does not prevent startup.
     for invalid in
         ["SELECT slug AS tenant_id FROM accounts", "SELECT * FROM nowhere", "SELECT 1 +", "SELECT 'a' AS tenant_id"]
     {
         let files = sql_files(folder.path(), [invalid, FILES[1]]);
         let world = World::unready(&[settings, &[&files[0], &files[1]]].concat()).await;
         assert_eq!(lookup_outcome(&world, "olivia").await.0, "DATABASE_UNAVAILABLE", "{invalid}");
-        world.health_is("", ServingStatus::NotServing).await;
+        world.wait_for_health("", ServingStatus::NotServing).await;
     }
 }
 

@@ -1,13 +1,13 @@
-//! The settings of the directory that the real binary accepts, and the one line with which it refuses the others.
+//! Integration: the directory settings that the real binary accepts, and the one line with which it rejects the others.
 
 use std::net::TcpListener;
 
 use crate::support::process::run_with;
 
-/// In every place where a password may be; it must never be printed.
+/// The password in every setting of these tests that has one. It must never be printed.
 const SECRET: &str = "hunter2";
 
-async fn refused(changes: &[&str], variables: &[(&str, &str)], named: &str, problem: &str) {
+async fn assert_refused(changes: &[&str], variables: &[(&str, &str)], named: &str, problem: &str) {
     let output = run_with(changes, variables).await;
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(64), "{changes:?}: {text}");
@@ -18,8 +18,8 @@ async fn refused(changes: &[&str], variables: &[(&str, &str)], named: &str, prob
     assert!(!text.contains(SECRET), "{changes:?}: {text}");
 }
 
-/// The process reaches its listener, whose address is in use: the settings were accepted.
-async fn accepted(changes: &[&str]) {
+/// Asserts that settings are accepted: the process fails only when it binds its address, which is in use.
+async fn assert_accepted(changes: &[&str]) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = format!("--listen={}", taken.local_addr().unwrap());
     let output = run_with(&[changes, &[&listen]].concat(), &[]).await;
@@ -29,7 +29,7 @@ async fn accepted(changes: &[&str]) {
 }
 
 #[tokio::test]
-async fn wrong_or_unsafe_database_url_stops_the_start() {
+async fn invalid_or_unsafe_database_url_prevents_startup() {
     for (url, problem) in [
         // Off loopback, the server must be verified, or the URL says that something else encrypts.
         ("postgres://portal@db.example.com/app", "missing sslmode"),
@@ -74,7 +74,7 @@ async fn wrong_or_unsafe_database_url_stops_the_start() {
         ("postgres://portal:hun/hunter2@db.example.com/app", "not a valid URL"),
         ("postgres://portal:1?hunter2@db.example.com/app", "unknown parameter"),
         ("postgres://portal:1#hunter2@db.example.com/app", "#"),
-        // Parameters that the driver knows, or ignores with a warning that quotes them.
+        // Parameters that the driver accepts, or that it ignores with a warning that quotes them.
         ("postgres://portal@localhost/app?options=-c%20default_transaction_read_only%3Doff", "unknown parameter"),
         ("postgres://portal@localhost/app?options[default_transaction_read_only]=off", "unknown parameter"),
         ("postgres://portal@localhost/app?sslkey=hunter2", "unknown parameter"),
@@ -94,7 +94,7 @@ async fn wrong_or_unsafe_database_url_stops_the_start() {
         ("sqlite:d.db?vfs=unix-none", "mode=ro"),
         ("sqlite:d.db?cache=shared", "mode=ro"),
     ] {
-        refused(&[&format!("--database-url={url}")], &[], "DATABASE_URL", problem).await;
+        assert_refused(&[&format!("--database-url={url}")], &[], "DATABASE_URL", problem).await;
     }
 }
 
@@ -116,7 +116,7 @@ async fn safe_database_url_is_accepted_in_every_spelling() {
         "sqlite:missing.db?mode=rwc",
         "sqlite:///missing%3F.db?mode=ro",
     ] {
-        accepted(&[&format!("--database-url={url}")]).await;
+        assert_accepted(&[&format!("--database-url={url}")]).await;
     }
 }
 
@@ -131,24 +131,24 @@ async fn related_settings_must_agree_with_the_database_url() {
     let password = format!("--database-password-file={}", file("password", "hunter2\n"));
     let remote = "--database-url=postgres://portal@db.example.com/app?sslmode=verify-full";
     let named = "--database-password-file";
-    accepted(&[&password, remote]).await;
-    refused(&[&password], &[], named, "SQLite").await;
+    assert_accepted(&[&password, remote]).await;
+    assert_refused(&[&password], &[], named, "SQLite").await;
     let local = "--database-url=postgres://portal:hunter2@localhost/app";
-    refused(&[&password, local], &[], "DATABASE_URL", "keep only the file").await;
+    assert_refused(&[&password, local], &[], "DATABASE_URL", "keep only the file").await;
     for (text, problem) in [("", "empty"), ("\n", "empty"), ("hunter2\nhunter2\n", "more than one line")] {
         let file = format!("--database-password-file={}", file("bad", text));
-        refused(&[&file, remote], &[], named, problem).await;
+        assert_refused(&[&file, remote], &[], named, problem).await;
     }
-    refused(&["--database-password-file=/nowhere", remote], &[], named, "cannot be used").await;
+    assert_refused(&["--database-password-file=/nowhere", remote], &[], named, "cannot be used").await;
 
     // Variables that the driver always reads.
     for name in ["PGOPTIONS", "PGSSLCERT", "PGSSLKEY"] {
-        refused(&[remote], &[(name, "hunter2")], name, "remove it").await;
+        assert_refused(&[remote], &[(name, "hunter2")], name, "remove it").await;
     }
 }
 
 #[tokio::test]
-async fn sql_file_that_is_not_one_select_stops_the_start() {
+async fn sql_file_that_is_not_one_select_prevents_startup() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("relation.sql");
     for (text, problem) in [
@@ -164,15 +164,15 @@ async fn sql_file_that_is_not_one_select_stops_the_start() {
         for name in ["--tenants-sql-file", "--owners-sql-file"] {
             for url in ["sqlite:d.db", "postgres://portal@localhost/app"] {
                 let (file, url) = (format!("{name}={}", path.display()), format!("--database-url={url}"));
-                refused(&[&file, &url], &[], name, problem).await;
+                assert_refused(&[&file, &url], &[], name, problem).await;
             }
         }
     }
-    refused(&["--tenants-sql-file=/nowhere"], &[], "--tenants-sql-file", "cannot be used").await;
+    assert_refused(&["--tenants-sql-file=/nowhere"], &[], "--tenants-sql-file", "cannot be used").await;
     std::fs::write(&path, "SELECT '?1', e ? 'x' FROM t;\n").unwrap();
     let file = format!("--tenants-sql-file={}", path.display());
-    accepted(&[&file, "--database-url=postgres://portal@localhost/app"]).await;
-    refused(&[&file], &[], "--tenants-sql-file", "parameter").await;
+    assert_accepted(&[&file, "--database-url=postgres://portal@localhost/app"]).await;
+    assert_refused(&[&file], &[], "--tenants-sql-file", "parameter").await;
     let owners = format!("--owners-sql-file={}", path.display());
-    refused(&[&owners, "--ownership=token"], &[], "--owners-sql-file", "--ownership token").await;
+    assert_refused(&[&owners, "--ownership=token"], &[], "--owners-sql-file", "--ownership token").await;
 }

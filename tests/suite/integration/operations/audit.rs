@@ -9,7 +9,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn session_leaves_one_intent_and_one_outcome() {
+async fn session_is_audited_as_one_intent_and_one_outcome() {
     let world = World::start().await;
     let url = world.open(&world.olivia()).await.unwrap();
     let records = world.audit();
@@ -46,7 +46,7 @@ async fn session_leaves_one_intent_and_one_outcome() {
 }
 
 #[tokio::test]
-async fn get_portal_access_leaves_no_record() {
+async fn get_portal_access_is_not_audited() {
     let world = World::start().await;
     world.access(&world.olivia(), "acme").await.unwrap();
     assert!(world.access("garbage", "").await.is_err());
@@ -54,7 +54,7 @@ async fn get_portal_access_leaves_no_record() {
 }
 
 #[tokio::test]
-async fn unwritable_intent_makes_no_stripe_call() {
+async fn unwritable_intent_prevents_stripe_call() {
     // Every write to this device fails with ENOSPC.
     let world = World::with(&["--audit=file:/dev/full"]).await;
     let refusal = world.open(&world.olivia()).await.unwrap_err();
@@ -65,7 +65,7 @@ async fn unwritable_intent_makes_no_stripe_call() {
 }
 
 #[tokio::test]
-async fn unwritable_outcome_releases_no_url() {
+async fn unwritable_outcome_withholds_url() {
     // A file size limit would affect the whole process, so the log is a pipe whose reader closes during the call.
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
@@ -88,7 +88,7 @@ async fn unwritable_outcome_releases_no_url() {
 }
 
 #[tokio::test]
-async fn cancelled_call_leaves_outcome_without_release() {
+async fn cancelled_call_is_audited_without_release() {
     let world = World::start().await;
     let (received, release) = hold_responses(&world.stripe);
     let token = world.olivia();
@@ -125,7 +125,7 @@ async fn user_id_cannot_forge_record() {
 }
 
 /// Waits for the only outcome record.
-async fn outcome(world: &World) -> Value {
+async fn wait_for_outcome(world: &World) -> Value {
     loop {
         if let Some(record) = world.audit().into_iter().find(|record| record["event"] == "outcome") {
             return record;
@@ -135,7 +135,7 @@ async fn outcome(world: &World) -> Value {
 }
 
 #[tokio::test]
-async fn reset_or_truncated_message_is_audited_as_cancelled() {
+async fn message_cut_off_by_reset_or_disconnect_is_audited_as_cancelled() {
     for reset in [true, false] {
         let world = World::start().await;
         let stream = tokio::net::TcpStream::connect(world.address).await.unwrap();
@@ -157,7 +157,7 @@ async fn reset_or_truncated_message_is_audited_as_cancelled() {
         } else {
             connection.abort();
         }
-        let outcome = outcome(&world).await;
+        let outcome = wait_for_outcome(&world).await;
         assert_eq!((&outcome["reason"], &outcome["subject"]), (&"CANCELLED".into(), &"olivia".into()), "{outcome}");
     }
 }

@@ -21,7 +21,7 @@ use crate::support::{
     world::{arguments, override_settings},
 };
 
-/// One tenant of each inconsistent kind, in addition to acme and globex, which are consistent.
+/// Tenants with each kind of inconsistent mapping. The world's own tenants are consistent.
 const DIRECTORY: &str = "
     INSERT INTO billing_portal_tenants VALUES
         ('empty', ''), ('unproved', 'cus_U'), ('stolen', 'cus_S'), ('gone', 'cus_G'), ('unknown', 'cus_X'),
@@ -59,7 +59,7 @@ async fn reports_refusal_reason_of_each_tenant() {
     ]);
     assert_eq!(rows, expected);
     assert_eq!(text(&output.stderr).trim(), "14 tenants: 3 verified, 2 without a billing account, 9 with problems");
-    // Stripe is called once for each tenant that the directory alone does not decide, and not otherwise.
+    // Stripe is called once for each tenant that has a well-formed customer of its own, and for no other tenant.
     let requests = world.stripe.requests();
     assert_eq!(requests.len(), 7);
     assert!(requests.iter().all(|request| request.method == "GET" && request.path.starts_with("/v1/customers/cus_")));
@@ -93,7 +93,8 @@ async fn audit_killed_twice(world: &World, tenants: usize, rate: &str) -> Output
     let resume = format!("--resume={}", world.path("resume").display());
     let rate = format!("--stripe-rate={rate}");
     for share in [3, 2] {
-        // Stripe responds for a third of the tenants, then for a half. The kill decides how many are recorded.
+        // Stripe responds for a third of the tenants in the first run, and for half of them in the second. How many of these
+        // are recorded depends on the moment of the kill.
         let remaining = Arc::new(Semaphore::new(tenants / share));
         let reached = Arc::new(Notify::new());
         let shared = (Arc::clone(&remaining), Arc::clone(&reached));
@@ -130,7 +131,7 @@ async fn many_tenants(tenants: usize) -> World {
         let (name, customer) = (format!("t{tenant}"), format!("cus_T{tenant}"));
         let insert = sqlx::query("INSERT INTO billing_portal_tenants VALUES (?, ?)").bind(&name).bind(&customer);
         insert.execute(&mut *transaction).await.unwrap();
-        // Of a thousand customers, one names another tenant, and one names none.
+        // Of every thousand customers, one names another tenant, and one names none.
         let customer = match tenant % 1_000 {
             0 => Customer::new(&customer).metadata("tenant_id", "another"),
             500 => Customer::new(&customer),

@@ -91,7 +91,7 @@ async fn warns_about_owner_check_bypasses_and_unreadable_items() {
 }
 
 #[tokio::test]
-async fn options_of_other_commands_stop_start() {
+async fn options_of_other_commands_are_rejected() {
     let world = World::start().await;
     for (command, option) in [("serve", "--missing"), ("check", "--resume=x"), ("serve", "--format=json")] {
         let output = run(&world, &[command, option], &[]).await;

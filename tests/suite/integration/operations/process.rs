@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn signal_drains_and_missing_database_does_not_stop_start() {
+async fn signal_drains_process_that_started_without_database() {
     let (_folder, arguments) = valid_settings();
     for name in ["-TERM", "-INT"] {
         let Serving { mut child, log, .. } = serve_at("info", &arguments).await;

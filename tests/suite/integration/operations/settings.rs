@@ -1,4 +1,4 @@
-//! A setting that is missing, wrong or unsafe stops the real binary with one line that names it.
+//! Integration: a missing, invalid or unsafe setting stops the real binary with one line that names the setting.
 
 use tokio::net::TcpListener;
 
@@ -14,7 +14,7 @@ fn valid_arguments(changes: &[&str]) -> (tempfile::TempDir, Vec<String>) {
 }
 
 #[tokio::test]
-async fn wrong_or_unsafe_setting_stops_the_start_with_one_line_that_names_it() {
+async fn invalid_or_unsafe_setting_prevents_startup_with_one_line_that_names_it() {
     for (change, named) in [
         ("--listen=0.0.0.0:50051", "--caller-identity"),
         ("--allowed-callers=spiffe://td/x", "--allowed-callers"),
@@ -80,7 +80,7 @@ async fn wrong_or_unsafe_setting_stops_the_start_with_one_line_that_names_it() {
 #[tokio::test]
 async fn flag_takes_precedence_over_its_variable_with_every_command() {
     for command in ["serve", "check", "audit-mapping"] {
-        // The variable alone would stop the start; the file of the flag does not exist, so nothing is served.
+        // The variables alone would prevent startup. The secret key file does not exist, so nothing is served.
         let changes = ["--stripe-secret-key-file=/nowhere", "--deadline=9s"];
         let (_folder, arguments) = valid_arguments(&changes);
         let variables = [("BILLING_PORTAL_DEADLINE", "never"), ("BILLING_PORTAL_REFLECTION", "maybe")];
@@ -102,7 +102,6 @@ async fn command_may_follow_its_flags_and_prints_the_version() {
     assert_eq!(output.status.code(), Some(0));
 }
 
-/// Options of one command are unknown to the others.
 #[tokio::test]
 async fn options_of_one_command_are_refused_by_the_others() {
     for (command, option) in
@@ -132,7 +131,7 @@ async fn loopback_session_host_requires_a_loopback_api() {
 }
 
 #[tokio::test]
-async fn unknown_variables_and_missing_settings_stop_the_start() {
+async fn unknown_variables_and_missing_settings_prevent_startup() {
     let output = run_with(&[], &[("BILLING_PORTAL_STRIPE_SECRET_KEY", "sk_test_abc123")]).await;
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(64));
@@ -163,11 +162,11 @@ async fn address_in_use_fails_with_exit_code_1() {
 }
 
 #[tokio::test]
-async fn variables_injected_by_kubernetes_do_not_stop_the_start() {
+async fn variables_injected_by_kubernetes_do_not_prevent_startup() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let listen = format!("--listen={}", taken.local_addr().unwrap());
     let injected = [("BILLING_PORTAL_SERVICE_HOST", "10.0.0.1"), ("BILLING_PORTAL_PORT", "tcp://10.0.0.1:50051")];
-    // The process reaches the listener, so the settings were accepted.
+    // The process fails only when it binds the address, so the settings were accepted.
     assert_eq!(run_with(&[&listen], &injected).await.status.code(), Some(1));
 }
 

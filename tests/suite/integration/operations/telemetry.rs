@@ -14,8 +14,8 @@ use crate::support::{
     world::{arguments, bearer, home, override_settings},
 };
 
-const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-const CALLER: &str = "b7ad6b7169203331";
+const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
+const CALLER_SPAN_ID: &str = "b7ad6b7169203331";
 /// How long a test waits for an expected export.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -40,7 +40,7 @@ async fn call(world: &World, serving: &Serving) -> [bool; 2] {
     let mut succeeded = [false; 2];
     for (role, succeeded) in ["owner", "member"].into_iter().zip(&mut succeeded) {
         let mut request = bearer(&world.issuer.token("olivia", "acme", role), home());
-        let parent = format!("00-{TRACE}-{CALLER}-01");
+        let parent = format!("00-{TRACE_ID}-{CALLER_SPAN_ID}-01");
         request.metadata_mut().insert("traceparent", parent.parse().unwrap());
         *succeeded = client.create_portal_session(request).await.is_ok();
     }
@@ -60,9 +60,9 @@ async fn call_span_has_caller_as_parent_and_stripe_attempts_as_children() {
     let serving = start(&world, &collector.endpoint(), &[]).await;
     assert_eq!(call(&world, &serving).await, [true, false]);
     let spans = spans(&mut collector, 4).await;
-    assert!(spans.iter().all(|span| span.trace_id == TRACE), "{spans:?}");
+    assert!(spans.iter().all(|span| span.trace_id == TRACE_ID), "{spans:?}");
     let calls: Vec<_> = spans.iter().filter(|span| span.kind == "SPAN_KIND_SERVER").collect();
-    assert!(calls.len() == 2 && calls.iter().all(|span| span.parent_span_id == CALLER), "{calls:?}");
+    assert!(calls.len() == 2 && calls.iter().all(|span| span.parent_span_id == CALLER_SPAN_ID), "{calls:?}");
     assert!(calls.iter().all(|span| span.name == "billing.portal.v1.BillingPortal/CreatePortalSession"));
     let opened = calls.iter().find(|span| format!("{:?}", span.attributes["rpc.response.status_code"]).contains("OK"));
     let attempts: Vec<_> = spans.iter().filter(|span| span.kind == "SPAN_KIND_CLIENT").collect();
@@ -71,7 +71,7 @@ async fn call_span_has_caller_as_parent_and_stripe_attempts_as_children() {
     assert_eq!(names, BTreeSet::from(["GET /v1/customers/{id}", "POST /v1/billing_portal/sessions"]));
     // Trace context is not sent to Stripe.
     assert!(world.stripe.requests().iter().all(|request| request.header("traceparent").is_none()));
-    assert!(world.audit().iter().all(|record| record["trace_id"] == TRACE));
+    assert!(world.audit().iter().all(|record| record["trace_id"] == TRACE_ID));
     let exported = format!("{spans:?}");
     for secret in ["cus_A", "olivia", "acme", "bps_", world.stripe.secret_key(Mode::Test)] {
         assert!(!exported.contains(secret), "{secret} is in {exported}");
@@ -79,7 +79,10 @@ async fn call_span_has_caller_as_parent_and_stripe_attempts_as_children() {
     signal(&serving.child, "-TERM");
     let log = serving.log.await.unwrap();
     let lines: Vec<_> = log.lines().filter(|line| line.contains("CreatePortalSession")).collect();
-    assert!(lines.len() == 2 && lines.iter().all(|line| line.contains(TRACE) && line.contains("request_id")), "{log}");
+    assert!(
+        lines.len() == 2 && lines.iter().all(|line| line.contains(TRACE_ID) && line.contains("request_id")),
+        "{log}"
+    );
 }
 
 #[tokio::test]
@@ -109,18 +112,18 @@ async fn metrics_have_documented_names_and_no_private_values() {
         assert!(exported.contains(counted), "{counted} is not in {exported}");
     }
     std::fs::write(world.path("flags.json"), "{").unwrap();
-    let mut file_good = String::new();
-    while !file_good.contains(":0}") && tokio::time::Instant::now() < end {
+    let mut flags_file_metric = String::new();
+    while !flags_file_metric.contains(":0}") && tokio::time::Instant::now() < end {
         for metric in collector.exported_metrics(1, EXPORT_TIMEOUT).await.into_iter().flat_map(|export| export.metrics)
         {
             let points = serde_json::to_value(&metric).unwrap()["data"]["Gauge"]["data_points"].take();
             let is_flags_file = |point: &&Value| point["attributes"]["setting"].to_string().contains("--flags-file");
             if let Some(point) = points.as_array().and_then(|points| points.iter().find(is_flags_file)) {
-                file_good = point["value"].to_string();
+                flags_file_metric = point["value"].to_string();
             }
         }
     }
-    assert!(file_good.contains(":0}"), "a broken flag file is reported as {file_good}");
+    assert!(flags_file_metric.contains(":0}"), "a broken flag file is reported as {flags_file_metric}");
     signal(&serving.child, "-TERM");
 }
 
@@ -134,7 +137,7 @@ async fn unreachable_collector_does_not_fail_calls_or_drain() {
 }
 
 #[tokio::test]
-async fn unsupported_protocol_stops_start_and_disabled_traces_are_not_exported() {
+async fn unsupported_protocol_prevents_startup_and_disabled_traces_are_not_exported() {
     let world = World::start().await;
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
@@ -157,7 +160,7 @@ async fn unsupported_protocol_stops_start_and_disabled_traces_are_not_exported()
 #[tokio::test]
 async fn untrusted_https_collector_does_not_fail_calls() {
     let world = World::over_tls().await;
-    // Any TLS server serves as the collector: the exporter rejects its certificate, and the calls still succeed.
+    // Any TLS server can act as the collector: the exporter rejects its certificate, and the calls still succeed.
     let plain = World::start().await;
     let mut serving = start(&plain, world.stripe.base_url(), &[]).await;
     assert_eq!(call(&plain, &serving).await, [true, false]);

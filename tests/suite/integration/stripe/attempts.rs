@@ -66,7 +66,7 @@ async fn other_failures_are_not_retried_and_stripe_should_retry_is_obeyed() {
 }
 
 #[tokio::test]
-async fn unresponsive_stripe_ends_with_last_attempt_or_deadline() {
+async fn call_to_unresponsive_stripe_ends_with_last_attempt_or_deadline() {
     let world = World::with(&["--stripe-attempt-timeout=50ms"]).await;
     let _held = hold_responses(&world.stripe);
     assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "STRIPE_UNAVAILABLE");

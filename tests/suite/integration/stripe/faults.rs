@@ -28,7 +28,7 @@ fn expected(fault: Fault) -> (&'static str, &'static str) {
         F::OtherCustomer | F::OtherMode | F::WrongObject => (REJECTED, REJECTED),
         F::OtherReturnUrl | F::OtherFlow | F::OnBehalfOf | F::AfterExpiration | F::Replayed => (OPENS, REJECTED),
         F::UrlOnOtherHost | F::UrlOverHttp | F::UrlWithUserinfo | F::UrlWithPort | F::UrlEmpty => (OPENS, REJECTED),
-        // No configuration is pinned here; sessions.rs pins one.
+        // No configuration is pinned here, so the service does not compare it.
         F::OtherConfiguration => (OPENS, OPENS),
         F::CustomerDeleted | F::CustomerOfOtherMode | F::CustomerMissing => (MISSING, MISSING),
         F::MetadataAbsent | F::MetadataEmpty | F::MetadataBlank | F::MetadataNotText => (NO_PROOF, OPENS),
@@ -39,7 +39,7 @@ fn expected(fault: Fault) -> (&'static str, &'static str) {
         F::CertificateExpired | F::CertificateOfOtherName | F::CertificateOfUnknownCa => (UNAVAILABLE, UNAVAILABLE),
         F::LivemodeMismatch | F::Status401 | F::Status403 => (CREDENTIALS, CREDENTIALS),
         F::ConfigurationMissing | F::ConfigurationInactive | F::NoConfiguration => (OPENS, NOT_CONFIGURED),
-        // No flow is requested here; sessions.rs and answers.rs request one.
+        // No flow is requested here, so an error about a flow is unexpected.
         F::FlowSubscriptionMissing | F::FlowNotFound | F::FlowDisabled => (OPENS, PROTOCOL),
         F::ReturnUrlInvalid => (OPENS, "RETURN_URL_NOT_ALLOWED"),
         F::LocaleInvalid => (OPENS, "LOCALE_INVALID"),

@@ -1,8 +1,8 @@
 //! Tests of the requests to Stripe, and of the responses that the service accepts or rejects.
 
-mod answers;
 mod attempts;
 mod faults;
-mod pace;
+mod rates;
+mod responses;
 mod sessions;
 mod simulator;

@@ -88,7 +88,7 @@ async fn every_flow_is_accepted_and_audited() {
 }
 
 #[tokio::test]
-async fn pinned_configuration_is_sent_and_checked() {
+async fn pinned_configuration_is_sent_to_stripe() {
     let world = World::with(&["--stripe-portal-configuration=bpc_own"]).await;
     world.stripe.add_configuration(Configuration::new("bpc_own").active(true));
     world.open(&world.olivia()).await.unwrap();
@@ -113,15 +113,15 @@ async fn stripe_key_is_reloaded_when_file_changes() {
     // A broken file, or a key of the other mode, keeps the last good key.
     for broken in ["", "sk_test", world.stripe.secret_key(Mode::Live)] {
         std::fs::write(world.path("stripe.key"), broken).unwrap();
-        world.key_set_is_read_again().await;
+        world.wait_for_reload().await;
         world.open(&world.olivia()).await.unwrap();
     }
     // A valid file replaces the key. Stripe does not know this one.
     std::fs::write(world.path("stripe.key"), "sk_test_another").unwrap();
-    world.key_set_is_read_again().await;
+    world.wait_for_reload().await;
     assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "STRIPE_CREDENTIALS");
     std::fs::write(world.path("stripe.key"), world.stripe.secret_key(Mode::Test)).unwrap();
-    world.key_set_is_read_again().await;
+    world.wait_for_reload().await;
     world.open(&world.olivia()).await.unwrap();
 }
 

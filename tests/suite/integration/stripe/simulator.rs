@@ -1,5 +1,5 @@
-//! The simulator refuses the same requests as Stripe, with errors in Stripe's format. Otherwise the tests against it prove
-//! nothing.
+//! Integration: the simulator refuses the same requests as Stripe, with errors in Stripe's format. The other tests are
+//! meaningful only if it does.
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -193,7 +193,7 @@ async fn refuses_invalid_parameters() {
 }
 
 #[tokio::test]
-async fn idempotency_key_replays_conflicts_and_refuses_other_parameters() {
+async fn idempotency_key_replays_response_and_rejects_other_parameters_or_concurrent_use() {
     let account = Account::new().await;
     let post = |body: &str, key: &str| account.post(body).header("idempotency-key", key);
     let first = post("customer=cus_A", "k1").send().await.unwrap();

@@ -24,7 +24,7 @@ fn rust() -> Command {
 
 fn typescript() -> Command {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/bff-typescript/build/main.js");
-    assert!(path.exists(), "build the example first: tests/run does");
+    assert!(path.exists(), "build the example first; tests/run builds it");
     let mut command = Command::new("node");
     command.arg(path);
     command
@@ -57,7 +57,7 @@ async fn opens_portal_for_owner_only(command: Command) {
     let world = World::start().await;
     let (_child, page) = start(command, &world, &world.address.to_string()).await;
     let olivia = sign_in(&page, "olivia").await;
-    // The service reads the backend's key set within 2 s.
+    // The service polls the key set file, so the new keys take effect after a short delay.
     while !olivia.settings().await.contains("Open billing") {
         tokio::task::yield_now().await;
     }
@@ -81,14 +81,15 @@ async fn opens_portal_for_owner_only(command: Command) {
 
     let csrf_token = olivia.csrf_token().await;
     std::fs::write(world.path("flags.json"), FLAG_OFF).unwrap();
-    world.health_is("billing.portal.v1.BillingPortal", ServingStatus::NotServing).await;
+    world.wait_for_health("billing.portal.v1.BillingPortal", ServingStatus::NotServing).await;
     let fields = [("csrf_token", csrf_token.as_str()), ("displayed_tenant_id", "acme")];
     let disabled = olivia.post("/settings/billing", &fields).await.text().await.unwrap();
     let request_id = world.audit().last().unwrap()["request_id"].as_str().unwrap().to_owned();
     assert!(disabled.contains("switched off") && disabled.contains(&request_id), "{disabled}");
 }
 
-/// Listens like a mesh whose route to the service is off, and sends a fixed response. Without one, nothing listens.
+/// Returns the address of a mesh whose route to the service is off. It sends the given response to every connection;
+/// without a response, nothing listens there.
 async fn start_disabled_route(response: Option<&'static [u8]>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -22,18 +22,19 @@ async fn check(world: &World, service: &str) -> Result<ServingStatus, Status> {
 #[tokio::test]
 async fn portal_health_follows_flag_and_readiness_does_not() {
     let world = World::start().await;
-    world.health_is(PORTAL, ServingStatus::Serving).await;
+    world.wait_for_health(PORTAL, ServingStatus::Serving).await;
     for disabled in [FLAG_OFF, r#"{"flags":{}}"#] {
         std::fs::write(world.path("flags.json"), disabled).unwrap();
-        world.health_is(PORTAL, ServingStatus::NotServing).await;
+        world.wait_for_health(PORTAL, ServingStatus::NotServing).await;
         assert_eq!(check(&world, "").await.unwrap(), ServingStatus::Serving);
         assert_eq!(check(&world, ACCESS).await.unwrap(), ServingStatus::Serving);
         std::fs::write(world.path("flags.json"), FLAG_ON).unwrap();
-        world.health_is(PORTAL, ServingStatus::Serving).await;
+        world.wait_for_health(PORTAL, ServingStatus::Serving).await;
     }
-    // A broken file keeps the last good value. The key set is written later, so its reload shows that this one was read.
+    // A broken file keeps the last good value. The key set is written later, so its reload shows that the flag file was also
+    // read.
     std::fs::write(world.path("flags.json"), "{").unwrap();
-    world.key_set_is_read_again().await;
+    world.wait_for_reload().await;
     assert_eq!(check(&world, PORTAL).await.unwrap(), ServingStatus::Serving);
     world.open(&world.olivia()).await.unwrap();
     assert_eq!(check(&world, "no.such.Service").await.unwrap_err().code(), Code::NotFound);

@@ -1,4 +1,4 @@
-//! Bytes that a generated client does not send, and defects of the service: each gets its own refusal.
+//! Integration: requests that a generated client does not send, and bugs in the service. Each has its own refusal.
 
 use std::{error::Error as _, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -172,7 +172,7 @@ async fn connection_without_preface_is_closed() {
     // The world's own connection is the first.
     let mut silent = TcpStream::connect(world.address).await.unwrap();
     silent.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
-    // Wait until it is closed, which frees its place.
+    // Wait until it is closed: then it no longer counts toward the limit.
     let mut sent = Vec::new();
     assert_eq!(silent.read_to_end(&mut sent).await.unwrap(), 0);
     let request = grpc(world.address, &world.olivia()).body(Full::from(frame(0, &home().encode_to_vec()))).unwrap();
@@ -187,29 +187,29 @@ async fn connection_over_the_limit_is_closed() {
     world.open(&world.olivia()).await.unwrap();
 }
 
-/// Panics whenever it is reached.
-struct Untouched;
+/// A flag, a directory and a Stripe client that panic when they are called.
+struct Panicking;
 
 fn panicking_use_cases() -> UseCases {
-    UseCases { flag: Arc::new(Untouched), directory: Arc::new(Untouched), portal_sessions: Arc::new(Untouched) }
+    UseCases { flag: Arc::new(Panicking), directory: Arc::new(Panicking), portal_sessions: Arc::new(Panicking) }
 }
 
 #[async_trait]
-impl Flag for Untouched {
+impl Flag for Panicking {
     async fn is_on(&self, _: &TenantId) -> bool {
         panic!("secret text")
     }
 }
 
 #[async_trait]
-impl Directory for Untouched {
+impl Directory for Panicking {
     async fn look_up(&self, _: &TenantId, _: &UserId) -> Result<DirectoryEntry, Refusal> {
         panic!("directory was reached")
     }
 }
 
 #[async_trait]
-impl PortalSessions for Untouched {
+impl PortalSessions for Panicking {
     async fn open(
         &self,
         _: &CustomerId,

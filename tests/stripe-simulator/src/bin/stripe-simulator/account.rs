@@ -60,7 +60,7 @@ struct ItemJson {
 impl FromStr for CustomerJson {
     type Err = String;
 
-    /// Validates faults, so that an invalid fault prevents the start instead of failing the first request.
+    /// Validates faults, so that an invalid fault prevents startup instead of failing the first request.
     fn from_str(json: &str) -> Result<Self, String> {
         let customer: Self = serde_json::from_str(json).map_err(|error| error.to_string())?;
         let in_metadata = customer.metadata.get("simulator_fault");

@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ORIGIN")]
     portal_origin: Option<String>,
 
-    /// Serve https with a certificate for loopback, signed by a CA that is generated at start
+    /// Serve https with a certificate for loopback, signed by a CA that is generated at startup
     #[arg(long, requires = "ca_file")]
     tls: bool,
 

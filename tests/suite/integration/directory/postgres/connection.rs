@@ -132,10 +132,10 @@ async fn connections_are_read_only_even_if_role_and_select_file_can_write() {
     let database = acme().await;
     let role = &database.name;
     let writes = "CREATE TABLE written (what text);
-        CREATE FUNCTION write_down() RETURNS text VOLATILE LANGUAGE plpgsql AS
-            $$ BEGIN INSERT INTO written VALUES ('down'); RETURN 'cus_A'; END $$;
-        CREATE FUNCTION unlock_and_write_down() RETURNS text VOLATILE LANGUAGE plpgsql AS
-            $$ BEGIN PERFORM set_config('transaction_read_only', 'off', false); RETURN write_down(); END $$;";
+        CREATE FUNCTION write_row() RETURNS text VOLATILE LANGUAGE plpgsql AS
+            $$ BEGIN INSERT INTO written VALUES ('row'); RETURN 'cus_A'; END $$;
+        CREATE FUNCTION unlock_and_write_row() RETURNS text VOLATILE LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM set_config('transaction_read_only', 'off', false); RETURN write_row(); END $$;";
     database.run(writes).await;
     database
         .run(&format!("GRANT ALL ON written TO {role}; ALTER ROLE {role} SET default_transaction_read_only = off"))
@@ -143,8 +143,7 @@ async fn connections_are_read_only_even_if_role_and_select_file_can_write() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tenants.sql");
     let setting = format!("--tenants-sql-file={}", path.display());
-    for (call, expected) in [("write_down()", "read-only transaction"), ("unlock_and_write_down()", "read-write mode")]
-    {
+    for (call, expected) in [("write_row()", "read-only transaction"), ("unlock_and_write_row()", "read-write mode")] {
         let select = format!("SELECT tenant_id, {call} AS stripe_customer_id FROM billing_portal_tenants");
         std::fs::write(&path, select).unwrap();
         let (_folder, mut service) = start(&[&database.setting(), &setting], &[]);
@@ -153,8 +152,8 @@ async fn connections_are_read_only_even_if_role_and_select_file_can_write() {
         let written: i64 = sqlx::query_scalar("SELECT count(*) FROM written").fetch_one(&database.admin).await.unwrap();
         assert_eq!(written, 0, "{call}");
     }
-    // The same function writes as the same role over another connection: the service's connection is what prevents it.
-    database.run(&format!("SET ROLE {role}; SELECT write_down(); RESET ROLE")).await;
+    // Over another connection, the same role can write with the same function: only the service's connection prevents it.
+    database.run(&format!("SET ROLE {role}; SELECT write_row(); RESET ROLE")).await;
     let written: i64 = sqlx::query_scalar("SELECT count(*) FROM written").fetch_one(&database.admin).await.unwrap();
     assert_eq!(written, 1);
 }

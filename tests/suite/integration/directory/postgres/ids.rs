@@ -43,7 +43,7 @@ async fn collations_do_not_make_different_ids_equal() {
         database.run(rows).await;
         assert_eq!(lookup_outcome(&world, "olivia").await.0, "NOT_OWNER", "{kind}");
         assert_eq!(lookup_outcome(&world, "oscar").await, ("OK".to_owned(), None), "{kind}");
-        // The matching rows must be found behind rows that are equal only under the collation.
+        // The matching rows must be found although other rows are equal under the collation.
         database.run("INSERT INTO billing_portal_tenants VALUES ('zulu', 'cus_A')").await;
         assert!(is_expected("shared_customer", &lookup_outcome(&world, "oscar").await), "{kind}");
         database.run("INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_Z')").await;

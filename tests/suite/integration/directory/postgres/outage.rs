@@ -33,7 +33,7 @@ async fn acme(server: &Postgres) -> TestDatabase {
     database
 }
 
-/// The outcome for the next owner.
+/// Calls as the next owner, and returns the reason.
 async fn reason(world: &World) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     lookup_outcome(world, &format!("olivia{}", NEXT.fetch_add(1, Ordering::Relaxed) % 100)).await.0
@@ -63,12 +63,12 @@ async fn retries_unreachable_server_at_start_and_recovers_from_later_outages() {
     let url = format!("--database-url=postgres://{role}@127.0.0.1:{}/{}?sslmode=require", server.port, database.name);
     let world = World::unready(&[&url]).await;
     assert_eq!(reason(&world).await, "DATABASE_UNAVAILABLE");
-    world.health_is("", ServingStatus::NotServing).await;
+    world.wait_for_health("", ServingStatus::NotServing).await;
 
     let started = Instant::now();
     server.start_again();
-    world.health_is("", ServingStatus::Serving).await;
-    assert!(started.elapsed() < Duration::from_secs(6), "tried again after {:?}", started.elapsed());
+    world.wait_for_health("", ServingStatus::Serving).await;
+    assert!(started.elapsed() < Duration::from_secs(6), "ready after {:?}", started.elapsed());
     assert_eq!(reason(&world).await, "OK");
 
     // The first call after a restart finds its pooled connections closed, and opens a new one.
@@ -78,7 +78,7 @@ async fn retries_unreachable_server_at_start_and_recovers_from_later_outages() {
 
     server.stop();
     assert_eq!(reason(&world).await, "DATABASE_UNAVAILABLE");
-    world.health_is("", ServingStatus::Serving).await;
+    world.wait_for_health("", ServingStatus::Serving).await;
     server.start_again();
     assert_eq!(reason(&world).await, "OK");
 }
@@ -139,7 +139,7 @@ async fn abandoned_queries_end_at_server_and_free_their_connections() {
 
 /// Starts a TCP proxy in front of the server. Changing the returned value silences all current connections in both
 /// directions without closing them, as when a machine disappears. Later connections work.
-async fn proxy(to: u16) -> (u16, watch::Sender<u32>) {
+async fn proxy(server_port: u16) -> (u16, watch::Sender<u32>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (cut, cuts) = watch::channel(0);
@@ -149,7 +149,7 @@ async fn proxy(to: u16) -> (u16, watch::Sender<u32>) {
             let mut cuts = cuts.clone();
             cuts.mark_unchanged();
             tokio::spawn(async move {
-                let mut server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+                let mut server = TcpStream::connect(("127.0.0.1", server_port)).await.unwrap();
                 tokio::select! {
                     _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
                     _ = cuts.changed() => std::future::pending().await,

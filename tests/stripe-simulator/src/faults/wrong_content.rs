@@ -1,4 +1,4 @@
-//! Faults that make a well-formed response of Stripe wrong.
+//! Faults that give a well-formed response of Stripe wrong content.
 
 use serde_json::{Map, Value, json};
 use url::Url;
