@@ -9,12 +9,13 @@
 //! - [`grpc`]: the inbound side. [`adapters`]: the outbound side: directory, Stripe, flag, audit log.
 //! - [`reload`]: files and URLs that are read again while the process runs.
 //! - [`portal`]: the domain: who may open which portal.
-//! - [`telemetry`]: logs, traces and metrics.
+//! - [`telemetry`]: logs, traces and metrics. [`json`]: objects without duplicate members.
 
 pub mod adapters;
 pub mod commands;
 pub mod config;
 pub mod grpc;
+pub mod json;
 pub mod portal;
 pub mod reload;
 pub mod server;

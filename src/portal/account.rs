@@ -49,6 +49,8 @@ pub enum Integrity {
     MalformedCustomer,
     /// The customer at Stripe names a different tenant.
     CustomerOfAnotherTenant,
+    /// The directory mapped the tenant to a different customer while Stripe was responding.
+    ChangedDuringCall,
 }
 
 impl Integrity {
@@ -60,6 +62,7 @@ impl Integrity {
             Self::SharedCustomer => "shared_customer",
             Self::MalformedCustomer => "malformed_customer",
             Self::CustomerOfAnotherTenant => "customer_of_another_tenant",
+            Self::ChangedDuringCall => "changed_during_call",
         }
     }
 }

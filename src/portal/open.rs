@@ -7,12 +7,12 @@ use tokio::time::Instant;
 
 use crate::portal::{
     access::{Directory, Flag, Visibility, decide, decide_for},
-    account::CustomerId,
+    account::{CustomerId, Integrity},
     audit::CallAudit,
     flow::Flow,
     locale::Locale,
     principal::{Owner, Principal},
-    refusal::Refusal,
+    refusal::{Reason, Refusal},
     return_url::ReturnUrl,
     session::{CheckedSession, RecordedTenant, SessionUrl},
 };
@@ -55,8 +55,9 @@ pub struct UseCases {
 
 impl UseCases {
     /// Opens the portal of the owner's own tenant: checks the flag, ownership and mapping, writes the audit intent, then calls
-    /// Stripe. If the mapping cannot be verified, that refusal takes precedence over the result of creating the session. The URL
-    /// must not be sent before [`CallAudit::write_success`] succeeds, where nothing can end the call early any more.
+    /// Stripe, and then checks the flag, ownership and mapping again, because Stripe may take seconds. If the mapping cannot be
+    /// verified, that refusal takes precedence over the result of creating the session. The URL must not be sent before
+    /// [`CallAudit::write_success`] succeeds, where nothing can end the call early any more.
     ///
     /// # Errors
     /// The refusal of the first check that fails, in the order of the contract.
@@ -71,7 +72,13 @@ impl UseCases {
         audit.write_intent(&customer).await?;
         let (recorded, session) = self.portal_sessions.open(&customer, request, deadline, audit).await;
         let mapping = recorded?.verify(owner.principal().tenant(), &customer)?;
-        let url = session?.release(mapping, owner)?;
+        let session = session?;
+        let current = decide(owner, &*self.flag, &*self.directory).await.into_customer()?;
+        if current != customer {
+            return Err(Refusal::because(Reason::MappingIntegrity, "mapping in the directory changed during the call")
+                .with_integrity(Integrity::ChangedDuringCall));
+        }
+        let url = session.release(mapping, owner)?;
         audit.record_url();
         Ok(url)
     }

@@ -76,7 +76,7 @@ class TokensTest(ServiceTest):
         now = int(time.time())
         for members in [
             {"iss": None}, {"iss": ["https://login.example.com"]}, {"iss": "https://login.example.com/"},
-            {"iss": "https://LOGIN.example.com"}, {"aud": None}, {"aud": ["billing-portal"]}, {"aud": "billing-portal-2"},
+            {"iss": "https://LOGIN.example.com"}, {"aud": None}, {"aud": ["billing-portal", "x"]}, {"aud": "billing-portal-2"},
             {"sub": None}, {"sub": ""}, {"sub": "a b"}, {"sub": 7}, {"sub": "x" * 256}, {"sub": "ü"},
             {"tenant": None}, {"tenant": ""}, {"tenant": {"id": "acme"}}, {"tenant": "x" * 256},
             {"role": None}, {"role": ""}, {"role": ["owner"]}, {"role": 1},

@@ -26,6 +26,8 @@ struct ErrorResponse {
 
 #[derive(Default, Deserialize)]
 struct StripeError {
+    #[serde(rename = "type")]
+    kind: Option<String>,
     code: Option<String>,
     param: Option<String>,
     message: Option<String>,
@@ -45,8 +47,33 @@ impl StripeError {
     fn is_about(&self, parameter: &str) -> bool {
         match &self.param {
             Some(param) => param == parameter || param.starts_with(&format!("{parameter}[")),
-            None => self.message.as_ref().is_some_and(|text| text.to_ascii_lowercase().contains(parameter)),
+            None => self.message_contains(parameter),
         }
+    }
+
+    /// Returns whether the portal is not configured. With a flow, only Stripe's texts for a missing configuration count, because its texts
+    /// about flows mention the configuration as well.
+    fn is_about_configuration(&self, flow: &Flow) -> bool {
+        const MISSING: [&str; 3] = [
+            "no configuration provided",
+            "default configuration has not been created",
+            // Stripe's text until 2022.
+            "save your customer portal settings",
+        ];
+        let has_known_text = self.param.is_none() && MISSING.into_iter().any(|text| self.message_contains(text));
+        has_known_text || ((self.param.is_some() || *flow == Flow::Home) && self.is_about("configuration"))
+    }
+
+    /// Returns whether a refused session can only be about its flow: Stripe names no other parameter of the request.
+    fn is_about_flow(&self) -> bool {
+        let other = ["customer", "configuration", "return_url", "locale"];
+        self.kind.as_deref() == Some("invalid_request_error")
+            && !self.param.as_deref().is_some_and(|param| other.contains(&param))
+            && !self.message_contains("no such customer")
+    }
+
+    fn message_contains(&self, text: &str) -> bool {
+        self.message.as_ref().is_some_and(|message| message.to_ascii_lowercase().contains(text))
     }
 }
 
@@ -83,7 +110,7 @@ fn classify(status: u16, error: &StripeError, request: StripeRequest<'_>) -> (Re
         429 if error.has_code("lock_timeout") => Reason::StripeConflict,
         429 => Reason::StripeRateLimited,
         500..=599 => Reason::StripeUnavailable,
-        400 | 404 => return classify_by_parameter(status, error, request),
+        400..=499 => return classify_by_parameter(status, error, request),
         _ => Reason::StripeProtocol,
     };
     (reason, None)
@@ -97,18 +124,31 @@ fn classify_by_parameter(
     let is_missing = error.has_code("resource_missing");
     let is_bad_request_about = |parameter: &str| status == 400 && error.is_about(parameter);
     match request {
-        StripeRequest::Read if is_missing => (Reason::BillingAccountMissingAtStripe, None),
-        StripeRequest::CreateSession(_) if is_missing && error.param.as_deref() == Some("customer") => {
+        StripeRequest::Read if is_missing && [400, 404].contains(&status) => {
             (Reason::BillingAccountMissingAtStripe, None)
         }
-        StripeRequest::CreateSession(flow) if *flow != Flow::Home && error.is_about("flow_data") => {
+        StripeRequest::CreateSession(_)
+            if is_missing && [400, 404].contains(&status) && error.param.as_deref() == Some("customer") =>
+        {
+            (Reason::BillingAccountMissingAtStripe, None)
+        }
+        StripeRequest::CreateSession(flow)
+            if *flow != Flow::Home && [400, 404].contains(&status) && error.is_about("flow_data") =>
+        {
             (Reason::FlowInvalid, Some(flow.name()))
         }
-        StripeRequest::CreateSession(_) if is_bad_request_about("configuration") => (Reason::PortalNotConfigured, None),
+        StripeRequest::CreateSession(flow) if status == 400 && error.is_about_configuration(flow) => {
+            (Reason::PortalNotConfigured, None)
+        }
         StripeRequest::CreateSession(_) if is_bad_request_about("return_url") => {
             (Reason::ReturnUrlNotAllowed, Some("return_url"))
         }
         StripeRequest::CreateSession(_) if is_bad_request_about("locale") => (Reason::LocaleInvalid, Some("locale")),
+        // Stripe's other reasons to refuse a flow ("already set to be canceled", a price that is not in the configuration, and so on)
+        // have no parameter and no code.
+        StripeRequest::CreateSession(flow) if *flow != Flow::Home && error.is_about_flow() => {
+            (Reason::FlowInvalid, Some(flow.name()))
+        }
         StripeRequest::Read | StripeRequest::CreateSession(_) => (Reason::StripeProtocol, None),
     }
 }
@@ -133,6 +173,11 @@ mod tests {
         use Reason as R;
         let flow = Flow::PaymentMethodUpdate;
         let no_default = r#"{"error":{"type":"invalid_request_error","message":"No configuration provided and your test mode default configuration has not been created. …"}}"#;
+        let older_no_default = r#"{"error":{"type":"invalid_request_error","message":"You can’t create a portal session in test mode until you save your customer portal settings in test mode at https://dashboard.stripe.com/test/settings/billing/portal."}}"#;
+        let already_canceled =
+            r#"{"error":{"type":"invalid_request_error","message":"The subscription is already set to be canceled."}}"#;
+        let price_not_in_configuration =
+            r#"{"error":{"type":"invalid_request_error","message":"The price is not in the portal configuration."}}"#;
         for (status, json, requested, reason) in [
             (401, "{}", None, R::StripeCredentials),
             (403, "<html>", None, R::StripeCredentials),
@@ -160,6 +205,13 @@ mod tests {
                 Some(&Flow::Home),
                 R::ReturnUrlNotAllowed,
             ),
+            (400, older_no_default, Some(&Flow::Home), R::PortalNotConfigured),
+            (400, older_no_default, Some(&flow), R::PortalNotConfigured),
+            (400, already_canceled, Some(&flow), R::FlowInvalid),
+            (400, already_canceled, Some(&Flow::Home), R::StripeProtocol),
+            (400, price_not_in_configuration, Some(&flow), R::FlowInvalid),
+            (400, r#"{"error":{"type":"invalid_request_error","param":"customer"}}"#, Some(&flow), R::StripeProtocol),
+            (400, r#"{"error":{"type":"api_error"}}"#, Some(&flow), R::StripeProtocol),
             (400, r#"{"error":{"param":"locale"}}"#, Some(&Flow::Home), R::LocaleInvalid),
             (409, "", Some(&Flow::Home), R::StripeConflict),
             (429, r#"{"error":{"code":"lock_timeout"}}"#, Some(&Flow::Home), R::StripeConflict),

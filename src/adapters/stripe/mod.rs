@@ -9,6 +9,8 @@ mod inspect;
 mod pace;
 mod request;
 mod response;
+mod secret_key;
+mod session_hosts;
 mod transport;
 
 use std::sync::Arc;
@@ -19,8 +21,9 @@ use tokio::time::Instant;
 pub use attempts::Attempts;
 pub use inspect::{Account, Inspected, PortalConfiguration};
 pub use pace::Pace;
-pub use response::SessionHosts;
-pub use transport::{SecretKey, SecretKeyError, Transport, TransportError};
+pub use secret_key::{SecretKey, SecretKeyError};
+pub use session_hosts::SessionHosts;
+pub use transport::{Transport, TransportError};
 
 use crate::{
     portal::{CallAudit, CheckedSession, CustomerId, PortalRequest, PortalSessions, Reason, RecordedTenant, Refusal},
@@ -100,9 +103,8 @@ impl StripePortalSessions {
         // The id of a created session is recorded before the checks, so that the audit names a session that they
         // reject.
         let object = response::parse_object(&response.body);
-        let session_id = object.as_ref().ok().and_then(|object| object.get("id")?.as_str());
-        if let Some(id) = session_id.filter(|id| response::is_session_id(id)) {
-            audit.record_session(id);
+        if let Some(id) = response::session_id(&response.body) {
+            audit.record_session(&id);
         }
         response::reject_replayed(&response)?;
         if response.status != http::StatusCode::OK {

@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::{
-    adapters::stripe::Mode,
+    adapters::stripe::secret_key::SecretKey,
     reload::{file::ReloadingFile, tls},
 };
 
@@ -25,58 +25,6 @@ const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 /// How long an idle connection is kept open.
 const POOL_IDLE: std::time::Duration = std::time::Duration::from_secs(60);
-
-/// A restricted or secret key. `Debug` and errors never print it.
-pub struct SecretKey(HeaderValue);
-
-/// Why a key is not accepted. The texts never contain the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SecretKeyError {
-    /// Not UTF-8.
-    #[error("key is not UTF-8 text")]
-    NotText,
-    /// No `sk_` or `rk_` prefix: an empty file, a publishable key, or other text.
-    #[error("file does not contain a secret or restricted key (sk_… or rk_…)")]
-    NotAKey,
-    /// A key of the other mode. The value is the configured mode.
-    #[error("key belongs to the other mode; expected a {} mode key", .0.as_str())]
-    OtherMode(Mode),
-    /// Nothing after the prefix, or characters that a key cannot contain.
-    #[error("key is incomplete, or contains characters other than letters and digits after its prefix")]
-    Malformed,
-}
-
-impl SecretKey {
-    /// Parses `sk_` or `rk_`, the mode, and `[A-Za-z0-9]+`. White space around the key is ignored.
-    ///
-    /// # Errors
-    /// [`SecretKeyError`], without the key.
-    pub fn parse(bytes: &[u8], mode: Mode) -> Result<Self, SecretKeyError> {
-        let text = std::str::from_utf8(bytes).map_err(|_| SecretKeyError::NotText)?.trim();
-        let (expected, other) = match mode {
-            Mode::Live => ("live_", "test_"),
-            Mode::Test => ("test_", "live_"),
-        };
-        let rest = text.strip_prefix("sk_").or_else(|| text.strip_prefix("rk_"));
-        let rest = rest.ok_or(SecretKeyError::NotAKey)?;
-        if rest.starts_with(other) {
-            return Err(SecretKeyError::OtherMode(mode));
-        }
-        let random = rest.strip_prefix(expected).filter(|random| !random.is_empty());
-        if !random.is_some_and(|random| random.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
-            return Err(SecretKeyError::Malformed);
-        }
-        let mut header = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| SecretKeyError::Malformed)?;
-        header.set_sensitive(true);
-        Ok(Self(header))
-    }
-}
-
-impl fmt::Debug for SecretKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretKey(..)")
-    }
-}
 
 /// A complete response, whatever its status.
 pub(super) struct StripeResponse {
@@ -173,8 +121,7 @@ impl Transport {
         Ok(StripeResponse {
             status: head.status,
             should_retry: header_text(&head.headers, "stripe-should-retry").and_then(|value| value.parse().ok()),
-            replayed: header_text(&head.headers, "idempotent-replayed")
-                .is_some_and(|value| value.eq_ignore_ascii_case("true")),
+            replayed: is_replayed(&head.headers),
             request_id: header_text(&head.headers, "request-id").filter(|id| is_request_id(id)).map(str::to_owned),
             body: body.to_bytes(),
         })
@@ -195,7 +142,7 @@ impl Transport {
                 StripeMethod::Delete => Method::DELETE,
             })
             .uri(uri)
-            .header(header::AUTHORIZATION, key.0.clone())
+            .header(header::AUTHORIZATION, key.header())
             .header(header::ACCEPT, "application/json")
             .header(header::USER_AGENT, concat!("billing-portal/", env!("CARGO_PKG_VERSION")))
             .header("stripe-version", stripe_client_core::VERSION.as_str());
@@ -220,6 +167,12 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// Returns whether a response may belong to an earlier request: only an absent header or a single `false` says that it does not.
+fn is_replayed(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all("idempotent-replayed").iter();
+    !matches!((values.next().map(HeaderValue::as_bytes), values.next()), (None | Some(b"false"), None))
+}
+
 /// Returns whether an id has the shape of Stripe's request ids. It is written to the audit log, so nothing else is
 /// accepted.
 fn is_request_id(id: &str) -> bool {
@@ -231,15 +184,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accepts_complete_key_of_the_configured_mode_and_never_prints_it() {
-        for good in ["sk_test_abc123", "rk_test_abc123\n", " sk_test_a "] {
-            assert!(SecretKey::parse(good.as_bytes(), Mode::Test).is_ok(), "{good}");
+    fn response_is_replayed_unless_header_is_absent_or_a_single_false() {
+        let replayed = |values: &[&'static str]| {
+            let values = values
+                .iter()
+                .map(|value| (http::HeaderName::from_static("idempotent-replayed"), value.parse().unwrap()));
+            is_replayed(&HeaderMap::from_iter(values))
+        };
+        assert!(!replayed(&[]) && !replayed(&["false"]));
+        let mut headers = HeaderMap::new();
+        for value in ["false", "true"] {
+            headers.append("idempotent-replayed", value.parse().unwrap());
         }
-        for bad in ["", "\n", "sk_test_", "sk_live_abc", "pk_test_abc", "sk_test_a b", "sk_test_a\nsk_test_b", "abc"] {
-            let error = SecretKey::parse(bad.as_bytes(), Mode::Test).expect_err(bad).to_string();
-            assert!(!error.contains("abc"), "{error}");
+        assert!(is_replayed(&headers), "false, then true");
+        for value in ["true", "True", "", "1", "true, true", "False", "false, false"] {
+            assert!(replayed(&[value]), "{value:?}");
         }
-        let key = SecretKey::parse(b"sk_test_abc123", Mode::Test).unwrap();
-        assert!(!format!("{key:?} {:?}", key.0).contains("abc123"));
     }
 }

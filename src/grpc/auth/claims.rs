@@ -20,8 +20,8 @@ pub(super) enum ClaimError {
     NotSeconds(&'static str),
     #[error("iss is not the configured issuer")]
     Issuer,
-    #[error("aud is not the configured audience")]
-    Audience,
+    #[error("aud is {0}; expected the configured audience")]
+    Audience(AudienceKind),
     #[error("lifetime (exp minus iat) is not between 1 and {MAX_LIFETIME} seconds")]
     Lifetime,
     #[error("iat or nbf is in the future")]
@@ -34,6 +34,19 @@ pub(super) enum ClaimError {
     EmptyRole,
 }
 
+/// What was received as `aud`: its type and count, never its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum AudienceKind {
+    #[error("missing")]
+    Missing,
+    #[error("a different string")]
+    OtherString,
+    #[error("an array of {0} elements")]
+    Array(usize),
+    #[error("neither a string nor an array")]
+    OtherType,
+}
+
 impl ClaimError {
     pub(super) const fn reason(&self) -> Reason {
         match self {
@@ -41,7 +54,7 @@ impl ClaimError {
             Self::NotAString(_)
             | Self::NotSeconds(_)
             | Self::Issuer
-            | Self::Audience
+            | Self::Audience(_)
             | Self::Lifetime
             | Self::Future
             | Self::NotAnId(_)
@@ -70,9 +83,7 @@ impl Expected<'_> {
         if string(claims, "iss")? != self.issuer {
             return Err(ClaimError::Issuer);
         }
-        if string(claims, "aud")? != self.audience {
-            return Err(ClaimError::Audience);
-        }
+        check_audience(claims.get("aud"), self.audience)?;
         let (issued, expires) = (seconds(claims, "iat")?, seconds(claims, "exp")?);
         let not_before = if claims.contains_key("nbf") { seconds(claims, "nbf")? } else { 0 };
         if expires <= issued || expires - issued > MAX_LIFETIME {
@@ -90,6 +101,22 @@ impl Expected<'_> {
             role: Role::parse(string(claims, "role")?).ok_or(ClaimError::EmptyRole)?,
         })
     }
+}
+
+/// Accepts the audience as a string, or as the only element of an array: both forms are in use (RFC 7519 section 4.1.3).
+fn check_audience(aud: Option<&Value>, expected: &str) -> Result<(), ClaimError> {
+    let kind = match aud {
+        Some(Value::String(audience)) if audience == expected => return Ok(()),
+        Some(Value::Array(audiences)) if matches!(audiences.as_slice(), [Value::String(audience)] if audience == expected) =>
+        {
+            return Ok(());
+        }
+        None => AudienceKind::Missing,
+        Some(Value::String(_)) => AudienceKind::OtherString,
+        Some(Value::Array(audiences)) => AudienceKind::Array(audiences.len()),
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => AudienceKind::OtherType,
+    };
+    Err(ClaimError::Audience(kind))
 }
 
 /// Returns a member that must be a string.

@@ -11,7 +11,7 @@ use jsonwebtoken::{
 };
 use serde_json::Value;
 
-use crate::grpc::auth::unique_json::UniqueObject;
+use crate::json;
 
 /// Members of private and symmetric keys.
 const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
@@ -88,7 +88,7 @@ pub fn parse(bytes: &[u8]) -> Result<KeySet, KeySetError> {
     if bytes.len() > MAX_SET_BYTES {
         return Err(KeySetError::TooLarge);
     }
-    let UniqueObject(set) = serde_json::from_slice(bytes).map_err(|error| KeySetError::NotJson(error.to_string()))?;
+    let set = json::parse_object(bytes).map_err(|error| KeySetError::NotJson(error.to_string()))?;
     let Some(Value::Array(members)) = set.get("keys") else {
         return Err(KeySetError::NotAKeySet);
     };
@@ -197,8 +197,16 @@ mod tests {
         ] {
             assert!(parse(set(&[good.clone(), bad.clone()]).as_bytes()).is_err(), "{bad}");
         }
-        for bad in ["", "{}", "[]", r#"{"keys":{}}"#, r#"{"keys":[]}"#, r#"{"keys":[],"keys":[]}"#, r#"{"keys":["a"]}"#]
-        {
+        for bad in [
+            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","alg":"EdDSA","kid":"a","kid":"b"}]}"#,
+            "",
+            "{}",
+            "[]",
+            r#"{"keys":{}}"#,
+            r#"{"keys":[]}"#,
+            r#"{"keys":[],"keys":[]}"#,
+            r#"{"keys":["a"]}"#,
+        ] {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
         }
         let good = set(&[good]);

@@ -5,4 +5,3 @@ pub mod interceptor;
 pub mod jwks;
 pub mod keys;
 pub mod token;
-mod unique_json;

@@ -17,8 +17,8 @@ use crate::{
         claims::{ClaimError, Expected, string},
         jwks::algorithm,
         keys::Keys,
-        unique_json::UniqueObject,
     },
+    json,
     portal::{Principal, Reason, Refusal},
 };
 
@@ -174,7 +174,7 @@ fn bearer_token(metadata: &MetadataMap) -> Result<&str, TokenError> {
 /// Parses a segment as a JSON object without duplicate or forbidden members.
 fn parse_object(segment: &str, name: &'static str) -> Result<Map<String, Value>, TokenError> {
     let bytes = URL_SAFE_NO_PAD.decode(segment).map_err(|_| TokenError::NotBase64(name))?;
-    let UniqueObject(members) = serde_json::from_slice(&bytes).map_err(|_| TokenError::NotUniqueJson(name))?;
+    let members = json::parse_object(&bytes).map_err(|_| TokenError::NotUniqueJson(name))?;
     match FORBIDDEN_MEMBERS.into_iter().find(|member| members.contains_key(*member)) {
         Some(member) => Err(TokenError::Forbidden(name, member)),
         None => Ok(members),

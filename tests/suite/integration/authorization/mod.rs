@@ -4,5 +4,6 @@ mod caller;
 mod keyset;
 mod predicate;
 mod refusals;
+mod second_reading;
 mod token;
 mod unknown_methods;

@@ -61,7 +61,11 @@ async fn rejects_invalid_claims() {
         ("iss", json!("https://login.test/")),
         ("iss", json!("HTTPS://login.test")),
         ("iss", json!(["https://login.test"])),
-        ("aud", json!(["billing-portal"])),
+        ("aud", json!([])),
+        ("aud", json!(["billing-portal", "billing-portal"])),
+        ("aud", json!(["billing-portal", "other"])),
+        ("aud", json!([["billing-portal"]])),
+        ("aud", json!({"billing-portal": true})),
         ("aud", json!("billing-portal-2")),
         ("aud", Value::Null),
         ("sub", json!("")),
@@ -197,4 +201,11 @@ async fn accepts_published_key_and_rejects_withdrawn_key() {
     // The file is polled every 250 ms and takes effect at the second poll; until then the old key is valid.
     while world.open(&token).await.is_err() {}
     assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "TOKEN_INVALID");
+}
+
+#[tokio::test]
+async fn accepts_audience_as_only_element_of_array() {
+    let world = World::start().await;
+    let claims = with_member(claims("olivia", "acme", "owner"), "aud", json!(["billing-portal"]));
+    world.open(&world.issuer.sign(&world.issuer.header(), &claims)).await.unwrap();
 }

@@ -84,6 +84,8 @@ async fn session_that_differs_from_request_is_rejected() {
         ("url", json!("https://evil.test/p/session/x")),
         ("url", json!("http://billing.stripe.com/p/session/x")),
         ("url", json!("")),
+        ("url", json!(format!("https://billing.stripe.com/{}", "a".repeat(60_000)))),
+        ("url", json!("https://billing.stripe.com/\"><script>")),
     ] {
         assert_eq!(
             refusal_reason(&world, alter(SESSIONS, set_member(name, value.clone()))).await,
@@ -91,6 +93,53 @@ async fn session_that_differs_from_request_is_rejected() {
             "{name}: {value}"
         );
     }
+}
+
+/// Inserts text after the first brace of a body.
+fn insert(text: &'static str) -> impl Fn(Answer) -> Answer + Send + Sync {
+    move |answer| {
+        let body = String::from_utf8(answer.body.clone()).unwrap().replacen('{', &format!("{{{text},"), 1);
+        Answer { body: body.into(), ..answer }
+    }
+}
+
+#[tokio::test]
+async fn response_with_duplicate_members_is_rejected() {
+    let world = World::start().await;
+    for text in [
+        r#""id":"cus_A""#,
+        r#""deleted":true,"deleted":false"#,
+        r#""m\u0065tadata":{"tenant_id":"acme"}"#,
+        r#""x":{"tenant_id":"acme","tenant_id":"globex"}"#,
+        r#""x":[{"a":1,"a":2}]"#,
+    ] {
+        let fault = alter("/v1/customers", insert(text));
+        assert_eq!(refusal_reason(&world, fault).await, "STRIPE_RESPONSE_REJECTED", "{text}");
+    }
+    for text in [r#""customer":"cus_A""#, r#""x":{"url":1,"url":2}"#] {
+        assert_eq!(refusal_reason(&world, alter(SESSIONS, insert(text))).await, "STRIPE_RESPONSE_REJECTED", "{text}");
+        let record = world.audit().pop().unwrap();
+        assert!(record["session"].as_str().unwrap().starts_with("bps_"), "the created session is named: {record}");
+    }
+}
+
+/// Adds response headers.
+fn with_headers(name: &'static str, values: &'static [&'static str]) -> impl Fn(Answer) -> Answer + Send + Sync {
+    move |mut answer| {
+        answer.headers.extend(values.iter().map(|value| (name.to_owned(), (*value).to_owned())));
+        answer
+    }
+}
+
+#[tokio::test]
+async fn replayed_response_is_rejected_unless_stripe_says_exactly_false() {
+    let world = World::start().await;
+    for values in [&["true"][..], &["TRUE"], &[""], &["1"], &["true, true"], &["false", "true"], &["false", "false"]] {
+        let fault = alter(SESSIONS, with_headers("idempotent-replayed", values));
+        assert_eq!(refusal_reason(&world, fault).await, "STRIPE_RESPONSE_REJECTED", "{values:?}");
+    }
+    world.stripe.tamper(Some(alter(SESSIONS, with_headers("idempotent-replayed", &["false"]))));
+    world.open(&world.olivia()).await.unwrap();
 }
 
 #[tokio::test]
