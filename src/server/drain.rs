@@ -19,7 +19,7 @@ pub(super) async fn calls(calls: &Calls, limit: Duration, stop_waiting: impl Fut
     if all_ended {
         return;
     }
-    tracing::warn!(calls = calls.in_flight.len(), "drain time expired; cutting off calls");
+    tracing::warn!(calls = calls.in_flight.len(), "cutting off calls in flight");
     calls.cut_off.cancel();
     if timeout(AUDIT_GRACE, calls.in_flight.wait()).await.is_err() {
         tracing::error!(calls = calls.in_flight.len(), "calls end without an audit outcome");
