@@ -9,7 +9,7 @@ use crate::portal::{
     refusal::{Reason, Refusal},
 };
 
-/// The feature flag, evaluated once per call.
+/// The feature flag, evaluated before Stripe is called and again before a URL is released.
 #[async_trait]
 pub trait Flag: Send + Sync {
     /// Returns whether the feature is on for the tenant. A flag that cannot be evaluated is off.
