@@ -5,6 +5,12 @@ use std::path::PathBuf;
 use super::{database_url, environment, error::SettingError};
 use crate::adapters::directory::{Database, Ownership};
 
+/// The longest name that PostgreSQL does not cut off, in bytes.
+const MAX_IDENTIFIER_BYTES: usize = 63;
+
+/// The highest number of connections that can be configured.
+const MAX_CONNECTIONS: u32 = 1_000;
+
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Directory")]
@@ -16,6 +22,26 @@ pub(super) struct DirectoryArguments {
     /// File with the password for PostgreSQL; read again for new connections
     #[arg(long, env = "BILLING_PORTAL_DATABASE_PASSWORD_FILE", value_name = "FILE", hide_short_help = true)]
     database_password_file: Option<PathBuf>,
+
+    /// Schema of the views, and of the names in the SELECT files, in PostgreSQL
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_DATABASE_SCHEMA",
+        value_name = "NAME",
+        default_value = "public",
+        hide_short_help = true
+    )]
+    database_schema: String,
+
+    /// Maximum number of connections to the database; one tenant uses at most a quarter of them
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_DATABASE_MAX_CONNECTIONS",
+        value_name = "COUNT",
+        default_value_t = 8,
+        hide_short_help = true
+    )]
+    database_max_connections: u32,
 
     /// File with a SELECT that yields tenant_id and stripe_customer_id, instead of the view billing_portal_tenants
     #[arg(long, env = "BILLING_PORTAL_TENANTS_SQL_FILE", value_name = "FILE", hide_short_help = true)]
@@ -44,6 +70,10 @@ pub struct DirectoryConfig {
     pub database: Database,
     /// The file with the password; for PostgreSQL only.
     pub password_file: Option<PathBuf>,
+    /// The schema of the views; for PostgreSQL only.
+    pub schema: String,
+    /// The maximum number of connections, at least 1.
+    pub max_connections: u32,
     /// Whether current ownership is read from the directory.
     pub ownership: Ownership,
     /// The file with a SELECT statement for the tenants.
@@ -60,6 +90,14 @@ impl DirectoryArguments {
         }
         let url_error = |error: database_url::DatabaseUrlError| SettingError::new("DATABASE_URL", error);
         let database = database_url::parse(&self.database_url).map_err(url_error)?;
+        if !(1..=MAX_IDENTIFIER_BYTES).contains(&self.database_schema.len()) || self.database_schema.contains('\0') {
+            let problem =
+                format!("expected the name of a schema, 1 to {MAX_IDENTIFIER_BYTES} bytes without quotation marks");
+            return Err(SettingError::new("--database-schema", problem));
+        }
+        if !(1..=MAX_CONNECTIONS).contains(&self.database_max_connections) {
+            return Err(SettingError::new("--database-max-connections", format!("expected 1 to {MAX_CONNECTIONS}")));
+        }
         let has_file = self.database_password_file.is_some();
         match &database {
             Database::Sqlite(_) if has_file => {
@@ -77,6 +115,8 @@ impl DirectoryArguments {
         Ok(DirectoryConfig {
             database,
             password_file: self.database_password_file,
+            schema: self.database_schema,
+            max_connections: self.database_max_connections,
             ownership: self.ownership,
             tenants_sql_file: self.tenants_sql_file,
             owners_sql_file: self.owners_sql_file,

@@ -14,7 +14,8 @@ use crate::{
         },
     },
     portal::{
-        CallAudit, Flow, Locale, Owner, Principal, Reason, Refusal, ReturnOrigins, ReturnUrl, UseCases, Visibility,
+        CallAudit, CallerConnection, Flow, Locale, Owner, Principal, Reason, Refusal, ReturnOrigins, ReturnUrl,
+        UseCases, Visibility,
         flow::{Item, SubscriptionId},
         open::PortalRequest,
     },
@@ -65,7 +66,8 @@ impl PortalAccess for PortalAccessService {
     ) -> Result<Response<GetPortalAccessResponse>, Status> {
         let (_, extensions, message) = request.into_parts();
         let principal: &Principal = extension(&extensions)?;
-        let visibility = self.use_cases.visibility(principal, &message.displayed_tenant_id).await?;
+        let caller: &CallerConnection = extension(&extensions)?;
+        let visibility = self.use_cases.visibility(principal, &message.displayed_tenant_id, caller).await?;
         let reason = match visibility {
             Visibility::Allowed => AccessReason::Allowed,
             Visibility::NotOwner => AccessReason::NotOwner,

@@ -13,9 +13,10 @@ use serde::Serialize;
 
 use crate::portal::{
     account::{CustomerId, Integrity},
+    caller::CallerConnection,
     flow::Flow,
     principal::Principal,
-    refusal::{Reason, Refusal},
+    refusal::Refusal,
 };
 
 /// Where audit entries are written.
@@ -79,25 +80,6 @@ pub struct Facts {
     trace_id: Option<String>,
 }
 
-/// Whether the caller is still connected. The connection and the task of the call share it.
-#[derive(Clone, Debug, Default)]
-pub struct CallerConnection {
-    is_closed: Arc<AtomicBool>,
-}
-
-impl CallerConnection {
-    /// Records that the caller disconnected or cancelled. No URL is released afterwards.
-    pub fn close(&self) {
-        self.is_closed.store(true, Ordering::SeqCst);
-    }
-
-    /// Returns whether the caller disconnected or cancelled.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.is_closed.load(Ordering::SeqCst)
-    }
-}
-
 /// The identity of a call, as the audit log names it.
 #[derive(Clone, Debug)]
 pub struct CallIdentity {
@@ -144,6 +126,12 @@ impl CallAudit {
     /// Records the requested page of the portal.
     pub fn record_flow(&self, flow: &Flow) {
         self.facts().flow = Some(flow.name());
+    }
+
+    /// The connection of the caller.
+    #[must_use]
+    pub fn caller(&self) -> &CallerConnection {
+        &self.caller
     }
 
     /// Records a session that Stripe created, whether or not it is released.
@@ -196,10 +184,7 @@ impl CallAudit {
     }
 
     fn check_connection(&self) -> Result<(), Refusal> {
-        if self.caller.is_closed() {
-            return Err(Refusal::because(Reason::Cancelled, "caller disconnected before the response"));
-        }
-        Ok(())
+        self.caller.check()
     }
 
     fn outcome(&self, reason: &'static str, detail: Option<&'static str>, released: bool) -> AuditEntry {

@@ -10,11 +10,13 @@
 //! 5. [`session`]: the checked session, and the release of its URL.
 //! 6. [`open`]: the use cases.
 //! 7. [`audit`]: the audit entries of a call.
-//! 8. [`refusal`]: every reason to refuse a call.
+//! 8. [`caller`]: whether the caller is still connected.
+//! 9. [`refusal`]: every reason to refuse a call.
 
 pub mod access;
 pub mod account;
 pub mod audit;
+pub mod caller;
 pub mod flow;
 pub mod locale;
 pub mod open;
@@ -26,7 +28,8 @@ pub mod session;
 
 pub use access::{Decision, Directory, DirectoryEntry, Flag, Visibility};
 pub use account::{CustomerId, Integrity, Mapping};
-pub use audit::{AuditEntry, AuditLog, CallAudit, CallIdentity, CallerConnection};
+pub use audit::{AuditEntry, AuditLog, CallAudit, CallIdentity};
+pub use caller::CallerConnection;
 pub use flow::Flow;
 pub use locale::Locale;
 pub use open::{PortalRequest, PortalSessions, UseCases};

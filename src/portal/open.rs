@@ -9,6 +9,7 @@ use crate::portal::{
     access::{Directory, Flag, Visibility, decide, decide_for},
     account::{CustomerId, Integrity},
     audit::CallAudit,
+    caller::CallerConnection,
     flow::Flow,
     locale::Locale,
     principal::{Owner, Principal},
@@ -68,12 +69,13 @@ impl UseCases {
         deadline: Instant,
         audit: &CallAudit,
     ) -> Result<SessionUrl, Refusal> {
-        let customer = decide(owner, &*self.flag, &*self.directory).await.into_customer()?;
+        let decide = || audit.caller().unless_closed(decide(owner, &*self.flag, &*self.directory));
+        let customer = decide().await?.into_customer()?;
         audit.write_intent(&customer).await?;
         let (recorded, session) = self.portal_sessions.open(&customer, request, deadline, audit).await;
         let mapping = recorded?.verify(owner.principal().tenant(), &customer)?;
         let session = session?;
-        let current = decide(owner, &*self.flag, &*self.directory).await.into_customer()?;
+        let current = decide().await?.into_customer()?;
         if current != customer {
             return Err(Refusal::because(Reason::MappingIntegrity, "mapping in the directory changed during the call")
                 .with_integrity(Integrity::ChangedDuringCall));
@@ -86,10 +88,15 @@ impl UseCases {
     /// Returns whether a page may offer the portal, by the same decision as [`Self::open`].
     ///
     /// # Errors
-    /// TENANT_MISMATCH, DATABASE_UNAVAILABLE or MAPPING_INTEGRITY.
-    pub async fn visibility(&self, principal: &Principal, displayed_tenant: &str) -> Result<Visibility, Refusal> {
+    /// TENANT_MISMATCH, DATABASE_UNAVAILABLE, MAPPING_INTEGRITY, or CANCELLED when the caller has disconnected.
+    pub async fn visibility(
+        &self,
+        principal: &Principal,
+        displayed_tenant: &str,
+        caller: &CallerConnection,
+    ) -> Result<Visibility, Refusal> {
         principal.check_displayed_tenant(displayed_tenant)?;
-        decide_for(principal, &*self.flag, &*self.directory).await.into_visibility()
+        caller.unless_closed(decide_for(principal, &*self.flag, &*self.directory)).await?.into_visibility()
     }
 }
 

@@ -119,6 +119,13 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
         self.shared.seen().error.clone()
     }
 
+    /// Reads the file again now, instead of at the next poll.
+    pub async fn refresh(&self) {
+        // Two reads, because new content is used only when two consecutive reads agree.
+        self.shared.poll().await;
+        self.shared.poll().await;
+    }
+
     /// Returns a receiver that is notified of each new value.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<Option<Arc<T>>> {

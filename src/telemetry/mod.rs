@@ -58,7 +58,9 @@ fn cannot_leak(metadata: &Metadata<'_>) -> bool {
     if metadata.is_span() {
         return is_for_logs(metadata);
     }
-    is_from_this_crate(metadata) || *metadata.level() <= Level::INFO
+    // The texts of the database's notices and warnings may contain values of its rows.
+    let is_notice = metadata.target() == "sqlx::postgres::notice";
+    is_from_this_crate(metadata) || (*metadata.level() <= Level::INFO && !is_notice)
 }
 
 /// Returns whether a span is the one that adds the request id to the log lines of a call.

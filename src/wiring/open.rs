@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use crate::{
     adapters::{
         audit_log::JsonAuditLog,
-        directory::{Database, Dialect, Password, Relations, Select, SqlDirectory},
+        directory::{ConnectionLimits, Database, Dialect, Password, Relations, Select, SqlDirectory},
         flag::{self, Definitions},
         stripe::{Attempts, Mode, Pace, SecretKey, StripePortalSessions, Transport},
     },
@@ -74,13 +74,11 @@ pub(crate) async fn flag_file(config: &FlagConfig) -> ReloadingFile<Definitions>
 }
 
 /// Opens the directory: reads the SQL files and the password, and checks that the file with trusted certificates
-/// contains one. The time limit of a query is `statement_limit`.
-pub(crate) async fn directory(
-    config: &DirectoryConfig,
-    statement_limit: Duration,
-) -> Result<SqlDirectory, SettingError> {
+/// contains one. The time limit of a query is `query_limit`.
+pub(crate) async fn directory(config: &DirectoryConfig, query_limit: Duration) -> Result<SqlDirectory, SettingError> {
     let dialect = config.database.dialect();
     let relations = Relations {
+        schema: config.schema.clone(),
         ownership: config.ownership,
         tenants: select("--tenants-sql-file", config.tenants_sql_file.as_deref(), dialect).await?,
         owners: select("--owners-sql-file", config.owners_sql_file.as_deref(), dialect).await?,
@@ -103,7 +101,8 @@ pub(crate) async fn directory(
         }
         None => None,
     };
-    Ok(SqlDirectory::new(&config.database, password, &relations, statement_limit))
+    let limits = ConnectionLimits { max_connections: config.max_connections, query: query_limit };
+    Ok(SqlDirectory::new(&config.database, password, &relations, limits))
 }
 
 async fn select(setting: &str, path: Option<&Path>, dialect: Dialect) -> Result<Option<Select>, SettingError> {

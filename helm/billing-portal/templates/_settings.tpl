@@ -13,6 +13,8 @@
   "PRINCIPAL_JWKS_MAX_AGE" (printf "%ds" (int $values.principal.jwksMaxAgeSeconds))
   "RETURN_URL_ORIGINS" (join "," $values.returnUrlOrigins)
   "DATABASE_PASSWORD_FILE" (printf "/etc/billing-portal/database/%s" $values.database.passwordSecret.key)
+  "DATABASE_SCHEMA" $values.database.schema
+  "DATABASE_MAX_CONNECTIONS" $values.database.maxConnections
   "OWNERSHIP" $values.database.ownership
   "FLAGS_FILE" (printf "/etc/billing-portal/flag/%s" (include "billing-portal.flagFile" .))
   "FLAG_KEY" $values.flag.key

@@ -1,5 +1,9 @@
 //! The differences between the two databases.
 
+/// The length at which a value is cut off, in characters. No valid id has so many, so a value that is cut off is refused
+/// like any other that is too long, and a value of any size costs no memory.
+const MAX_CHARACTERS: u32 = 256;
+
 /// A dialect of SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -14,17 +18,57 @@ impl Dialect {
     pub(super) const fn binary_collation(self) -> &'static str {
         match self {
             Self::Sqlite => "BINARY",
-            Self::Postgres => "\"C\"",
+            Self::Postgres => "pg_catalog.\"C\"",
         }
     }
 
-    /// Returns the expression by which a column is selected and compared byte for byte. A SQLite column can contain
-    /// values of any type, so the column is used as it is, to distinguish numbers and blobs from text. A PostgreSQL
-    /// column has one type, and the text form of a type other than text is not a valid customer id.
-    pub(super) fn select_expression(self, column: &str) -> String {
+    /// Returns the expression by which a column is compared byte for byte. A SQLite column can contain values of any
+    /// type, so the column is used as it is, to distinguish numbers and blobs from text. A PostgreSQL column has one
+    /// type, and the text form of a type other than text is not a valid customer id.
+    pub(super) fn compared(self, column: &str) -> String {
         match self {
             Self::Sqlite => column.to_owned(),
             Self::Postgres => format!("CAST({column} AS text)"),
         }
     }
+
+    /// Returns the expression by which a text is returned: cut off, and in PostgreSQL as bytes. PostgreSQL fails a query
+    /// whose result contains one text that is not valid UTF-8, which a database with the encoding SQL_ASCII allows.
+    pub(super) fn returned(self, column: &str) -> String {
+        match self {
+            Self::Sqlite => format!(
+                "CASE typeof({column}) WHEN 'text' THEN substr({column}, 1, {MAX_CHARACTERS}) \
+                 WHEN 'blob' THEN x'' ELSE {column} END"
+            ),
+            Self::Postgres => format!(
+                "pg_catalog.convert_to(pg_catalog.left({column}, {MAX_CHARACTERS}), \
+                 CASE pg_catalog.getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)"
+            ),
+        }
+    }
+
+    /// Returns the name of a view, in PostgreSQL within its schema, so that the search path does not decide what is read.
+    pub(super) fn qualified(self, schema: &str, view: &str) -> String {
+        match self {
+            Self::Sqlite => view.to_owned(),
+            Self::Postgres => format!("{}.{view}", quoted(schema)),
+        }
+    }
+
+    /// Returns the fact that the answer comes from a primary, as the first part of a union. A standby lags behind: it may
+    /// still name an owner who has been removed.
+    pub(super) const fn primary(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => {
+                "SELECT 'primary' AS fact, NULL AS tenant_id, NULL AS user_id, NULL AS stripe_customer_id \
+                 WHERE NOT pg_catalog.pg_is_in_recovery()\nUNION ALL\n"
+            }
+        }
+    }
+}
+
+/// Returns a PostgreSQL identifier in quotation marks.
+pub(super) fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
 }

@@ -1,8 +1,6 @@
 //! The facts that the query returns. Values are compared again here, byte for byte, because equality in SQL depends on
 //! the collation.
 
-use sqlx::{ColumnIndex, Decode, Row, Type};
-
 use super::Ownership;
 use crate::portal::{CustomerId, DirectoryEntry, Integrity, Mapping, Reason, Refusal, TenantId, UserId};
 
@@ -11,38 +9,24 @@ use crate::portal::{CustomerId, DirectoryEntry, Integrity, Mapping, Reason, Refu
 pub(super) enum Cell {
     Null,
     Text(String),
-    /// A number, a blob, or text that is not UTF-8.
+    /// A number, a blob, or a text that is not UTF-8.
     NotText,
 }
 
 /// One row of the result.
 #[derive(Debug)]
 pub(super) struct Fact {
-    /// `mapping`, `sharing` or `owner`.
-    kind: Cell,
+    /// `mapping`, `sharing`, `owner`, or `primary`, which has no values.
+    pub(super) kind: String,
     pub(super) tenant: Cell,
     user: Cell,
     pub(super) customer: Cell,
 }
 
 impl Fact {
-    pub(super) fn from_row<R>(row: &R) -> Self
-    where
-        R: Row,
-        for<'a> String: Decode<'a, R::Database> + Type<R::Database>,
-        for<'a> &'a str: ColumnIndex<R>,
-    {
-        let cell = |column: &'static str| match row.try_get::<Option<String>, _>(column) {
-            Ok(None) => Cell::Null,
-            Ok(Some(text)) => Cell::Text(text),
-            Err(_) => Cell::NotText,
-        };
-        Self {
-            kind: cell("fact"),
-            tenant: cell("tenant_id"),
-            user: cell("user_id"),
-            customer: cell("stripe_customer_id"),
-        }
+    /// Reads the columns of a row.
+    pub(super) fn read(kind: String, cell: impl Fn(&'static str) -> Cell) -> Self {
+        Self { kind, tenant: cell("tenant_id"), user: cell("user_id"), customer: cell("stripe_customer_id") }
     }
 }
 
@@ -59,7 +43,6 @@ pub(super) fn entry(
     let (mut own_customers, mut other_customers) = (Vec::new(), Vec::new());
     let mut is_owner = ownership == Ownership::Token;
     for Fact { kind, tenant: row_tenant, user: row_user, customer } in facts {
-        let Cell::Text(kind) = kind else { continue };
         if (kind != "sharing" && row_tenant == Cell::NotText) || row_user == Cell::NotText {
             let cause = "tenant_id or user_id in the directory is not text";
             return Err(Refusal::because(Reason::DatabaseUnavailable, cause));

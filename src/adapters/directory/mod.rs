@@ -1,12 +1,15 @@
 //! The directory: the company's own tables. Each call reads them with one query; the service never writes to them.
 
 mod all_mappings;
+mod connections;
 mod dialect;
 mod facts;
-mod pool;
+mod failure;
 mod postgres;
 mod query;
 mod select;
+mod sqlite;
+mod tenant_share;
 #[cfg(test)]
 mod tests;
 
@@ -16,16 +19,17 @@ use async_trait::async_trait;
 use tokio::time::timeout;
 
 pub use all_mappings::TenantMapping;
+use connections::Connections;
+pub use connections::{ConnectionLimits, Database};
 pub use dialect::Dialect;
-use pool::Connections;
-pub use pool::Database;
+use failure::{Failure, FailureKind};
 pub use postgres::{Host, Password, PasswordError, PostgresServer};
 pub use query::Relations;
 pub use select::{Select, SelectError};
 pub use sqlx::postgres::PgSslMode;
 
 use crate::{
-    portal::{Directory, DirectoryEntry, Reason, Refusal, TenantId, UserId},
+    portal::{Directory, DirectoryEntry, Refusal, TenantId, UserId},
     reload::file::ReloadingFile,
 };
 
@@ -51,16 +55,16 @@ pub struct SqlDirectory {
 
 impl SqlDirectory {
     /// Creates a directory that connects on first use. Each new connection to PostgreSQL uses the current value of
-    /// `password`, and PostgreSQL cancels a query after `statement_limit`.
+    /// `password`.
     #[must_use]
     pub fn new(
         database: &Database,
         password: Option<ReloadingFile<Password>>,
         relations: &Relations,
-        statement_limit: Duration,
+        limits: ConnectionLimits,
     ) -> Self {
         Self {
-            connections: Connections::new(database, password, statement_limit),
+            connections: Connections::new(database, &relations.schema, password, limits),
             ownership: relations.ownership,
             query: relations.query(database.dialect()).into(),
             all_mappings_query: relations.all_mappings_query(database.dialect()).into(),
@@ -84,7 +88,8 @@ impl SqlDirectory {
     /// # Errors
     /// DATABASE_UNAVAILABLE.
     pub async fn all_mappings(&self) -> Result<Vec<TenantMapping>, Refusal> {
-        self.fetch(&self.all_mappings_query, &[]).await.map(all_mappings::by_tenant)
+        let rows = self.connections.fetch(Arc::clone(&self.all_mappings_query), Vec::new()).await?;
+        Ok(all_mappings::by_tenant(rows))
     }
 
     /// Runs the query of a call with empty ids, which no person and no tenant has. Success shows that the database is
@@ -95,7 +100,7 @@ impl SqlDirectory {
     pub async fn probe(&self) -> Result<(), Refusal> {
         match timeout(PROBE_TIMEOUT, self.fetch_facts("", "")).await {
             Ok(facts) => facts.map(drop),
-            Err(_) => Err(Refusal::because(Reason::DatabaseUnavailable, "directory query timed out")),
+            Err(_) => Err(Failure::from(FailureKind::Timeout).into()),
         }
     }
 
@@ -105,18 +110,8 @@ impl SqlDirectory {
             Ownership::TokenAndDirectory => &[tenant, user],
             Ownership::Token => &[tenant],
         };
-        self.fetch(&self.query, ids).await
-    }
-
-    async fn fetch(&self, query: &Arc<str>, ids: &[&str]) -> Result<Vec<facts::Fact>, Refusal> {
-        self.connections.fetch(Arc::clone(query), ids).await.map_err(|error| {
-            let cause = if matches!(error, sqlx::Error::PoolTimedOut) {
-                "directory has no free connection, or its server refuses connections or does not respond"
-            } else {
-                "directory query failed"
-            };
-            Refusal::because(Reason::DatabaseUnavailable, cause).caused_by(error)
-        })
+        let ids = ids.iter().map(ToString::to_string).collect();
+        Ok(self.connections.fetch_for(tenant, Arc::clone(&self.query), ids).await?)
     }
 }
 

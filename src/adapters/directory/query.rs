@@ -5,6 +5,8 @@ use super::{Ownership, dialect::Dialect, select::Select};
 /// The relations that are read.
 #[derive(Clone, Debug)]
 pub struct Relations {
+    /// The schema of the views; PostgreSQL only.
+    pub schema: String,
     /// Whether `billing_portal_owners` is read.
     pub ownership: Ownership,
     /// Replaces `billing_portal_tenants`, for databases where a view cannot be added.
@@ -22,14 +24,15 @@ impl Relations {
     /// limits keep the result at four rows or fewer, whatever the relations contain. Two rows of the tenant are already
     /// a contradiction, and sharing is not checked then, because the check would read every row of the tenant. CROSS
     /// JOIN prevents SQLite from reordering the join and reading the whole table.
-    pub(super) fn query(&self, dialect: Dialect) -> String {
+    #[must_use]
+    pub fn query(&self, dialect: Dialect) -> String {
         let bytes = dialect.binary_collation();
         let [tenant, user, customer] =
-            ["tenant_id", "user_id", "stripe_customer_id"].map(|column| dialect.select_expression(column));
+            ["tenant_id", "user_id", "stripe_customer_id"].map(|column| dialect.compared(column));
         let [others_tenant, others_customer, own_customer] =
             ["others.tenant_id", "others.stripe_customer_id", "mapping.stripe_customer_id"]
-                .map(|column| dialect.select_expression(column));
-        let (tenants_cte, tenants) = relation("billing_portal_tenants", self.tenants.as_ref());
+                .map(|column| dialect.compared(column));
+        let (tenants_cte, tenants) = self.tenants_relation(dialect);
         let mut ctes = format!(
             "{tenants_cte}billing_portal_mapping AS MATERIALIZED (
   SELECT {tenant} AS tenant_id, stripe_customer_id FROM {tenants}
@@ -46,12 +49,14 @@ impl Relations {
 )"
         );
         let mut facts = format!(
-            "SELECT 'mapping' AS fact, tenant_id, NULL AS user_id, {customer} AS stripe_customer_id FROM billing_portal_mapping
+            "{primary}SELECT 'mapping' AS fact, tenant_id, NULL AS user_id, {customer} AS stripe_customer_id \
+             FROM billing_portal_mapping
 UNION ALL
-SELECT 'sharing', tenant_id, NULL, stripe_customer_id FROM billing_portal_sharing"
+SELECT 'sharing', tenant_id, NULL, stripe_customer_id FROM billing_portal_sharing",
+            primary = dialect.primary()
         );
         if self.ownership == Ownership::TokenAndDirectory {
-            let (owners_cte, owners) = relation("billing_portal_owners", self.owners.as_ref());
+            let (owners_cte, owners) = relation(self.owners.as_ref(), "billing_portal_owners", dialect, &self.schema);
             ctes = format!(
                 "{owners_cte}{ctes}, billing_portal_owner AS (
   SELECT {tenant} AS tenant_id, {user} AS user_id FROM {owners}
@@ -61,27 +66,40 @@ SELECT 'sharing', tenant_id, NULL, stripe_customer_id FROM billing_portal_sharin
             );
             facts += "\nUNION ALL\nSELECT 'owner', tenant_id, user_id, NULL FROM billing_portal_owner";
         }
-        format!("WITH {ctes}\n{facts}")
+        returned(dialect, &format!("WITH {ctes}"), &facts)
     }
 
     /// Returns the query for the rows of all tenants, as facts of the same shape.
     pub(super) fn all_mappings_query(&self, dialect: Dialect) -> String {
-        let (tenant, customer) =
-            (dialect.select_expression("tenant_id"), dialect.select_expression("stripe_customer_id"));
-        let (tenants_cte, tenants) = relation("billing_portal_tenants", self.tenants.as_ref());
-        let with = tenants_cte.strip_suffix(", ").map_or_else(String::new, |cte| format!("WITH {cte}\n"));
-        format!(
-            "{with}SELECT 'mapping' AS fact, {tenant} AS tenant_id, NULL AS user_id, {customer} AS stripe_customer_id FROM {tenants}"
-        )
+        let (tenant, customer) = (dialect.compared("tenant_id"), dialect.compared("stripe_customer_id"));
+        let (tenants_cte, tenants) = self.tenants_relation(dialect);
+        let with = tenants_cte.strip_suffix(", ").map_or_else(String::new, |cte| format!("WITH {cte}"));
+        let primary = dialect.primary();
+        let facts = format!(
+            "{primary}SELECT 'mapping' AS fact, {tenant} AS tenant_id, NULL AS user_id, {customer} AS stripe_customer_id \
+             FROM {tenants}"
+        );
+        returned(dialect, &with, &facts)
     }
+
+    fn tenants_relation(&self, dialect: Dialect) -> (String, String) {
+        relation(self.tenants.as_ref(), "billing_portal_tenants", dialect, &self.schema)
+    }
+}
+
+/// Returns the query for a union of facts, with each value as it is returned.
+fn returned(dialect: Dialect, with: &str, facts: &str) -> String {
+    let columns = ["tenant_id", "user_id", "stripe_customer_id"];
+    let columns = columns.map(|column| format!("{} AS {column}", dialect.returned(column))).join(", ");
+    format!("{with}\nSELECT fact, {columns} FROM (\n{facts}\n) AS facts")
 }
 
 /// Returns the definition of a relation as a common table expression, if the operator supplies a SELECT statement for
 /// it, and the name of the relation. The name differs from that of the view, so that the statement may read from the
 /// view. The line breaks around the statement end a comment in its last line.
-fn relation(view: &str, select: Option<&Select>) -> (String, String) {
+fn relation(select: Option<&Select>, view: &str, dialect: Dialect, schema: &str) -> (String, String) {
     match select {
-        None => (String::new(), view.to_owned()),
+        None => (String::new(), dialect.qualified(schema, view)),
         Some(select) => {
             (format!("{view}_file AS NOT MATERIALIZED (\n{}\n), ", select.as_str()), format!("{view}_file"))
         }

@@ -1,11 +1,12 @@
 use sqlx::{AssertSqlSafe, Row as _, SqlitePool};
 
 use super::*;
+use crate::portal::Reason;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMITS: ConnectionLimits = ConnectionLimits { max_connections: 8, query: Duration::from_secs(10) };
 
 fn relations(ownership: Ownership) -> Relations {
-    Relations { ownership, tenants: None, owners: None }
+    Relations { schema: "public".to_owned(), ownership, tenants: None, owners: None }
 }
 
 #[tokio::test]
@@ -13,7 +14,7 @@ async fn missing_file_is_unavailable_and_is_not_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("missing.db");
     let database = Database::Sqlite(path.clone());
-    let directory = SqlDirectory::new(&database, None, &relations(Ownership::Token), LIMIT);
+    let directory = SqlDirectory::new(&database, None, &relations(Ownership::Token), LIMITS);
     assert_eq!(directory.probe().await.unwrap_err().reason(), Reason::DatabaseUnavailable);
     assert!(!path.exists());
 }
@@ -23,9 +24,9 @@ async fn connection_to_file_is_read_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("directory.db");
     SqlitePool::connect(&format!("sqlite:{}?mode=rwc", path.display())).await.unwrap();
-    let directory = SqlDirectory::new(&Database::Sqlite(path), None, &relations(Ownership::Token), LIMIT);
-    let pool::Pool::Sqlite(pool) = &directory.connections.pool else { panic!("not a SQLite pool") };
-    let error = sqlx::query("CREATE TABLE x (y text)").execute(pool).await.unwrap_err();
+    let directory = SqlDirectory::new(&Database::Sqlite(path), None, &relations(Ownership::Token), LIMITS);
+    let connections::Pool::Sqlite(connections) = &directory.connections.pool else { panic!("not a SQLite pool") };
+    let error = sqlx::query("CREATE TABLE x (y text)").execute(&connections.pool).await.unwrap_err();
     assert!(error.to_string().contains("readonly"), "{error}");
 }
 

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use billing_portal::{
     adapters::directory::{
-        Database, Dialect, Host, Ownership, PgSslMode, PostgresServer, Relations, Select, SqlDirectory,
+        ConnectionLimits, Database, Dialect, Host, Ownership, PgSslMode, PostgresServer, Relations, Select,
+        SqlDirectory,
     },
     portal::{Directory as _, DirectoryEntry, Integrity, Mapping, TenantId, UserId},
 };
@@ -61,11 +62,17 @@ fn directory(server: &Postgres, database: &TestDatabase, selects: Option<[&str; 
     };
     let select = |text| Select::parse(text, Dialect::Postgres).unwrap();
     let relations = Relations {
+        schema: "public".to_owned(),
         ownership: Ownership::TokenAndDirectory,
         tenants: selects.map(|selects| select(selects[0])),
         owners: selects.map(|selects| select(selects[1])),
     };
-    SqlDirectory::new(&Database::Postgres(target), None, &relations, Duration::from_secs(10))
+    SqlDirectory::new(
+        &Database::Postgres(target),
+        None,
+        &relations,
+        ConnectionLimits { max_connections: 8, query: Duration::from_secs(10) },
+    )
 }
 
 async fn look_up(directory: &SqlDirectory, tenant: &str, user: &str) -> DirectoryEntry {

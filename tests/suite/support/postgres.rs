@@ -126,6 +126,20 @@ impl Postgres {
         self.run("pg_ctl", &["--silent", "--wait", "--log=log", "start"]);
     }
 
+    /// Restarts the server as a standby without a primary.
+    pub(crate) fn restart_as_standby(&self) {
+        self.stop();
+        let signal = self.folder.join("data/standby.signal");
+        std::fs::write(&signal, "").unwrap();
+        self.chown_to_database_user(&signal);
+        self.start_again();
+    }
+
+    /// Makes a standby the primary.
+    pub(crate) fn promote(&self) {
+        self.run("pg_ctl", &["--silent", "--wait", "promote"]);
+    }
+
     /// Sends a signal to the server and to the given backend processes.
     pub(crate) async fn signal(&self, signal: &str, backends: &[i32]) {
         let postmaster = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
@@ -147,11 +161,16 @@ impl Postgres {
 
     /// Creates a database `portal_…`, and a role of the same name that may read every table in it.
     pub(crate) async fn database(&self) -> TestDatabase {
+        self.database_with("").await
+    }
+
+    /// Creates a database with options of CREATE DATABASE.
+    pub(crate) async fn database_with(&self, options: &str) -> TestDatabase {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("portal_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let admin = self.connect("postgres").await;
         for statement in
-            [format!("CREATE DATABASE {name}"), format!("CREATE ROLE {name} LOGIN PASSWORD 'first-secret'")]
+            [format!("CREATE DATABASE {name} {options}"), format!("CREATE ROLE {name} LOGIN PASSWORD 'first-secret'")]
         {
             sqlx::raw_sql(AssertSqlSafe(statement)).execute(&admin).await.unwrap();
         }

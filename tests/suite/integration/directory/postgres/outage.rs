@@ -23,9 +23,6 @@ use crate::{
 const ACME: &str = "INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_A');
     INSERT INTO billing_portal_owners SELECT 'acme', 'olivia' || i FROM generate_series(0, 99) AS i;";
 
-/// The size of the service's connection pool.
-const CONNECTIONS: usize = 8;
-
 async fn acme(server: &Postgres) -> TestDatabase {
     let database = server.database().await;
     database.run(TABLES).await;
@@ -105,38 +102,6 @@ async fn paused_server_gets_timeouts_and_recovers() {
     assert_eq!(reason(&world).await, "OK");
 }
 
-#[tokio::test]
-#[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn abandoned_queries_end_at_server_and_free_their_connections() {
-    let database = acme(Postgres::shared()).await;
-    let world = World::with(&[&database.setting(), "--deadline=4s", "--stripe-attempt-timeout=1s"]).await;
-    let mut lock = database.admin.begin().await.unwrap();
-    sqlx::raw_sql("LOCK TABLE billing_portal_tenants").execute(&mut *lock).await.unwrap();
-
-    // Each call waits for the lock on its own connection until its deadline.
-    for refusal in calls(&world, CONNECTIONS, Duration::from_millis(500)).await {
-        assert_eq!(refusal.reason, "DEADLINE_EXCEEDED");
-    }
-    // The connections are still in use, so the next call gets none. It is refused before its own deadline.
-    let started = Instant::now();
-    let refusals = calls(&world, 1, Duration::from_secs(60)).await;
-    assert_eq!(refusals[0].reason, "DATABASE_UNAVAILABLE");
-    assert!(started.elapsed() < Duration::from_millis(3_500), "{:?}", started.elapsed());
-    // The server cancels each query at the statement timeout. This wait also has a timeout, after which it fails.
-    let wait = "SET statement_timeout = '10s'; DO $$ BEGIN
-        WHILE EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'billing-portal'
-                AND state = 'active') LOOP
-            PERFORM pg_sleep(0.02);
-            PERFORM pg_stat_clear_snapshot();
-        END LOOP; END $$";
-    database.run(wait).await;
-    lock.rollback().await.unwrap();
-    assert_eq!(reason(&world).await, "OK");
-    let connections = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'billing-portal'";
-    let connections: i64 = sqlx::query_scalar(connections).fetch_one(&database.admin).await.unwrap();
-    assert!((1..=8).contains(&connections), "{connections} connections");
-}
-
 /// Starts a TCP proxy in front of the server. Changing the returned value silences all current connections in both
 /// directions without closing them, as when a machine disappears. Later connections work.
 async fn proxy(server_port: u16) -> (u16, watch::Sender<u32>) {
@@ -174,15 +139,15 @@ async fn check_silently_lost_connections(ssl_mode: &str) {
     let (port, cut) = proxy(server.port).await;
     let role = format!("{}:first-secret", database.name);
     let url = format!("--database-url=postgres://{role}@127.0.0.1:{port}/{}?sslmode={ssl_mode}", database.name);
-    let world = World::with(&[&url, "--deadline=4s"]).await;
+    let world = World::with(&[&url, "--deadline=4s", "--database-max-connections=1"]).await;
     assert_eq!(reason(&world).await, "OK");
     let mut lock = database.admin.begin().await.unwrap();
     sqlx::raw_sql("LOCK TABLE billing_portal_tenants").execute(&mut *lock).await.unwrap();
-    let waiting = calls(&world, CONNECTIONS, Duration::from_secs(60));
+    let waiting = calls(&world, 1, Duration::from_secs(60));
     let cutting = async {
-        // Wait until all of them are blocked by the lock at the server.
+        // Wait until the call is blocked by the lock at the server.
         let wait = "SET statement_timeout = '30s'; DO $$ BEGIN
-            WHILE (SELECT count(*) < 8 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock') LOOP
+            WHILE (SELECT count(*) < 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock') LOOP
                 PERFORM pg_stat_clear_snapshot(), pg_sleep(0.01);
             END LOOP; END $$";
         database.run(wait).await;
@@ -192,7 +157,7 @@ async fn check_silently_lost_connections(ssl_mode: &str) {
         assert_eq!(refusal.reason, "DEADLINE_EXCEEDED");
     }
     lock.rollback().await.unwrap();
-    // All connections of the pool are dead. They are replaced one second after the statement timeout.
+    // The only connection of the pool is dead. It is replaced one second after the statement timeout.
     let recovered = async { while world.access(&world.olivia(), "").await.is_err() {} };
     tokio::time::timeout(Duration::from_secs(30), recovered).await.expect("the pool does not recover");
     assert_eq!(reason(&world).await, "OK");

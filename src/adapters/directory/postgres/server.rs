@@ -43,6 +43,8 @@ impl PostgresServer {
             .database(&self.database)
             .password(password.map_or("", |password| &password.0))
             .ssl_mode(self.ssl_mode)
+            // PgBouncer refuses this parameter, and no value that is read is a floating-point number.
+            .extra_float_digits(None)
             .application_name("billing-portal");
         let options = match &self.ssl_root_cert {
             Some(path) => options.ssl_root_cert(path),

@@ -1,0 +1,112 @@
+//! Connections to either database: read-only, limited in number and in time.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use super::{
+    Dialect, Password,
+    facts::Fact,
+    failure::Failure,
+    postgres::{PostgresConnections, PostgresServer},
+    sqlite::SqliteConnections,
+    tenant_share::{TenantShare, TenantShares},
+};
+use crate::reload::file::ReloadingFile;
+
+/// How long a call waits for its tenant's share, and how long for a connection, before it is refused.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The database that contains the directory.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// A file. It is never created.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server.
+    Postgres(PostgresServer),
+}
+
+impl Database {
+    /// Returns the SQL dialect of the database.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+}
+
+/// The limits of the connections.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// The maximum number of connections, at least 1. Further calls wait for a connection within their deadline.
+    pub max_connections: u32,
+    /// The time limit of a query. PostgreSQL enforces it itself.
+    pub query: Duration,
+}
+
+/// Connections that are opened on first use. The pool reconnects automatically.
+pub(super) struct Connections {
+    pub(super) pool: Pool,
+    shares: TenantShares,
+}
+
+pub(super) enum Pool {
+    Sqlite(SqliteConnections),
+    Postgres(PostgresConnections),
+}
+
+impl Connections {
+    pub(super) fn new(
+        database: &Database,
+        schema: &str,
+        password: Option<ReloadingFile<Password>>,
+        limits: ConnectionLimits,
+    ) -> Self {
+        let pool = match database {
+            Database::Sqlite(path) => {
+                Pool::Sqlite(SqliteConnections::new(path, limits.max_connections, ACQUIRE_TIMEOUT, limits.query))
+            }
+            Database::Postgres(server) => {
+                Pool::Postgres(PostgresConnections::new(server.clone(), schema, password, ACQUIRE_TIMEOUT, limits))
+            }
+        };
+        Self { pool, shares: TenantShares::of(limits.max_connections as usize) }
+    }
+
+    /// Returns the number of connections in use and the number of idle ones.
+    pub(super) fn count(&self) -> (u64, u64) {
+        let (all, idle) = match &self.pool {
+            Pool::Sqlite(SqliteConnections { pool, .. }) => (pool.size(), pool.num_idle()),
+            Pool::Postgres(PostgresConnections { pool, .. }) => (pool.size(), pool.num_idle()),
+        };
+        (u64::from(all).saturating_sub(idle as u64), idle as u64)
+    }
+
+    /// Runs a query for one tenant, within the tenant's share of the connections.
+    pub(super) async fn fetch_for(
+        &self,
+        tenant: &str,
+        query: Arc<str>,
+        values: Vec<String>,
+    ) -> Result<Vec<Fact>, Failure> {
+        let share = self.shares.acquire(tenant, ACQUIRE_TIMEOUT).await?;
+        self.run(query, values, Some(share)).await
+    }
+
+    /// Runs a query for no single tenant.
+    pub(super) async fn fetch(&self, query: Arc<str>, values: Vec<String>) -> Result<Vec<Fact>, Failure> {
+        self.run(query, values, None).await
+    }
+
+    async fn run(
+        &self,
+        query: Arc<str>,
+        values: Vec<String>,
+        share: Option<TenantShare>,
+    ) -> Result<Vec<Fact>, Failure> {
+        match &self.pool {
+            Pool::Sqlite(connections) => connections.fetch(query, values, share).await,
+            Pool::Postgres(connections) => connections.fetch(query, values, share).await,
+        }
+    }
+}

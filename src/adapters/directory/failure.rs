@@ -1,0 +1,126 @@
+//! Why a query has no result.
+
+use std::time::Duration;
+
+use sqlx::{
+    error::{DatabaseError, Error},
+    postgres::PgDatabaseError,
+};
+
+use crate::portal::{Reason, Refusal};
+
+/// Why a query has no result.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind}")]
+pub(super) struct Failure {
+    pub(super) kind: FailureKind,
+    #[source]
+    pub(super) error: Option<Error>,
+}
+
+/// The kinds of failures, with texts for an operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum FailureKind {
+    #[error("directory has no free connection, or its server refuses connections or does not respond")]
+    NoConnection,
+    #[error("directory did not answer in time")]
+    Timeout,
+    #[error("tenant uses its share of the connections to the directory")]
+    TenantShare,
+    #[error("connection to the directory failed")]
+    Connection,
+    #[error("directory refuses the login")]
+    Login,
+    #[error("directory is a standby, which may lag behind; DATABASE_URL must lead to the primary")]
+    Standby,
+    #[error(
+        "row-level security hides rows from the role; give BYPASSRLS to the role, or to the owner of views without \
+         security_invoker"
+    )]
+    RowSecurity,
+    #[error("role has no permission to read a relation; GRANT SELECT on it")]
+    Privilege,
+    #[error(
+        "role may read single columns only of {0}; GRANT SELECT on the relation or on every column that is read from it"
+    )]
+    ColumnPrivilege(String),
+    #[error("directory has no such relation, column, schema or database; check --database-schema and the columns")]
+    Schema,
+    #[error("database driver failed")]
+    Driver,
+    #[error("directory query failed")]
+    Query,
+}
+
+impl FailureKind {
+    fn of_database_error(error: &dyn DatabaseError) -> Self {
+        let code = error.code().unwrap_or_default();
+        let routine = error.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::routine);
+        match (&*code, code.get(..2).unwrap_or_default()) {
+            // PostgreSQL has no code of its own for this error, and its texts are translated.
+            ("42501", _) if routine == Some("check_enable_rls") => Self::RowSecurity,
+            ("42501", _) => Self::Privilege,
+            ("57014", _) => Self::Timeout,
+            // A cached plan whose result has another type than before: a column was changed.
+            ("0A000" | "3D000" | "3F000" | "42703" | "42P01", _) => Self::Schema,
+            (_, "28") => Self::Login,
+            (_, "53") => Self::NoConnection,
+            (_, "08" | "57") => Self::Connection,
+            _ => Self::Query,
+        }
+    }
+}
+
+impl From<FailureKind> for Failure {
+    fn from(kind: FailureKind) -> Self {
+        Self { kind, error: None }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let kind = if let Some(error) = error.as_database_error() {
+            FailureKind::of_database_error(error)
+        } else if matches!(error, Error::PoolTimedOut) {
+            FailureKind::NoConnection
+        } else if matches!(error, Error::Io(_) | Error::Tls(_)) {
+            FailureKind::Connection
+        } else {
+            FailureKind::Driver
+        };
+        Self { kind, error: Some(error) }
+    }
+}
+
+/// The driver panicked.
+impl From<tokio::task::JoinError> for Failure {
+    fn from(_: tokio::task::JoinError) -> Self {
+        FailureKind::Driver.into()
+    }
+}
+
+/// The time limit of the query is exceeded, and the server has not ended it.
+impl From<tokio::time::error::Elapsed> for Failure {
+    fn from(_: tokio::time::error::Elapsed) -> Self {
+        FailureKind::Timeout.into()
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(Failure { kind, error }: Failure) -> Self {
+        let refusal = Self::because(Reason::DatabaseUnavailable, kind.to_string());
+        match error {
+            // The driver's own text repeats the message.
+            Some(Error::Database(error)) => {
+                let code = error.code().unwrap_or_default();
+                refusal.caused_by(format!("{} (SQLSTATE {code})", error.message()))
+            }
+            Some(error) => refusal.caused_by(error),
+            None => refusal,
+        }
+    }
+}
+
+/// How long the service waits for the database beyond a time limit that the database enforces itself, and for a connection
+/// to close or to return to its pool.
+pub(super) const GRACE: Duration = Duration::from_secs(1);

@@ -1,0 +1,129 @@
+//! One query in a transaction of its own.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, pool::PoolConnection, postgres::PgRow};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::adapters::directory::{
+    facts::{Cell, Fact},
+    failure::{Failure, FailureKind, GRACE},
+};
+
+/// The pause between two requests to cancel a query.
+const CANCEL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Names the relations of which the role may read single columns only.
+const COLUMN_PRIVILEGES: &str = "
+    SELECT pg_catalog.string_agg(nspname || '.' || relname, ', ')
+    FROM pg_catalog.pg_class AS relation JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relnamespace
+    WHERE relkind IN ('r', 'v', 'm', 'p', 'f') AND pg_catalog.has_any_column_privilege(relation.oid, 'SELECT')
+        AND NOT pg_catalog.has_table_privilege(relation.oid, 'SELECT')
+        AND nspname NOT IN ('pg_catalog', 'information_schema')";
+
+/// A query, and the limits of its transaction.
+pub(super) struct Transaction {
+    pub(super) search_path: Arc<str>,
+    pub(super) limit: Duration,
+    pub(super) query: Arc<str>,
+    pub(super) values: Vec<String>,
+    pub(super) cancellation: PgPool,
+}
+
+impl Transaction {
+    /// Runs the transaction, and then returns the connection to its pool or closes it. Only a query that the server
+    /// cancelled leaves a connection that is used again: after every other failure (a relation was moved, a privilege was
+    /// revoked, the server became a standby), a new connection may succeed where the old one fails for good.
+    pub(super) async fn run(
+        self,
+        mut connection: PoolConnection<Postgres>,
+        caller_gone: CancellationToken,
+    ) -> Result<Vec<Fact>, Failure> {
+        let outcome = timeout(self.limit + GRACE, self.facts(&mut connection, caller_gone)).await;
+        let Ok(outcome) = outcome else {
+            // A server that has disappeared never responds. A graceful close would wait for it as well.
+            drop(connection.detach());
+            return Err(FailureKind::Timeout.into());
+        };
+        match &outcome {
+            Ok(_) => drop(tokio::spawn(timeout(GRACE, connection.return_to_pool()))),
+            Err(failure) if failure.kind == FailureKind::Timeout => {
+                drop(tokio::spawn(timeout(GRACE, connection.return_to_pool())));
+            }
+            Err(_) => drop(tokio::spawn(timeout(GRACE, connection.close()))),
+        }
+        outcome
+    }
+
+    async fn facts(&self, connection: &mut PgConnection, caller_gone: CancellationToken) -> Result<Vec<Fact>, Failure> {
+        let backend = self.begin(connection).await?;
+        let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.query)));
+        let query = self.values.iter().cloned().fold(query, sqlx::query::Query::bind);
+        let rows = tokio::select! {
+            biased;
+            rows = query.fetch_all(&mut *connection) => rows,
+            never = self.cancel_when(caller_gone, backend) => match never {},
+        };
+        let mut facts = match rows {
+            Ok(rows) => rows.iter().map(fact).collect::<Result<Vec<_>, _>>()?,
+            Err(error) => return Err(self.explain(connection, error.into()).await),
+        };
+        let all = facts.len();
+        facts.retain(|fact| fact.kind != "primary");
+        if facts.len() + 1 == all { Ok(facts) } else { Err(FailureKind::Standby.into()) }
+    }
+
+    /// Begins a transaction and returns the process id of the server's backend. The transaction is READ ONLY, whatever the
+    /// role or a function has set. With `row_security` off, PostgreSQL fails a query from which a policy would hide rows.
+    async fn begin(&self, connection: &mut PgConnection) -> Result<i32, Failure> {
+        let Self { search_path, limit, .. } = self;
+        let begin = format!(
+            "BEGIN TRANSACTION READ ONLY; SET LOCAL row_security = off; SET LOCAL statement_timeout = {}; \
+             SET LOCAL search_path = {search_path}; SELECT pg_catalog.pg_backend_pid()",
+            limit.as_millis()
+        );
+        Ok(sqlx::raw_sql(AssertSqlSafe(begin)).fetch_one(connection).await?.try_get(0)?)
+    }
+
+    /// Asks the server to cancel the query once the caller is gone, again and again, because a request that arrives before
+    /// the query has no effect. The connection is still in use by this transaction, so no request can reach a later one. If
+    /// all of them fail, the statement timeout ends the query.
+    async fn cancel_when(&self, caller_gone: CancellationToken, backend: i32) -> Infallible {
+        caller_gone.cancelled().await;
+        loop {
+            let cancel = sqlx::query("SELECT pg_catalog.pg_cancel_backend($1)").bind(backend).persistent(false);
+            if let Ok(Err(error)) = timeout(GRACE, cancel.execute(&self.cancellation)).await {
+                tracing::warn!(%error, "abandoned query cannot be cancelled");
+            }
+            sleep(CANCEL_INTERVAL).await;
+        }
+    }
+
+    /// Finds out whether a missing privilege is one of a single column.
+    async fn explain(&self, connection: &mut PgConnection, failure: Failure) -> Failure {
+        if failure.kind != FailureKind::Privilege || roll_back(connection).await.is_err() {
+            return failure;
+        }
+        let relations = sqlx::query_scalar(COLUMN_PRIVILEGES).persistent(false).fetch_one(connection).await;
+        match relations {
+            Ok(Some(relations)) => Failure { kind: FailureKind::ColumnPrivilege(relations), ..failure },
+            Ok(None) | Err(_) => failure,
+        }
+    }
+}
+
+/// Ends the transaction and undoes everything that a function in it has set. Every connection that returns to its pool is
+/// rolled back, even if the task that used it panicked. Without a transaction, the statement has no effect.
+pub(super) async fn roll_back(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::raw_sql("ROLLBACK").execute(connection).await.map(|_| true)
+}
+
+fn fact(row: &PgRow) -> Result<Fact, Failure> {
+    let cell = |column: &'static str| match row.try_get::<Option<Vec<u8>>, _>(column) {
+        Ok(None) => Cell::Null,
+        Ok(Some(bytes)) => String::from_utf8(bytes).map_or(Cell::NotText, Cell::Text),
+        Err(_) => Cell::NotText,
+    };
+    Ok(Fact::read(row.try_get("fact")?, cell))
+}

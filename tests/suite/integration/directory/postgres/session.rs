@@ -1,0 +1,75 @@
+//! PostgreSQL: nothing in the session decides what is read, and nothing is left in it.
+
+use super::{ACME, start, world_with};
+use crate::{
+    integration::directory::{TABLES, lookup_outcome},
+    support::World,
+};
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn relations_of_another_schema_or_search_path_are_not_read() {
+    let (world, database) = world_with(&format!("{TABLES} {ACME}"), &[]).await;
+    let role = &database.name;
+    assert_eq!(lookup_outcome(&world, "olivia").await.0, "OK");
+    // PostgreSQL looks names up in the schema "$user" first. The connection of the service is open already.
+    let shadows = format!(
+        "CREATE SCHEMA {role}; SET search_path = {role}; {TABLES}
+         INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_B');
+         INSERT INTO billing_portal_owners VALUES ('acme', 'mallory'); RESET search_path;
+         GRANT USAGE ON SCHEMA {role} TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA {role} TO {role};"
+    );
+    database.run(&shadows).await;
+    for path in ["DEFAULT", "'nowhere'", "pg_temp, public"] {
+        database.run(&format!("ALTER ROLE {role} SET search_path = {path}")).await;
+        let world = World::with(&[&database.setting()]).await;
+        assert_eq!(lookup_outcome(&world, "mallory").await.0, "NOT_OWNER", "{path}");
+        assert_eq!(lookup_outcome(&world, "olivia").await.0, "OK", "{path}");
+    }
+    assert_eq!(lookup_outcome(&world, "mallory").await.0, "NOT_OWNER");
+    assert_eq!(lookup_outcome(&world, "olivia").await.0, "OK");
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn function_cannot_leave_read_only_mode_or_settings_behind() {
+    let (_world, database) = world_with(&format!("{TABLES} {ACME}"), &[]).await;
+    let role = &database.name;
+    // Each call tries to write, and unlocks the session for the next one. Every setting of the session becomes visible as the
+    // customer, which is malformed if one of them survived.
+    let hostile = format!(
+        "CREATE TABLE written (what text); GRANT ALL ON written TO {role};
+         CREATE FUNCTION unlock() RETURNS text LANGUAGE plpgsql AS $$
+         DECLARE found text := current_setting('default_transaction_read_only') || current_setting('work_mem');
+         BEGIN
+            PERFORM set_config('default_transaction_read_only', 'off', false), set_config('work_mem', '64MB', false);
+            BEGIN INSERT INTO public.written VALUES ('row'); EXCEPTION WHEN read_only_sql_transaction THEN NULL; END;
+            RETURN CASE found WHEN 'on' || '4MB' THEN 'cus_A' ELSE found END;
+         END $$;
+         ALTER ROLE {role} SET default_transaction_read_only = on;
+         ALTER TABLE billing_portal_tenants RENAME TO tenants;
+         CREATE VIEW billing_portal_tenants AS SELECT tenant_id, unlock() AS stripe_customer_id FROM tenants;"
+    );
+    database.run(&hostile).await;
+    let world = World::with(&[&database.setting(), "--database-max-connections=1"]).await;
+    for _ in 0..3 {
+        assert_eq!(lookup_outcome(&world, "olivia").await, ("OK".to_owned(), None));
+    }
+    let written: i64 = sqlx::query_scalar("SELECT count(*) FROM written").fetch_one(&database.admin).await.unwrap();
+    assert_eq!(written, 0);
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn texts_of_notices_and_warnings_are_not_logged() {
+    let (_world, database) = world_with(&format!("{TABLES} {ACME}"), &[]).await;
+    let noisy = "CREATE FUNCTION noisy(text) RETURNS text LANGUAGE plpgsql AS
+            $$ BEGIN RAISE NOTICE 'secret-note'; RAISE WARNING 'secret-warning'; RETURN $1; END $$;
+         ALTER TABLE billing_portal_tenants RENAME TO tenants;
+         CREATE VIEW billing_portal_tenants AS SELECT tenant_id, stripe_customer_id FROM tenants WHERE noisy('x') IS NOT NULL;";
+    database.run(noisy).await;
+    let (_folder, mut service) = start(&[&database.setting()], &[]);
+    service.wait_for_log("ready").await;
+    let log = service.kill().await;
+    assert!(!log.contains("secret-"), "{log}");
+}

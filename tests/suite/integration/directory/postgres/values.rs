@@ -1,0 +1,69 @@
+//! PostgreSQL: values that are too long, and values that are not valid UTF-8.
+
+use sqlx::{AssertSqlSafe, Row as _};
+
+use super::world_with;
+use crate::{
+    integration::directory::{TABLES, is_expected, lookup_outcome},
+    support::{
+        Postgres, World,
+        process::{run, text},
+    },
+};
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn values_are_cut_off_in_the_query() {
+    let (world, database) = world_with(TABLES, &[]).await;
+    let relations = billing_portal::adapters::directory::Relations {
+        schema: "public".to_owned(),
+        ownership: billing_portal::adapters::directory::Ownership::TokenAndDirectory,
+        tenants: None,
+        owners: None,
+    };
+    let query = relations.query(billing_portal::adapters::directory::Dialect::Postgres);
+    database.run("INSERT INTO billing_portal_owners VALUES ('acme', 'olivia')").await;
+    for (length, expected) in [(255, "OK"), (256, "malformed_customer"), (10_000_000, "malformed_customer")] {
+        let customer = format!("'cus_' || repeat('A', {length} - 4)");
+        database
+            .run(&format!(
+                "DELETE FROM billing_portal_tenants; INSERT INTO billing_portal_tenants VALUES ('acme', {customer})"
+            ))
+            .await;
+        let rows = sqlx::query(AssertSqlSafe(query.clone()))
+            .bind("acme")
+            .bind("olivia")
+            .fetch_all(&database.admin)
+            .await
+            .unwrap();
+        let longest = rows
+            .iter()
+            .filter_map(|row| row.get::<Option<Vec<u8>>, _>("stripe_customer_id"))
+            .map(|value| value.len())
+            .max();
+        assert_eq!(longest, Some(length.min(256)));
+        if expected != "OK" {
+            assert!(is_expected(expected, &lookup_outcome(&world, "olivia").await), "{length}");
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn value_that_is_not_utf8_affects_only_its_tenant() {
+    let database = Postgres::shared().database_with("ENCODING 'SQL_ASCII' TEMPLATE template0").await;
+    let rows =
+        "INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_A'), ('globex', E'cus_\\xff'), (E'\\xff', 'cus_B');
+        INSERT INTO billing_portal_owners VALUES ('acme', 'olivia'), ('globex', 'gina');";
+    database.run(&format!("{TABLES} {rows}")).await;
+    let world = World::with(&[&database.setting()]).await;
+    assert_eq!(lookup_outcome(&world, "olivia").await, ("OK".to_owned(), None));
+    let refusal = world.open(&world.issuer.token("gina", "globex", "owner")).await.unwrap_err();
+    assert_eq!(
+        (refusal.reason.as_str(), &world.audit().pop().unwrap()["detail"]),
+        ("MAPPING_INTEGRITY", &"malformed_customer".into())
+    );
+    let output = run(&world, &["audit-mapping"], &[&database.setting()]).await;
+    let summary = "2 tenants: 1 verified, 0 without a billing account, 1 with problems";
+    assert_eq!(text(&output.stderr).trim(), summary);
+}
