@@ -6,7 +6,10 @@ use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 
 use crate::{
-    adapters::{directory::TenantMapping, stripe::StripePortalSessions},
+    adapters::{
+        directory::{SqlDirectory, TenantMapping},
+        stripe::StripePortalSessions,
+    },
     commands::{
         cli::AuditMappingOptions,
         progress::{Progress, print_line},
@@ -22,11 +25,8 @@ use crate::{
 /// The maximum number of concurrent reads; `--stripe-rate` limits how many start per second.
 const MAX_CONCURRENT_READS: usize = 16;
 
-/// The time limit for reading all mappings from the directory.
+/// The time limit for reading one page of mappings from the directory.
 const DIRECTORY_TIMEOUT: Duration = Duration::from_secs(600);
-
-/// The `reason` of a verified row in the resume file.
-const VERIFIED: &str = "OK";
 
 /// Why no report is printed.
 #[derive(Debug, thiserror::Error)]
@@ -91,14 +91,13 @@ pub async fn run(config: &Config, options: &AuditMappingOptions) -> Result<bool,
         Some(path) => Some(ResumeFile::open(path, &run_settings(config)).map_err(Failure::Resume)?),
         None => None,
     };
-    let rows = directory.all_mappings().await?;
-    let tenants = rows.len();
-    let mut audit = Audit::default();
-    let pending = audit.check_directory(rows, resume.as_ref());
-    audit.check_stripe(&portal_sessions, config.limits.deadline, pending, resume.as_mut()).await?;
+    let mut audit = Audit { progress: Progress::begin(directory.rows().await?), ..Audit::default() };
+    let outcome = audit.check_all(config, &directory, &portal_sessions, resume.as_mut()).await;
+    audit.progress.end();
+    outcome?;
     audit.findings.sort_by(|one, other| one.tenant.cmp(&other.tenant));
     let is_consistent = audit.findings.is_empty();
-    print_line(&audit.summary(tenants));
+    print_line(&audit.summary());
     if options.missing {
         audit.findings.retain(Finding::is_proof_missing);
     }
@@ -116,26 +115,51 @@ fn run_settings(config: &Config) -> RunSettings {
 }
 
 fn checked_row(checked: &PendingCheck, refusal: Option<&Refusal>) -> CheckedRow {
+    let verified = CheckedRow::verified(checked.tenant.as_str(), checked.customer.as_str());
+    let Some(refusal) = refusal else { return verified };
     CheckedRow {
-        tenant: checked.tenant.as_str().to_owned(),
-        customer: checked.customer.as_str().to_owned(),
-        reason: refusal.map_or(VERIFIED, |refusal| refusal.reason().as_str()).to_owned(),
-        detail: refusal.and_then(Refusal::integrity).map(|integrity| integrity.as_str().to_owned()),
+        reason: refusal.reason().as_str().to_owned(),
+        detail: refusal.integrity().map(|integrity| integrity.as_str().to_owned()),
+        ..verified
     }
 }
 
+/// The results so far. Only findings are kept, so the memory does not grow with the number of tenants.
 #[derive(Default)]
 struct Audit {
+    progress: Progress,
     findings: Vec<Finding>,
+    tenants: usize,
     verified: usize,
     without_account: usize,
 }
 
 impl Audit {
+    /// Checks one page of tenants after the other.
+    async fn check_all(
+        &mut self,
+        config: &Config,
+        directory: &SqlDirectory,
+        portal_sessions: &StripePortalSessions,
+        mut resume: Option<&mut ResumeFile>,
+    ) -> Result<(), Failure> {
+        let mut position = None;
+        loop {
+            let page = directory.mappings_page(position).await?;
+            self.tenants += page.tenants.len();
+            let pending = self.check_directory(page.tenants, resume.as_deref());
+            self.check_stripe(portal_sessions, config.limits.deadline, pending, resume.as_deref_mut()).await?;
+            position = page.next;
+            if position.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
     /// Records the results that need no check at Stripe, from the directory alone or from an earlier run, and returns the tenants
     /// that must be checked at Stripe.
     fn check_directory(&mut self, rows: Vec<TenantMapping>, resume: Option<&ResumeFile>) -> Vec<PendingCheck> {
-        let mut pending = Vec::new();
+        let (tenants, mut pending) = (rows.len(), Vec::new());
         for TenantMapping { tenant, customer, mapping } in rows {
             let broken = |detail: &str| Finding {
                 tenant: tenant.clone(),
@@ -150,12 +174,13 @@ impl Audit {
                 (None, Mapping::Customer(_)) => self.findings.push(broken("malformed_tenant")),
                 (Some(tenant), Mapping::Customer(customer)) => {
                     match resume.and_then(|file| file.checked_row(tenant.as_str(), customer.as_str())) {
-                        Some(row) => self.record(row.clone()),
+                        Some(row) => self.record(row),
                         None => pending.push(PendingCheck { tenant, customer }),
                     }
                 }
             }
         }
+        self.progress.advance(tenants - pending.len());
         pending
     }
 
@@ -167,14 +192,13 @@ impl Audit {
         pending: Vec<PendingCheck>,
         mut resume: Option<&mut ResumeFile>,
     ) -> Result<(), Failure> {
-        let mut progress = Progress::begin(pending.len());
         let checks = stream::iter(pending).map(|pending| async move {
             let outcome = verify_with_retries(portal_sessions, &pending, timeout).await;
             (pending, outcome)
         });
         let mut checks = std::pin::pin!(checks.buffer_unordered(MAX_CONCURRENT_READS));
         while let Some((pending, outcome)) = checks.next().await {
-            progress.step();
+            self.progress.advance(1);
             let (refusal, is_final) = match outcome {
                 Ok(()) => (None, true),
                 Err(refusal) => match refusal.reason().recheck() {
@@ -182,10 +206,7 @@ impl Audit {
                     Recheck::SameUntilDataChanges => (Some(refusal), true),
                     Recheck::Unknown | Recheck::MayPass => (Some(refusal), false),
                     // Every further check would be refused as well.
-                    Recheck::RefusedUntilKeyChanges => {
-                        progress.end();
-                        return Err(Failure::Refused(refusal));
-                    }
+                    Recheck::RefusedUntilKeyChanges => return Err(Failure::Refused(refusal)),
                 },
             };
             let row = checked_row(&pending, refusal.as_ref());
@@ -194,12 +215,11 @@ impl Audit {
             }
             self.record(row);
         }
-        progress.end();
         Ok(())
     }
 
     fn record(&mut self, row: CheckedRow) {
-        if row.reason == VERIFIED {
+        if row.is_verified() {
             self.verified += 1;
             return;
         }
@@ -207,9 +227,10 @@ impl Audit {
         self.findings.push(Finding { tenant, customer: Some(customer), reason, detail });
     }
 
-    fn summary(&self, tenants: usize) -> String {
+    fn summary(&self) -> String {
         format!(
-            "{tenants} tenants: {} verified, {} without a billing account, {} with problems",
+            "{} tenants: {} verified, {} without a billing account, {} with problems",
+            self.tenants,
             self.verified,
             self.without_account,
             self.findings.len()

@@ -10,17 +10,24 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// The interval between lines if standard error is not a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
+#[derive(Default)]
 pub(super) enum Progress {
+    #[default]
+    None,
     Bar(ProgressBar),
-    Lines { done: usize, total: usize, last_printed: Instant },
+    Lines {
+        done: u64,
+        total: u64,
+        last_printed: Instant,
+    },
 }
 
 impl Progress {
-    pub(super) fn begin(total: usize) -> Self {
+    pub(super) fn begin(total: u64) -> Self {
         if !std::io::stderr().is_terminal() {
             return Self::Lines { done: 0, total, last_printed: Instant::now() };
         }
-        let bar = ProgressBar::new(total as u64);
+        let bar = ProgressBar::new(total);
         // If the template were invalid, the library's default style would remain.
         if let Ok(style) = ProgressStyle::with_template("{wide_bar} {human_pos} of {human_len} tenants, {eta} left") {
             bar.set_style(style);
@@ -28,11 +35,13 @@ impl Progress {
         Self::Bar(bar)
     }
 
-    pub(super) fn step(&mut self) {
+    pub(super) fn advance(&mut self, tenants: usize) {
+        let tenants = tenants as u64;
         match self {
-            Self::Bar(bar) => bar.inc(1),
+            Self::None => {}
+            Self::Bar(bar) => bar.inc(tenants),
             Self::Lines { done, total, last_printed } => {
-                *done += 1;
+                *done += tenants;
                 if last_printed.elapsed() >= LINE_INTERVAL {
                     *last_printed = Instant::now();
                     print_line(&format!("{done} of {total} tenants"));
@@ -41,7 +50,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn end(self) {
+    pub(super) fn end(&self) {
         if let Self::Bar(bar) = self {
             bar.finish_and_clear();
         }

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     fs::{File, OpenOptions},
+    hash::{BuildHasher as _, RandomState},
     io::{self, BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
 };
@@ -21,6 +22,22 @@ pub(super) struct CheckedRow {
     pub(super) detail: Option<String>,
 }
 
+/// The `reason` of a verified row.
+const VERIFIED: &str = "OK";
+
+impl CheckedRow {
+    pub(super) fn verified(tenant: &str, customer: &str) -> Self {
+        Self { tenant: tenant.to_owned(), customer: customer.to_owned(), reason: VERIFIED.to_owned(), detail: None }
+    }
+
+    pub(super) fn is_verified(&self) -> bool {
+        self.reason == VERIFIED
+    }
+}
+
+/// The length of the shortest line for a row, in bytes, to estimate their number.
+const MIN_LINE_BYTES: u64 = 64;
+
 /// The settings that the results depend on; the first line of the file.
 #[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(super) struct RunSettings {
@@ -34,7 +51,47 @@ pub(super) struct RunSettings {
 pub(super) struct ResumeFile {
     path: PathBuf,
     file: File,
-    checked: HashMap<(String, String), CheckedRow>,
+    checked: CheckedRows,
+}
+
+/// The rows of an earlier run. There may be millions of verified ones, so only a hash of each is kept.
+#[derive(Debug, Default)]
+struct CheckedRows {
+    hashers: [RandomState; 2],
+    /// Sorted.
+    verified: Vec<u128>,
+    /// By tenant and customer.
+    others: HashMap<(String, String), CheckedRow>,
+}
+
+impl CheckedRows {
+    fn read(lines: impl Iterator<Item = io::Result<Vec<u8>>>, capacity: usize) -> io::Result<Self> {
+        let mut rows = Self { verified: Vec::with_capacity(capacity), ..Self::default() };
+        for line in lines {
+            // The last line is incomplete if the run was interrupted while it was written.
+            let Ok(row) = serde_json::from_slice::<CheckedRow>(&line?) else { continue };
+            if row.is_verified() {
+                rows.verified.push(rows.hash(&row.tenant, &row.customer));
+            } else {
+                rows.others.insert((row.tenant.clone(), row.customer.clone()), row);
+            }
+        }
+        rows.verified.sort_unstable();
+        Ok(rows)
+    }
+
+    /// 128 bits, from two keys that are random in each process: no two rows of a directory have the same hash.
+    fn hash(&self, tenant: &str, customer: &str) -> u128 {
+        let [high, low] = self.hashers.each_ref().map(|hasher| u128::from(hasher.hash_one((tenant, customer))));
+        high << 64 | low
+    }
+
+    fn get(&self, tenant: &str, customer: &str) -> Option<CheckedRow> {
+        if self.verified.binary_search(&self.hash(tenant, customer)).is_ok() {
+            return Some(CheckedRow::verified(tenant, customer));
+        }
+        self.others.get(&(tenant.to_owned(), customer.to_owned())).cloned()
+    }
 }
 
 impl ResumeFile {
@@ -45,17 +102,13 @@ impl ResumeFile {
     pub(super) fn open(path: &Path, settings: &RunSettings) -> io::Result<Self> {
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
         file.try_lock().map_err(|_| io::Error::other("it is in use by another run"))?;
+        let capacity = usize::try_from(file.metadata()?.len() / MIN_LINE_BYTES).map_err(io::Error::other)?;
         let mut lines = BufReader::new(&file).split(b'\n');
-        let mut checked = HashMap::new();
+        let mut checked = CheckedRows::default();
         match lines.next().transpose()? {
             None => write_line(&mut file, settings)?,
             Some(first) if serde_json::from_slice::<RunSettings>(&first).is_ok_and(|found| found == *settings) => {
-                for line in lines {
-                    // The last line is incomplete if the run was interrupted while it was written.
-                    if let Ok(row) = serde_json::from_slice::<CheckedRow>(&line?) {
-                        checked.insert((row.tenant.clone(), row.customer.clone()), row);
-                    }
-                }
+                checked = CheckedRows::read(lines, capacity)?;
                 // Separates an incomplete last line from the next row.
                 file.write_all(b"\n")?;
             }
@@ -68,8 +121,8 @@ impl ResumeFile {
         Ok(Self { path: path.to_owned(), file, checked })
     }
 
-    pub(super) fn checked_row(&self, tenant: &str, customer: &str) -> Option<&CheckedRow> {
-        self.checked.get(&(tenant.to_owned(), customer.to_owned()))
+    pub(super) fn checked_row(&self, tenant: &str, customer: &str) -> Option<CheckedRow> {
+        self.checked.get(tenant, customer)
     }
 
     pub(super) fn add(&mut self, row: &CheckedRow) -> io::Result<()> {
@@ -105,25 +158,21 @@ mod tests {
     fn resumes_after_an_incomplete_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("resume");
-        let row = |tenant: &str| CheckedRow {
-            tenant: tenant.to_owned(),
-            customer: "cus_A".to_owned(),
-            reason: "OK".to_owned(),
-            detail: None,
-        };
+        let row = |tenant: &str| CheckedRow::verified(tenant, "cus_A");
         let mut first = ResumeFile::open(&path, &settings("test")).unwrap();
         first.add(&row("acme")).unwrap();
         first.file.write_all(b"{\"tenant\":\"glo").unwrap();
         assert!(ResumeFile::open(&path, &settings("test")).is_err(), "a file is used by one run at a time");
         drop(first);
         let mut second = ResumeFile::open(&path, &settings("test")).unwrap();
-        assert_eq!(second.checked_row("acme", "cus_A"), Some(&row("acme")));
+        assert_eq!(second.checked_row("acme", "cus_A"), Some(row("acme")));
         assert_eq!(second.checked_row("acme", "cus_B"), None, "a changed row is checked again");
-        second.add(&row("globex")).unwrap();
+        let refused = CheckedRow { reason: "TENANT_PROOF_MISSING".to_owned(), ..row("globex") };
+        second.add(&refused).unwrap();
         drop(second);
         assert!(ResumeFile::open(&path, &settings("live")).is_err(), "the mode is part of the settings");
         let third = ResumeFile::open(&path, &settings("test")).unwrap();
-        assert_eq!(third.checked.len(), 2);
+        assert_eq!(third.checked_row("globex", "cus_A"), Some(refused));
         third.remove().unwrap();
         assert!(!path.exists());
     }

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::{
     Dialect, Password,
-    facts::Fact,
+    facts::{Fact, Value},
     failure::Failure,
     postgres::{PostgresConnections, PostgresServer},
     sqlite::SqliteConnections,
@@ -87,23 +87,18 @@ impl Connections {
         &self,
         tenant: &str,
         query: Arc<str>,
-        values: Vec<String>,
+        values: Vec<Value>,
     ) -> Result<Vec<Fact>, Failure> {
         let share = self.shares.acquire(tenant, ACQUIRE_TIMEOUT).await?;
         self.run(query, values, Some(share)).await
     }
 
     /// Runs a query for no single tenant.
-    pub(super) async fn fetch(&self, query: Arc<str>, values: Vec<String>) -> Result<Vec<Fact>, Failure> {
+    pub(super) async fn fetch(&self, query: Arc<str>, values: Vec<Value>) -> Result<Vec<Fact>, Failure> {
         self.run(query, values, None).await
     }
 
-    async fn run(
-        &self,
-        query: Arc<str>,
-        values: Vec<String>,
-        share: Option<TenantShare>,
-    ) -> Result<Vec<Fact>, Failure> {
+    async fn run(&self, query: Arc<str>, values: Vec<Value>, share: Option<TenantShare>) -> Result<Vec<Fact>, Failure> {
         match &self.pool {
             Pool::Sqlite(connections) => connections.fetch(query, values, share).await,
             Pool::Postgres(connections) => connections.fetch(query, values, share).await,

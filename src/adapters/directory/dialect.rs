@@ -40,10 +40,26 @@ impl Dialect {
                 "CASE typeof({column}) WHEN 'text' THEN substr({column}, 1, {MAX_CHARACTERS}) \
                  WHEN 'blob' THEN x'' ELSE {column} END"
             ),
+            Self::Postgres => self.bytes(column),
+        }
+    }
+
+    /// Returns the bytes of a text that is cut off. They have the same order in every collation.
+    pub(super) fn bytes(self, text: &str) -> String {
+        match self {
+            Self::Sqlite => format!("CAST(substr({text}, 1, {MAX_CHARACTERS}) AS blob)"),
             Self::Postgres => format!(
-                "pg_catalog.convert_to(pg_catalog.left({column}, {MAX_CHARACTERS}), \
+                "pg_catalog.convert_to(pg_catalog.left({text}, {MAX_CHARACTERS}), \
                  CASE pg_catalog.getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)"
             ),
+        }
+    }
+
+    /// Returns the condition that a column has a text.
+    pub(super) fn is_text(self, column: &str) -> String {
+        match self {
+            Self::Sqlite => format!("typeof({column}) = 'text'"),
+            Self::Postgres => format!("{column} IS NOT NULL"),
         }
     }
 

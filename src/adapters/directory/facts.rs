@@ -9,14 +9,31 @@ use crate::portal::{CustomerId, DirectoryEntry, Integrity, Mapping, Reason, Refu
 pub(super) enum Cell {
     Null,
     Text(String),
-    /// A number, a blob, or a text that is not UTF-8.
-    NotText,
+    /// A number or a blob, without its bytes, or the bytes of a text that is not UTF-8.
+    NotText(Vec<u8>),
+}
+
+impl Cell {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Null => &[],
+            Self::Text(text) => text.as_bytes(),
+            Self::NotText(bytes) => bytes,
+        }
+    }
+}
+
+/// A value that is bound to a parameter of a query.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Text(String),
+    Bytes(Option<Vec<u8>>),
 }
 
 /// One row of the result.
 #[derive(Debug)]
 pub(super) struct Fact {
-    /// `mapping`, `sharing`, `owner`, or `primary`, which has no values.
+    /// `mapping`, `sharing`, `owner`, or `primary`, which has no values. For all tenants: `mapping`, `shared` or `rows`.
     pub(super) kind: String,
     pub(super) tenant: Cell,
     user: Cell,
@@ -43,7 +60,8 @@ pub(super) fn entry(
     let (mut own_customers, mut other_customers) = (Vec::new(), Vec::new());
     let mut is_owner = ownership == Ownership::Token;
     for Fact { kind, tenant: row_tenant, user: row_user, customer } in facts {
-        if (kind != "sharing" && row_tenant == Cell::NotText) || row_user == Cell::NotText {
+        let is_not_text = |cell: &Cell| matches!(cell, Cell::NotText(_));
+        if (kind != "sharing" && is_not_text(&row_tenant)) || is_not_text(&row_user) {
             let cause = "tenant_id or user_id in the directory is not text";
             return Err(Refusal::because(Reason::DatabaseUnavailable, cause));
         }
@@ -68,7 +86,7 @@ pub(super) fn mapping(mut own: Vec<Cell>, others: &[Cell]) -> Mapping {
         None | Some(Cell::Null) => return Mapping::None,
         Some(Cell::Text(text)) if text.is_empty() => return Mapping::None,
         Some(Cell::Text(text)) => text,
-        Some(Cell::NotText) => return Mapping::Broken(Integrity::MalformedCustomer),
+        Some(Cell::NotText(_)) => return Mapping::Broken(Integrity::MalformedCustomer),
     };
     let Some(id) = CustomerId::parse(&customer) else {
         return Mapping::Broken(Integrity::MalformedCustomer);

@@ -18,10 +18,12 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::time::timeout;
 
-pub use all_mappings::TenantMapping;
+use all_mappings::PAGE_ROWS;
+pub use all_mappings::{Page, Position, TenantMapping};
 use connections::Connections;
 pub use connections::{ConnectionLimits, Database};
 pub use dialect::Dialect;
+use facts::Value;
 use failure::{Failure, FailureKind};
 pub use postgres::{Host, Password, PasswordError, PostgresServer};
 pub use query::Relations;
@@ -50,7 +52,8 @@ pub struct SqlDirectory {
     connections: Connections,
     ownership: Ownership,
     query: Arc<str>,
-    all_mappings_query: Arc<str>,
+    mappings_page_query: Arc<str>,
+    rows_query: Arc<str>,
 }
 
 impl SqlDirectory {
@@ -67,7 +70,8 @@ impl SqlDirectory {
             connections: Connections::new(database, &relations.schema, password, limits),
             ownership: relations.ownership,
             query: relations.query(database.dialect()).into(),
-            all_mappings_query: relations.all_mappings_query(database.dialect()).into(),
+            mappings_page_query: relations.mappings_page_query(database.dialect(), PAGE_ROWS).into(),
+            rows_query: relations.rows_query(database.dialect()).into(),
         }
     }
 
@@ -83,13 +87,24 @@ impl SqlDirectory {
         self.connections.count()
     }
 
-    /// Reads the mappings of all tenants, by the same rules as a call.
+    /// Reads the mappings of the next tenants after a position, by the same rules as a call; `None` is the beginning.
     ///
     /// # Errors
     /// DATABASE_UNAVAILABLE.
-    pub async fn all_mappings(&self) -> Result<Vec<TenantMapping>, Refusal> {
-        let rows = self.connections.fetch(Arc::clone(&self.all_mappings_query), Vec::new()).await?;
-        Ok(all_mappings::by_tenant(rows))
+    pub async fn mappings_page(&self, after: Option<Position>) -> Result<Page, Refusal> {
+        let after = Value::Bytes(after.map(|Position(tenant)| tenant));
+        let rows = self.connections.fetch(Arc::clone(&self.mappings_page_query), vec![after]).await?;
+        Ok(Page::group(rows, PAGE_ROWS))
+    }
+
+    /// Returns the number of rows that all pages have together.
+    ///
+    /// # Errors
+    /// DATABASE_UNAVAILABLE.
+    pub async fn rows(&self) -> Result<u64, Refusal> {
+        let facts = self.connections.fetch(Arc::clone(&self.rows_query), Vec::new()).await?;
+        let count = facts.first().and_then(|fact| std::str::from_utf8(fact.customer.as_bytes()).ok()?.parse().ok());
+        count.ok_or_else(|| Failure::from(FailureKind::Query).into())
     }
 
     /// Runs the query of a call with empty ids, which no person and no tenant has. Success shows that the database is
@@ -110,7 +125,7 @@ impl SqlDirectory {
             Ownership::TokenAndDirectory => &[tenant, user],
             Ownership::Token => &[tenant],
         };
-        let ids = ids.iter().map(ToString::to_string).collect();
+        let ids = ids.iter().map(|id| Value::Text((*id).to_owned())).collect();
         Ok(self.connections.fetch_for(tenant, Arc::clone(&self.query), ids).await?)
     }
 }

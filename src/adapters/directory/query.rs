@@ -69,15 +69,46 @@ SELECT 'sharing', tenant_id, NULL, stripe_customer_id FROM billing_portal_sharin
         returned(dialect, &format!("WITH {ctes}"), &facts)
     }
 
-    /// Returns the query for the rows of all tenants, as facts of the same shape.
-    pub(super) fn all_mappings_query(&self, dialect: Dialect) -> String {
-        let (tenant, customer) = (dialect.compared("tenant_id"), dialect.compared("stripe_customer_id"));
+    /// Returns the query for a page of the rows of all tenants, in the order of the tenants, as facts of the same shape. `$1`
+    /// is the last tenant of the page before, as bytes, or NULL. The database finds the customers that other rows share. A
+    /// row without a tenant is not listed, but its customer counts as shared.
+    pub(super) fn mappings_page_query(&self, dialect: Dialect, rows: usize) -> String {
+        let bytes = dialect.binary_collation();
+        let [tenant, customer, others_tenant, others_customer] =
+            ["tenant_id", "page.stripe_customer_id", "others.tenant_id", "others.stripe_customer_id"]
+                .map(|column| dialect.compared(column));
+        let (tenants_cte, tenants) = self.tenants_relation(dialect);
+        let (key, is_listed) = (dialect.bytes(&tenant), dialect.is_text("tenant_id"));
+        let with = format!(
+            "WITH {tenants_cte}billing_portal_page AS MATERIALIZED (
+  SELECT {key} AS tenant_key, {tenant} AS tenant_id, stripe_customer_id FROM {tenants}
+  WHERE {is_listed} AND ($1 IS NULL OR {key} > $1)
+  ORDER BY tenant_key LIMIT {rows}
+)"
+        );
+        let facts = format!(
+            "{primary}SELECT CASE WHEN {customer} <> '' AND EXISTS (
+    SELECT 1 FROM {tenants} AS others
+    WHERE others.stripe_customer_id = page.stripe_customer_id
+      AND {others_customer} = {customer} COLLATE {bytes}
+      AND {others_tenant} COLLATE {bytes} IS DISTINCT FROM page.tenant_id
+  ) THEN 'shared' ELSE 'mapping' END AS fact,
+  page.tenant_id, NULL AS user_id, {customer} AS stripe_customer_id
+FROM billing_portal_page AS page",
+            primary = dialect.primary(),
+        );
+        returned(dialect, &with, &facts)
+    }
+
+    /// Returns the query for the number of rows with a tenant, as the customer of the only fact.
+    pub(super) fn rows_query(&self, dialect: Dialect) -> String {
         let (tenants_cte, tenants) = self.tenants_relation(dialect);
         let with = tenants_cte.strip_suffix(", ").map_or_else(String::new, |cte| format!("WITH {cte}"));
-        let primary = dialect.primary();
         let facts = format!(
-            "{primary}SELECT 'mapping' AS fact, {tenant} AS tenant_id, NULL AS user_id, {customer} AS stripe_customer_id \
-             FROM {tenants}"
+            "{primary}SELECT 'rows' AS fact, NULL AS tenant_id, NULL AS user_id, \
+             CAST(count(*) AS text) AS stripe_customer_id FROM {tenants} WHERE {is_listed}",
+            primary = dialect.primary(),
+            is_listed = dialect.is_text("tenant_id"),
         );
         returned(dialect, &with, &facts)
     }

@@ -9,7 +9,7 @@ use sqlx::{
 use tokio::time::timeout;
 
 use super::{
-    facts::{Cell, Fact},
+    facts::{Cell, Fact, Value},
     failure::{Failure, FailureKind, GRACE},
     tenant_share::TenantShare,
 };
@@ -33,7 +33,7 @@ impl SqliteConnections {
     pub(super) async fn fetch(
         &self,
         query: Arc<str>,
-        values: Vec<String>,
+        values: Vec<Value>,
         share: Option<TenantShare>,
     ) -> Result<Vec<Fact>, Failure> {
         let mut connection = self.pool.acquire().await?;
@@ -41,7 +41,10 @@ impl SqliteConnections {
         let task = tokio::spawn(async move {
             let _share = share;
             let query = sqlx::query(AssertSqlSafe(query));
-            let query = values.into_iter().fold(query, sqlx::query::Query::bind);
+            let query = values.into_iter().fold(query, |query, value| match value {
+                Value::Text(text) => query.bind(text),
+                Value::Bytes(bytes) => query.bind(bytes),
+            });
             let Ok(rows) = timeout(limit, query.fetch_all(&mut *connection)).await else {
                 drop(connection.detach());
                 return Err(FailureKind::Timeout.into());
@@ -56,7 +59,7 @@ fn fact(row: &SqliteRow) -> Result<Fact, Failure> {
     let cell = |column: &'static str| match row.try_get::<Option<String>, _>(column) {
         Ok(None) => Cell::Null,
         Ok(Some(text)) => Cell::Text(text),
-        Err(_) => Cell::NotText,
+        Err(_) => Cell::NotText(Vec::new()),
     };
     Ok(Fact::read(row.try_get("fact")?, cell))
 }

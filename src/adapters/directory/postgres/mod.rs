@@ -25,7 +25,7 @@ use transaction::Transaction;
 use super::{
     connections::ConnectionLimits,
     dialect::quoted,
-    facts::Fact,
+    facts::{Fact, Value},
     failure::{Failure, FailureKind, GRACE},
     tenant_share::TenantShare,
 };
@@ -85,7 +85,7 @@ impl PostgresConnections {
     pub(in crate::adapters::directory) async fn fetch(
         &self,
         query: Arc<str>,
-        values: Vec<String>,
+        values: Vec<Value>,
         share: Option<TenantShare>,
     ) -> Result<Vec<Fact>, Failure> {
         let connection = self.acquire().await?;

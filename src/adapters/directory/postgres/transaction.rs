@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::directory::{
-    facts::{Cell, Fact},
+    facts::{Cell, Fact, Value},
     failure::{Failure, FailureKind, GRACE},
 };
 
@@ -27,7 +27,7 @@ pub(super) struct Transaction {
     pub(super) search_path: Arc<str>,
     pub(super) limit: Duration,
     pub(super) query: Arc<str>,
-    pub(super) values: Vec<String>,
+    pub(super) values: Vec<Value>,
     pub(super) cancellation: PgPool,
 }
 
@@ -59,7 +59,10 @@ impl Transaction {
     async fn facts(&self, connection: &mut PgConnection, caller_gone: CancellationToken) -> Result<Vec<Fact>, Failure> {
         let backend = self.begin(connection).await?;
         let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.query)));
-        let query = self.values.iter().cloned().fold(query, sqlx::query::Query::bind);
+        let query = self.values.iter().fold(query, |query, value| match value {
+            Value::Text(text) => query.bind(text),
+            Value::Bytes(bytes) => query.bind(bytes),
+        });
         let rows = tokio::select! {
             biased;
             rows = query.fetch_all(&mut *connection) => rows,
@@ -122,8 +125,8 @@ pub(super) async fn roll_back(connection: &mut PgConnection) -> Result<bool, sql
 fn fact(row: &PgRow) -> Result<Fact, Failure> {
     let cell = |column: &'static str| match row.try_get::<Option<Vec<u8>>, _>(column) {
         Ok(None) => Cell::Null,
-        Ok(Some(bytes)) => String::from_utf8(bytes).map_or(Cell::NotText, Cell::Text),
-        Err(_) => Cell::NotText,
+        Ok(Some(bytes)) => String::from_utf8(bytes).map_or_else(|error| Cell::NotText(error.into_bytes()), Cell::Text),
+        Err(_) => Cell::NotText(Vec::new()),
     };
     Ok(Fact::read(row.try_get("fact")?, cell))
 }

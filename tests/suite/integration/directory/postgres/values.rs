@@ -64,6 +64,6 @@ async fn value_that_is_not_utf8_affects_only_its_tenant() {
         ("MAPPING_INTEGRITY", &"malformed_customer".into())
     );
     let output = run(&world, &["audit-mapping"], &[&database.setting()]).await;
-    let summary = "2 tenants: 1 verified, 0 without a billing account, 1 with problems";
+    let summary = "3 tenants: 1 verified, 0 without a billing account, 2 with problems";
     assert_eq!(text(&output.stderr).trim(), summary);
 }
