@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{
     adapters::{
-        flag,
+        flag::{Definition, OffReason},
         stripe::{Account, Inspected, PortalConfiguration, StripePortalSessions},
     },
     commands::report::{self, ReportFormat, Row, Severity},
@@ -102,17 +102,25 @@ async fn flag(config: &Config) -> Item {
     const WHAT: &str = "flag";
     let file = open::flag_file(&config.flag).await;
     let (path, key) = (config.flag.file.display(), &config.flag.key);
-    let Some(definitions) = file.get() else {
+    let Some(definition) = file.get() else {
         let error = file.error().map(|error| error.to_string());
         return failed(WHAT, format!("{path} cannot be used: {}", error.unwrap_or_default()));
     };
-    if !definitions.contains_key(key) {
-        let detail = format!("{path} does not define {key:?}, so the feature is off; define it, or change --flag-key");
-        failed(WHAT, detail)
-    } else if flag::could_be_on(Some(&definitions), key) {
-        ok(WHAT, format!("{key:?} in {path} is on for all or some tenants"))
-    } else {
-        ok(WHAT, format!("{key:?} in {path} is off for all tenants"))
+    match &*definition {
+        Definition::Off(OffReason::Missing) => {
+            let fix = "define it, or change --flag-key";
+            failed(WHAT, format!("{path} does not define {key:?}, so the feature is off; {fix}"))
+        }
+        Definition::Off(reason @ OffReason::Invalid(_)) => {
+            failed(WHAT, format!("{key:?} in {path} is off for all tenants: {reason}"))
+        }
+        Definition::Off(reason @ OffReason::Disabled) => {
+            ok(WHAT, format!("{key:?} in {path} is off for all tenants: {reason}"))
+        }
+        Definition::Enabled(_) if definition.could_be_on() => {
+            ok(WHAT, format!("{key:?} in {path} is on for all or some tenants"))
+        }
+        Definition::Enabled(_) => ok(WHAT, format!("{key:?} in {path} is off for all tenants")),
     }
 }
 

@@ -128,8 +128,8 @@ impl World {
         panic!("the watch ended");
     }
 
-    /// Waits until every file that was written before this call has taken effect. Each file is polled every 250 ms and takes
-    /// effect at the second poll. This publishes a second key, waits until it is accepted, then withdraws it.
+    /// Waits until every file that was written before this call has taken effect. Each file is polled every 250 ms, and a
+    /// secret takes effect at the second poll. This publishes a second key, waits until it is accepted, then withdraws it.
     pub(crate) async fn wait_for_reload(&self) {
         let key = Issuer::new("key-2");
         let token = key.token("olivia", "acme", "member");

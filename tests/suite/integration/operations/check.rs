@@ -11,13 +11,21 @@ use crate::support::{
     world::FLAG_OFF,
 };
 
+/// Runs `check`, and returns its rows and the exit code.
+async fn rows(world: &World, changes: &[&str]) -> (Vec<Value>, i32) {
+    let output = run(world, &["check", "--format=json"], changes).await;
+    let rows = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    (rows, output.status.code().unwrap())
+}
+
+fn cell<'a>(row: &'a Value, name: &str) -> &'a str {
+    row[name].as_str().unwrap()
+}
+
 /// Runs `check`, and returns the status of each item and the exit code.
 async fn check(world: &World, changes: &[&str]) -> (BTreeMap<String, String>, i32) {
-    let output = run(world, &["check", "--format=json"], changes).await;
-    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-    let cell = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
-    let items = rows.iter().map(|row| (cell(row, "what"), cell(row, "status"))).collect();
-    (items, output.status.code().unwrap())
+    let (rows, code) = rows(world, changes).await;
+    (rows.iter().map(|row| (cell(row, "what").to_owned(), cell(row, "status").to_owned())).collect(), code)
 }
 
 #[tokio::test]
@@ -88,6 +96,23 @@ async fn warns_about_owner_check_bypasses_and_unreadable_items() {
     let (items, code) = check(&world, &[]).await;
     let statuses = (items["Stripe account"].as_str(), items["portal configuration"].as_str(), code);
     assert_eq!(statuses, ("warning", "warning", 0));
+}
+
+#[tokio::test]
+async fn says_why_the_flag_is_off() {
+    let world = World::start().await;
+    for (file, status, detail) in [
+        (FLAG_OFF, "ok", "is off for all tenants: flag is disabled"),
+        (r#"{"flags":{}}"#, "failed", "does not define"),
+        (r#"{"flags":{"billing-portal":{"state":"ENABLED"}}}"#, "failed", "not valid: it has no variants"),
+        (r#"{"flags":"#, "failed", "cannot be used: not valid JSON"),
+    ] {
+        std::fs::write(world.path("flags.json"), file).unwrap();
+        let (rows, code) = rows(&world, &[]).await;
+        let row = rows.iter().find(|row| row["what"] == "flag").unwrap();
+        assert_eq!((cell(row, "status"), code), (status, i32::from(status == "failed")), "{file}: {row}");
+        assert!(cell(row, "detail").contains(detail), "{file}: {row}");
+    }
 }
 
 #[tokio::test]

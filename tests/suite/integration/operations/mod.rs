@@ -3,6 +3,7 @@
 mod audit;
 mod audit_mapping;
 mod check;
+mod flag;
 mod process;
 mod settings;
 mod telemetry;
