@@ -62,10 +62,7 @@ pub(crate) fn audit_log(target: &AuditTarget) -> Result<Arc<dyn AuditLog>, Setti
         AuditTarget::Stdout => JsonAuditLog::to_stdout(),
         AuditTarget::File(path) => JsonAuditLog::to_file(path),
     };
-    log.map(|log| Arc::new(log) as _).map_err(|error| {
-        let problem = format!("cannot be opened: {error} (expected stdout, or file:PATH in a writable directory)");
-        SettingError::new("--audit", problem)
-    })
+    log.map(|log| Arc::new(log) as _).map_err(|error| SettingError::new("--audit", error))
 }
 
 /// Opens the flag file. It may be missing or invalid; the feature is then off.

@@ -6,4 +6,5 @@ mod check;
 mod flag;
 mod process;
 mod settings;
+mod startup;
 mod telemetry;
