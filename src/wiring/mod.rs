@@ -1,6 +1,7 @@
 //! Builds the service from the settings: opens files, pools and clients, and assembles one layer stack per service.
 //! Used by the server and by the commands.
 
+pub(crate) mod descriptors;
 pub mod open;
 mod readiness;
 pub mod stacks;

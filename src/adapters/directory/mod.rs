@@ -19,6 +19,7 @@ pub use all_mappings::TenantMapping;
 pub use dialect::Dialect;
 use pool::Connections;
 pub use pool::Database;
+pub(crate) use pool::MAX_CONNECTIONS;
 pub use postgres::{Host, Password, PasswordError, PostgresServer};
 pub use query::Relations;
 pub use select::{Select, SelectError};

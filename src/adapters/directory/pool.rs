@@ -14,7 +14,7 @@ use super::{Dialect, Password, PostgresServer, facts::Fact};
 use crate::reload::file::ReloadingFile;
 
 /// The maximum number of concurrent queries. Further calls wait for a connection within their deadline.
-const MAX_CONNECTIONS: u32 = 8;
+pub(crate) const MAX_CONNECTIONS: u32 = 8;
 
 /// How long a call waits for a connection before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
