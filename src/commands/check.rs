@@ -11,7 +11,10 @@ use crate::{
         flag::{Definition, OffReason},
         stripe::{Account, Inspected, PortalConfiguration, StripePortalSessions},
     },
-    commands::report::{self, ReportFormat, Row, Severity},
+    commands::{
+        exposed,
+        report::{self, ReportFormat, Row, Severity},
+    },
     config::{AuditTarget, Config, KeySource},
     portal::Refusal,
     wiring::open,
@@ -65,6 +68,9 @@ pub async fn run(config: &Config, format: ReportFormat) -> io::Result<bool> {
         Ok(portal_sessions) => items.extend(stripe(config, &portal_sessions).await),
         Err(error) => items.push(failed("Stripe key", error)),
     }
+    items.extend(exposed::secrets(config).into_iter().map(|(setting, path)| {
+        warning("file permissions", format!("{setting}: everyone on this machine can read {}", path.display()))
+    }));
     report::print(&items, format)?;
     Ok(items.iter().all(|item| item.severity != Severity::Failure))
 }

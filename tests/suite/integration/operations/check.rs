@@ -1,6 +1,6 @@
 //! Integration: the real binary's `check` command.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs::Permissions, os::unix::fs::PermissionsExt as _};
 
 use serde_json::Value;
 use stripe_simulator::{Configuration, Mode};
@@ -113,6 +113,32 @@ async fn says_why_the_flag_is_off() {
         assert_eq!((cell(row, "status"), code), (status, i32::from(status == "failed")), "{file}: {row}");
         assert!(cell(row, "detail").contains(detail), "{file}: {row}");
     }
+}
+
+#[tokio::test]
+async fn warns_once_about_each_secret_that_everyone_can_read() {
+    let world = World::start().await;
+    let open = tempfile::tempdir_in("/tmp").unwrap();
+    let (key, password) = (open.path().join("stripe.key"), open.path().join("password"));
+    std::fs::write(&key, world.stripe.secret_key(Mode::Test)).unwrap();
+    std::fs::write(&password, "secret").unwrap();
+    for file in [open.path(), &key, &password] {
+        std::fs::set_permissions(file, Permissions::from_mode(0o755)).unwrap();
+    }
+    let key_setting = format!("--stripe-secret-key-file={}", key.display());
+    let password_setting = format!("--database-password-file={}", password.display());
+    let postgres = "--database-url=postgres://reader@127.0.0.1:1/app?sslmode=disable";
+    let exposed = async |changes: &[&str]| {
+        let (rows, _) = rows(&world, changes).await;
+        let rows = rows.iter().filter(|row| row["what"] == "file permissions" && row["status"] == "warning");
+        rows.map(|row| cell(row, "detail").split(':').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(exposed(&[&key_setting]).await, ["--stripe-secret-key-file"]);
+    let both = ["--stripe-secret-key-file", "--database-password-file"];
+    assert_eq!(exposed(&[&key_setting, &password_setting, postgres]).await, both);
+    // The path as a whole counts, so a directory that others cannot open is sufficient.
+    std::fs::set_permissions(open.path(), Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(exposed(&[&key_setting, &password_setting, postgres]).await, [""; 0]);
 }
 
 #[tokio::test]
