@@ -124,7 +124,7 @@ fn interpret(definition: &RawValue, evaluators: Members<'_>) -> Result<Definitio
     let targeting = match definition.remove("targeting") {
         None | Some(Value::Null) => None,
         Some(Value::Object(rule)) if rule.is_empty() => None,
-        Some(rule @ Value::Object(_)) => Some(resolve(rule, &evaluators, &mut Vec::new())?.to_string()),
+        Some(rule @ Value::Object(_)) => Some(Resolver { evaluators, values: 0 }.resolve(rule, 0)?.to_string()),
         // Ignoring it would use the default for tenants that it excludes.
         Some(_) => return Err(invalid("targeting is not an object")),
     };
@@ -138,28 +138,43 @@ fn variants(definition: &Map<String, Value>) -> Result<HashMap<String, bool>, Of
     variants.iter().map(boolean).collect::<Option<_>>().ok_or_else(|| invalid("a variant is not a boolean"))
 }
 
-/// Replaces each `{"$ref": NAME}` in a targeting rule with the evaluator of that name. `open` has the evaluators that
-/// contain the rule.
-fn resolve<'a>(rule: Value, evaluators: &Members<'a>, open: &mut Vec<String>) -> Result<Value, OffReason> {
-    match rule {
-        Value::Array(rules) => rules.into_iter().map(|rule| resolve(rule, evaluators, open)).collect(),
-        Value::Object(rule) => match rule.get("$ref") {
-            None => {
-                let members = rule.into_iter();
-                members.map(|(name, rule)| Ok((name, resolve(rule, evaluators, open)?))).collect()
-            }
-            Some(Value::String(name)) if rule.len() == 1 && !open.contains(name) => {
-                let unknown = || invalid(format!("targeting refers to an unknown evaluator {name:?}"));
-                let evaluator = evaluators.only(name)?.ok_or_else(unknown)?;
-                let evaluator = json::parse_object(evaluator.get().as_bytes()).map_err(invalid)?;
-                open.push(name.clone());
-                let resolved = resolve(Value::Object(evaluator), evaluators, open);
-                open.pop();
-                resolved
-            }
-            Some(_) => Err(invalid("targeting has a $ref that is circular, or is not a name alone")),
-        },
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(rule),
+/// The deepest targeting rule that serde_json reads back for the evaluation.
+const MAX_DEPTH: usize = 126;
+
+/// The maximum number of values in a targeting rule. Evaluators that use each other several times multiply; a file
+/// without `$ref` cannot contain as many.
+const MAX_VALUES: usize = 1_000_000;
+
+/// Replaces each `{"$ref": NAME}` in a targeting rule with the evaluator of that name.
+struct Resolver<'a> {
+    evaluators: Members<'a>,
+    values: usize,
+}
+
+impl Resolver<'_> {
+    /// `depth` counts the values that contain the rule, so a circular reference is too deep.
+    fn resolve(&mut self, rule: Value, depth: usize) -> Result<Value, OffReason> {
+        self.values += 1;
+        if depth > MAX_DEPTH || self.values > MAX_VALUES {
+            return Err(invalid("targeting is too large, too deep, or has a circular $ref"));
+        }
+        match rule {
+            Value::Array(rules) => rules.into_iter().map(|rule| self.resolve(rule, depth + 1)).collect(),
+            Value::Object(rule) => match rule.get("$ref") {
+                None => {
+                    let members = rule.into_iter();
+                    members.map(|(name, rule)| Ok((name, self.resolve(rule, depth + 1)?))).collect()
+                }
+                Some(Value::String(name)) if rule.len() == 1 => {
+                    let unknown = || invalid(format!("targeting refers to an unknown evaluator {name:?}"));
+                    let evaluator = self.evaluators.only(name)?.ok_or_else(unknown)?;
+                    let evaluator = json::parse_object(evaluator.get().as_bytes()).map_err(invalid)?;
+                    self.resolve(Value::Object(evaluator), depth + 1)
+                }
+                Some(_) => Err(invalid("targeting has a $ref that is not a name alone")),
+            },
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(rule),
+        }
     }
 }
 

@@ -156,6 +156,24 @@ fn flag_that_is_missing_disabled_or_invalid_is_off() {
 }
 
 #[test]
+fn evaluators_that_multiply_or_nest_are_refused_instead_of_exhausting_memory() {
+    let twice = |next: usize| format!(r#""e{}":{{"or":[{{"$ref":"e{next}"}},{{"$ref":"e{next}"}}]}}"#, next - 1);
+    let once = |next: usize| format!(r#""e{}":{{"!":[{{"$ref":"e{next}"}}]}}"#, next - 1);
+    let file = |count: usize, evaluator: &dyn Fn(usize) -> String| {
+        let evaluators: Vec<String> = (1..=count).map(evaluator).collect();
+        let evaluators = format!(r#"{},"e{count}":{{"!":[1]}}"#, evaluators.join(","));
+        format!(
+            r#"{{"$evaluators":{{{evaluators}}},"flags":{{"billing-portal":
+            {{{ON},"targeting":{{"if":[{{"$ref":"e0"}},"on","off"]}}}}}}}}"#
+        )
+    };
+    for (count, evaluator) in [(30, &twice as &dyn Fn(usize) -> String), (20_000, &once)] {
+        assert!(matches!(parsed(&file(count, evaluator)), Definition::Off(OffReason::Invalid(_))), "{count}");
+    }
+    assert!(parsed(&file(3, &twice)).could_be_on() && parsed(&file(30, &once)).could_be_on());
+}
+
+#[test]
 fn only_a_file_that_is_not_json_is_an_error() {
     let whole = definition("ENABLED", r#""on""#, r#"{"if":[true,"on"]}"#);
     for end in 0..whole.len() {
