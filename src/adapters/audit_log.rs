@@ -3,10 +3,11 @@
 //! The writer is our own: log appenders do not report whether an entry is on disk, and the URL of a session must not be
 //! released before its entry is.
 
+mod target;
+
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write},
-    os::fd::AsFd as _,
     path::Path,
     sync::{Mutex, PoisonError, mpsc},
     time::{Duration, Instant},
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::portal::{AuditEntry, AuditLog, Reason, Refusal};
+pub use target::OpenError;
 
 /// The longest time between writing an entry that is not durable and flushing it to disk.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
@@ -44,20 +46,21 @@ pub struct JsonAuditLog {
 }
 
 impl JsonAuditLog {
-    /// Appends to a file, which is created if it does not exist.
+    /// Appends to a regular file, which is created if it does not exist, to a pipe with a reader, or to a character
+    /// device.
     ///
     /// # Errors
-    /// If the file cannot be opened, or the thread cannot be started.
-    pub fn to_file(path: &Path) -> io::Result<Self> {
-        Self::start(OpenOptions::new().create(true).append(true).open(path)?)
+    /// If the file cannot be opened or has another type, or if the thread cannot be started.
+    pub fn to_file(path: &Path) -> Result<Self, OpenError> {
+        Ok(Self::start(target::file(path)?)?)
     }
 
     /// Writes to standard output.
     ///
     /// # Errors
-    /// If standard output is closed, or the thread cannot be started.
-    pub fn to_stdout() -> io::Result<Self> {
-        Self::start(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+    /// If standard output is closed or `/dev/null`, or if the thread cannot be started.
+    pub fn to_stdout() -> Result<Self, OpenError> {
+        Ok(Self::start(target::stdout()?)?)
     }
 
     fn start(file: File) -> io::Result<Self> {

@@ -8,10 +8,13 @@ use tokio::time::Instant;
 
 use crate::{
     adapters::{
-        flag,
+        flag::{Definition, OffReason},
         stripe::{Account, Inspected, PortalConfiguration, StripePortalSessions},
     },
-    commands::report::{self, ReportFormat, Row, Severity},
+    commands::{
+        exposed,
+        report::{self, ReportFormat, Row, Severity},
+    },
     config::{AuditTarget, Config, KeySource},
     portal::Refusal,
     wiring::open,
@@ -65,6 +68,9 @@ pub async fn run(config: &Config, format: ReportFormat) -> io::Result<bool> {
         Ok(portal_sessions) => items.extend(stripe(config, &portal_sessions).await),
         Err(error) => items.push(failed("Stripe key", error)),
     }
+    items.extend(exposed::secrets(config).into_iter().map(|(setting, path)| {
+        warning("file permissions", format!("{setting}: everyone on this machine can read {}", path.display()))
+    }));
     report::print(&items, format)?;
     Ok(items.iter().all(|item| item.severity != Severity::Failure))
 }
@@ -102,26 +108,37 @@ async fn flag(config: &Config) -> Item {
     const WHAT: &str = "flag";
     let file = open::flag_file(&config.flag).await;
     let (path, key) = (config.flag.file.display(), &config.flag.key);
-    let Some(definitions) = file.get() else {
+    let Some(definition) = file.get() else {
         let error = file.error().map(|error| error.to_string());
         return failed(WHAT, format!("{path} cannot be used: {}", error.unwrap_or_default()));
     };
-    if !definitions.contains_key(key) {
-        let detail = format!("{path} does not define {key:?}, so the feature is off; define it, or change --flag-key");
-        failed(WHAT, detail)
-    } else if flag::could_be_on(Some(&definitions), key) {
-        ok(WHAT, format!("{key:?} in {path} is on for all or some tenants"))
-    } else {
-        ok(WHAT, format!("{key:?} in {path} is off for all tenants"))
+    match &*definition {
+        Definition::Off(OffReason::Missing) => {
+            let fix = "define it, or change --flag-key";
+            failed(WHAT, format!("{path} does not define {key:?}, so the feature is off; {fix}"))
+        }
+        Definition::Off(reason @ OffReason::Invalid(_)) => {
+            failed(WHAT, format!("{key:?} in {path} is off for all tenants: {reason}"))
+        }
+        Definition::Off(reason @ OffReason::Disabled) => {
+            ok(WHAT, format!("{key:?} in {path} is off for all tenants: {reason}"))
+        }
+        Definition::Enabled(_) if definition.could_be_on() => {
+            ok(WHAT, format!("{key:?} in {path} is on for all or some tenants"))
+        }
+        Definition::Enabled(_) => ok(WHAT, format!("{key:?} in {path} is off for all tenants")),
     }
 }
 
 fn audit(config: &Config) -> Item {
     const WHAT: &str = "audit log";
-    match (open::audit_log(&config.audit), &config.audit) {
-        (Ok(_), AuditTarget::Stdout) => ok(WHAT, "standard output"),
-        (Ok(_), AuditTarget::File(path)) => ok(WHAT, format!("{} can be written", path.display())),
-        (Err(error), _) => failed(WHAT, error),
+    match &config.audit {
+        // The standard output of this command is not the one of the service.
+        AuditTarget::Stdout => ok(WHAT, "standard output"),
+        AuditTarget::File(path) => match open::audit_log(&config.audit) {
+            Ok(_) => ok(WHAT, format!("{} can be written", path.display())),
+            Err(error) => failed(WHAT, error),
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod audit_mapping;
 pub mod check;
 mod cli;
+mod exposed;
 mod failure;
 mod progress;
 mod report;

@@ -19,6 +19,7 @@ const CUT_OFF_GRACE: Duration = Duration::from_secs(5);
 /// [`Failure`] if the service cannot start, or if serving fails.
 pub async fn run(config: Config) -> Result<ExitCode, Failure> {
     let address = config.listener.address;
+    wiring::descriptors::ensure(&config.limits, config.directory.max_connections)?;
     let service = wiring::build(config).await?;
     let (terminate, interrupt) = signal(SignalKind::terminate())
         .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)))

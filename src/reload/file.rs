@@ -1,13 +1,18 @@
 //! A file that is read again while the process runs: the flag, the key set, the Stripe key, the database password.
 //!
 //! The file is polled, not watched: reading a small file a few times per second costs nothing, and works with every
-//! kind of file system and mount (an atomic symlink swap of a ConfigMap, a bind mount, a network share). New content is
-//! used only when two consecutive reads agree, because a file that is being written in place can contain half of a key
-//! that looks complete.
+//! kind of file system and mount (an atomic symlink swap of a ConfigMap, a bind mount, a network share).
+//!
+//! A file that is being written in place can be read half-written. Half of a JSON document does not parse, so a document
+//! is used as soon as it was read once: a file that changes all the time must not delay the flag. Half of a secret can
+//! look complete, so a secret is used once two readings in a row contain the same one. White space around it and
+//! readings that fail do not count, so that they cannot delay a rotation. A secret that is different in each reading is
+//! never used, because each may be half of another one; the last good one stays in use.
+
+mod error;
 
 use std::{
     fmt::Display,
-    io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -16,33 +21,14 @@ use std::{
 use tokio::{io::AsyncReadExt as _, sync::watch, task::JoinHandle};
 
 use crate::telemetry::metrics::METRICS;
+pub use error::FileError;
 
-/// The pause between two reads. A change of a flag must take effect within 1 s, a change of a key within 2 s, and two
-/// reads must agree.
+/// The pause between two readings. A change of a flag must take effect within 1 s, a change of a key within 2 s, and two
+/// readings of a key must agree.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 1024 * 1024;
-
-/// Why a file has no valid content. The text is for an operator; parsers must not quote a secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FileError {
-    /// The file cannot be read. The text comes from the operating system.
-    #[error("{0}")]
-    Unreadable(String),
-    /// The file is too large.
-    #[error("larger than {MAX_BYTES} bytes")]
-    TooLarge,
-    /// The parser rejects the content.
-    #[error("{0}")]
-    Invalid(String),
-}
-
-impl From<io::Error> for FileError {
-    fn from(error: io::Error) -> Self {
-        Self::Unreadable(error.to_string())
-    }
-}
 
 /// The last valid value of a file, and when the file was last valid.
 pub struct ReloadingFile<T> {
@@ -56,36 +42,57 @@ struct Shared<T> {
     setting: &'static str,
     path: PathBuf,
     parse: Box<Parse<T>>,
+    /// Whether two readings agree; `None` for a document, of which one reading counts.
+    agree: Option<fn(&T, &T) -> bool>,
     value: watch::Sender<Option<Arc<T>>>,
-    seen: Mutex<Seen>,
+    seen: Mutex<Seen<T>>,
 }
 
-/// The results of the latest reads.
-#[derive(Default)]
-struct Seen {
-    /// The content of the latest read.
-    latest: Option<Result<Vec<u8>, FileError>>,
-    /// The content that was parsed last.
-    parsed: Option<Vec<u8>>,
+/// What the latest readings contained.
+struct Seen<T> {
+    /// The content and the value of the latest good reading.
+    good: Option<(Vec<u8>, Arc<T>)>,
+    /// The error of the latest reading, if it failed.
+    failed: Option<FileError>,
     valid_at: Option<Instant>,
+    /// The error that was reported; `None` while the file is valid.
     error: Option<FileError>,
 }
 
 impl<T: Send + Sync + 'static> ReloadingFile<T> {
-    /// Reads the file once, then repeatedly until the handle is dropped, in a task on the current runtime. `setting` is
-    /// the flag that names the file, for the log.
-    pub async fn open<E: Display>(
+    /// Reads a file whose content is complete whenever it parses, such as JSON; then repeatedly until the handle is
+    /// dropped, in a task on the current runtime. `setting` is the flag that names the file, for the log.
+    pub async fn open_document<E: Display>(
         setting: &'static str,
         path: PathBuf,
         parse: impl Fn(&[u8]) -> Result<T, E> + Send + Sync + 'static,
     ) -> Self {
+        Self::open(setting, path, parse, None).await
+    }
+
+    /// Reads a file with a secret, of which a part can look complete; otherwise like [`Self::open_document`].
+    pub async fn open_secret<E: Display>(
+        setting: &'static str,
+        path: PathBuf,
+        parse: impl Fn(&[u8]) -> Result<T, E> + Send + Sync + 'static,
+    ) -> Self
+    where
+        T: PartialEq,
+    {
+        Self::open(setting, path, parse, Some(T::eq)).await
+    }
+
+    async fn open<E: Display>(
+        setting: &'static str,
+        path: PathBuf,
+        parse: impl Fn(&[u8]) -> Result<T, E> + Send + Sync + 'static,
+        agree: Option<fn(&T, &T) -> bool>,
+    ) -> Self {
         let parse: Box<Parse<T>> =
             Box::new(move |bytes| parse(bytes).map_err(|error| FileError::Invalid(error.to_string())));
-        let shared = Arc::new(Shared { setting, path, parse, value: watch::channel(None).0, seen: Mutex::default() });
-        // The first read needs no second one that agrees, because there is no earlier value to keep. Its error is not
-        // logged, because the caller reports it.
-        let first = shared.read().await;
-        shared.accept(first, false);
+        let seen = Mutex::new(Seen { good: None, failed: None, valid_at: None, error: None });
+        let shared = Arc::new(Shared { setting, path, parse, agree, value: watch::channel(None).0, seen });
+        shared.read_first().await;
         let poll = tokio::spawn({
             let shared = Arc::clone(&shared);
             async move {
@@ -134,68 +141,86 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
 }
 
 impl<T> Shared<T> {
-    async fn poll(&self) {
+    /// The first reading counts alone, because there is no earlier value to keep. Nothing is logged, because the caller
+    /// reports the error.
+    async fn read_first(&self) {
         let read = self.read().await;
-        let agrees = {
-            let mut seen = self.seen();
-            let agrees = seen.latest.as_ref() == Some(&read);
-            seen.latest = Some(read.clone());
-            agrees
-        };
-        if agrees {
-            self.accept(read, true);
-        }
-    }
-
-    fn accept(&self, read: Result<Vec<u8>, FileError>, log: bool) {
         let mut seen = self.seen();
-        match read {
-            Ok(bytes) if seen.parsed.as_ref() == Some(&bytes) => {
-                // An unchanged file stays as valid or invalid as it was.
-                if seen.error.is_none() {
-                    seen.valid_at = Some(Instant::now());
-                }
-            }
-            Ok(bytes) => {
-                let parsed = (self.parse)(&bytes);
-                seen.parsed = Some(bytes);
-                match parsed {
-                    Ok(value) => {
-                        seen.valid_at = Some(Instant::now());
-                        seen.error = None;
-                        METRICS.file(self.setting, true);
-                        if log {
-                            tracing::info!(setting = self.setting, path = %self.path.display(), "file loaded");
-                        }
-                        self.value.send_replace(Some(Arc::new(value)));
-                    }
-                    Err(error) => self.keep_last_valid(&mut seen, error, log),
-                }
+        match self.parse(&mut seen, read) {
+            Ok(value) => {
+                self.accept(&mut seen, value);
             }
             Err(error) => {
-                // Without this, unchanged content would not be parsed again once the file is readable again.
-                seen.parsed = None;
-                self.keep_last_valid(&mut seen, error, log);
+                METRICS.file(self.setting, false);
+                seen.error = Some(error);
             }
         }
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    async fn poll(&self) {
+        let read = self.read().await;
+        let mut seen = self.seen();
+        let earlier = seen.good.as_ref().map(|(_, value)| Arc::clone(value));
+        match self.parse(&mut seen, read) {
+            Ok(value) => {
+                seen.failed = None;
+                let counts = self.agree.is_none_or(|agree| earlier.is_some_and(|earlier| agree(&earlier, &value)));
+                if counts && self.accept(&mut seen, value) {
+                    tracing::info!(setting = self.setting, path = %self.path.display(), "file loaded");
+                }
+            }
+            Err(error) => self.keep_last_valid(&mut seen, error),
+        }
+    }
+
+    fn parse(&self, seen: &mut Seen<T>, read: Result<Vec<u8>, FileError>) -> Result<Arc<T>, FileError> {
+        let bytes = read?;
+        match &seen.good {
+            Some((good, value)) if *good == bytes => Ok(Arc::clone(value)),
+            Some(_) | None => {
+                let value = Arc::new((self.parse)(&bytes)?);
+                seen.good = Some((bytes, Arc::clone(&value)));
+                Ok(value)
+            }
+        }
+    }
+
+    /// Uses a value. Returns whether this is a change: the value is a new one, or an error had been reported.
+    fn accept(&self, seen: &mut Seen<T>, value: Arc<T>) -> bool {
+        seen.valid_at = Some(Instant::now());
+        let is_current = self.value.borrow().as_ref().is_some_and(|current| {
+            Arc::ptr_eq(current, &value) || self.agree.is_some_and(|agree| agree(current, &value))
+        });
+        let recovered = seen.error.take().is_some();
+        if is_current && !recovered {
+            return false;
+        }
+        METRICS.file(self.setting, true);
+        self.value.send_replace(Some(value));
+        true
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen<T>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep_last_valid(&self, seen: &mut Seen, error: FileError, log: bool) {
-        METRICS.file(self.setting, false);
-        if seen.error.as_ref() != Some(&error) {
-            if log {
-                let kept_last_good = seen.valid_at.is_some();
-                tracing::error!(setting = self.setting, path = %self.path.display(), %error, kept_last_good, "file is not valid");
-            }
+    /// Reports the error of a reading if the one before also failed: a file that is being written recovers. Of errors
+    /// that differ from reading to reading, only the first is reported.
+    fn keep_last_valid(&self, seen: &mut Seen<T>, error: FileError) {
+        let Some(earlier) = seen.failed.replace(error.clone()) else { return };
+        let is_new = seen.error.as_ref() != Some(&error) && (seen.error.is_none() || earlier == error);
+        if is_new {
+            METRICS.file(self.setting, false);
+            let kept_last_good = seen.valid_at.is_some();
+            tracing::error!(setting = self.setting, path = %self.path.display(), %error, kept_last_good, "file is not valid");
             seen.error = Some(error);
         }
     }
 
     async fn read(&self) -> Result<Vec<u8>, FileError> {
+        if !tokio::fs::metadata(&self.path).await?.is_file() {
+            return Err(FileError::NotAFile);
+        }
         let file = tokio::fs::File::open(&self.path).await?;
         let mut bytes = Vec::new();
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).await?;

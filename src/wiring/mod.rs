@@ -1,6 +1,7 @@
 //! Builds the service from the settings: opens files, pools and clients, and assembles one layer stack per service.
 //! Used by the server and by the commands.
 
+pub(crate) mod descriptors;
 pub mod open;
 mod readiness;
 pub mod stacks;
@@ -23,6 +24,7 @@ use crate::{
     portal::UseCases,
     telemetry::metrics,
 };
+use readiness::FlagStatus;
 pub use readiness::Readiness;
 use stacks::{ServiceStack, Shared};
 
@@ -65,19 +67,16 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
     let directory = Arc::new(open::directory(&config.directory, config.limits.deadline).await?);
     let flag = Arc::new(open::flag_file(&config.flag).await);
     let flag_error = flag.error();
+    let flag_status = FlagStatus::new(flag.changes(), config.flag.key.clone());
     let use_cases = UseCases {
-        flag: Arc::new(FileFlag::new(Arc::clone(&flag), config.flag.key.clone()).await),
+        flag: Arc::new(FileFlag::new(flag, config.flag.key.clone()).await),
         directory: Arc::clone(&directory) as _,
         portal_sessions: Arc::new(open::portal_sessions(&config).await?),
     };
     // Opened last, because it may use the network, and may log that the key set cannot be fetched yet.
     let verifier = Arc::new(open::verifier(&config.principal).await?);
-    let readiness = Readiness {
-        directory: Arc::clone(&directory),
-        keys: Arc::clone(&verifier.keys),
-        flag: flag.changes(),
-        flag_key: config.flag.key,
-    };
+    let mut readiness =
+        Readiness { directory: Arc::clone(&directory), keys: Arc::clone(&verifier.keys), flag: flag_status };
     let pool = Arc::downgrade(&directory);
     metrics::watch_connections(move || pool.upgrade().map(|directory| directory.connections()));
     let calls = Calls::default();
@@ -103,6 +102,7 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
     if let Some(error) = flag_error {
         tracing::warn!(setting = "--flags-file", %error, "feature is off: flag file is not valid yet");
     }
+    readiness.flag_could_be_on();
     Ok(Service {
         routes: stacks::routes(&stacks, &health, config.listener.reflection)?,
         calls,

@@ -6,7 +6,7 @@ use crate::{
     adapters::{
         audit_log::JsonAuditLog,
         directory::{ConnectionLimits, Database, Dialect, Password, Relations, Select, SqlDirectory},
-        flag::{self, Definitions},
+        flag::{self, Definition},
         stripe::{Attempts, Mode, Pace, SecretKey, StripePortalSessions, Transport},
     },
     config::{AuditTarget, Config, DirectoryConfig, FlagConfig, KeySource, PrincipalConfig, SettingError},
@@ -24,7 +24,7 @@ pub(crate) async fn verifier(config: &PrincipalConfig) -> Result<Verifier, Setti
     const NAME: &str = "--principal-jwks";
     let source = match &config.jwks {
         KeySource::File(path) => {
-            let file = ReloadingFile::open(NAME, path.clone(), jwks::parse).await;
+            let file = ReloadingFile::open_document(NAME, path.clone(), jwks::parse).await;
             require_valid(&file, NAME, "a JSON Web Key Set")?;
             Source::File(file)
         }
@@ -48,7 +48,7 @@ pub(crate) async fn portal_sessions(config: &Config) -> Result<StripePortalSessi
     let stripe = &config.stripe;
     let mode: Mode = stripe.sessions.mode;
     let parse = move |bytes: &[u8]| SecretKey::parse(bytes, mode);
-    let key = ReloadingFile::open(NAME, stripe.secret_key_file.clone(), parse).await;
+    let key = ReloadingFile::open_secret(NAME, stripe.secret_key_file.clone(), parse).await;
     require_valid(&key, NAME, "a key for --stripe-mode")?;
     let transport = Transport::new(&stripe.api_base, Arc::new(key))
         .map_err(|error| SettingError::new("--stripe-api-base", format!("cannot create a TLS client: {error}")))?;
@@ -62,15 +62,13 @@ pub(crate) fn audit_log(target: &AuditTarget) -> Result<Arc<dyn AuditLog>, Setti
         AuditTarget::Stdout => JsonAuditLog::to_stdout(),
         AuditTarget::File(path) => JsonAuditLog::to_file(path),
     };
-    log.map(|log| Arc::new(log) as _).map_err(|error| {
-        let problem = format!("cannot be opened: {error} (expected stdout, or file:PATH in a writable directory)");
-        SettingError::new("--audit", problem)
-    })
+    log.map(|log| Arc::new(log) as _).map_err(|error| SettingError::new("--audit", error))
 }
 
 /// Opens the flag file. It may be missing or invalid; the feature is then off.
-pub(crate) async fn flag_file(config: &FlagConfig) -> ReloadingFile<Definitions> {
-    ReloadingFile::open("--flags-file", config.file.clone(), flag::parse).await
+pub(crate) async fn flag_file(config: &FlagConfig) -> ReloadingFile<Definition> {
+    let key = config.key.clone();
+    ReloadingFile::open_document("--flags-file", config.file.clone(), move |bytes| flag::parse(bytes, &key)).await
 }
 
 /// Opens the directory: reads the SQL files and the password, and checks that the file with trusted certificates
@@ -95,7 +93,7 @@ pub(crate) async fn directory(config: &DirectoryConfig, query_limit: Duration) -
     let password = match &config.password_file {
         Some(path) => {
             const NAME: &str = "--database-password-file";
-            let file = ReloadingFile::open(NAME, path.clone(), Password::parse).await;
+            let file = ReloadingFile::open_secret(NAME, path.clone(), Password::parse).await;
             require_valid(&file, NAME, "the password on one line")?;
             Some(file)
         }

@@ -7,6 +7,7 @@ use http::HeaderValue;
 use crate::adapters::stripe::Mode;
 
 /// A restricted or secret key. `Debug` and errors never print it.
+#[derive(PartialEq, Eq)]
 pub struct SecretKey(HeaderValue);
 
 /// Why a key is not accepted. The texts never contain the key.

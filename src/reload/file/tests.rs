@@ -1,34 +1,74 @@
 use super::*;
 
-fn number(bytes: &[u8]) -> Result<u32, &'static str> {
-    std::str::from_utf8(bytes).ok().and_then(|text| text.trim().parse().ok()).ok_or("not a number")
+fn number(bytes: &[u8]) -> Result<u32, String> {
+    let text = std::str::from_utf8(bytes).unwrap();
+    text.trim().parse().map_err(|_| format!("{text:?} is not a number"))
 }
 
-async fn poll_twice(file: &ReloadingFile<u32>) {
-    file.shared.poll().await;
-    file.shared.poll().await;
+/// A file of which this test is the only reader.
+struct Polled {
+    folder: tempfile::TempDir,
+    file: ReloadingFile<u32>,
+}
+
+impl Polled {
+    async fn document() -> Self {
+        Self::start(None).await
+    }
+
+    async fn secret() -> Self {
+        Self::start(Some(u32::eq)).await
+    }
+
+    async fn start(agree: Option<fn(&u32, &u32) -> bool>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("n"), "1").unwrap();
+        let file = ReloadingFile::open("--n", folder.path().join("n"), number, agree).await;
+        file.poll.abort();
+        assert_eq!(file.get().as_deref(), Some(&1));
+        Self { folder, file }
+    }
+
+    /// Writes the content, reads it once, and returns the value in use.
+    async fn write(&self, content: &str) -> Option<u32> {
+        std::fs::write(self.folder.path().join("n"), content).unwrap();
+        self.file.shared.poll().await;
+        self.file.get().as_deref().copied()
+    }
+}
+
+fn not_a_number(text: &str) -> FileError {
+    FileError::Invalid(format!("{text:?} is not a number"))
 }
 
 #[tokio::test]
 async fn invalid_or_deleted_file_keeps_the_last_valid_value() {
-    let folder = tempfile::tempdir().unwrap();
+    let Polled { folder, file } = Polled::secret().await;
     let path = folder.path().join("n");
-    std::fs::write(&path, "1").unwrap();
-    let file = ReloadingFile::open("--n", path.clone(), number).await;
-    let mut changes = file.changes();
+    for _ in 0..2 {
+        std::fs::write(&path, "garbage").unwrap();
+        file.shared.poll().await;
+    }
     assert_eq!(file.get().as_deref(), Some(&1));
-
-    std::fs::write(&path, "garbage").unwrap();
-    poll_twice(&file).await;
-    assert_eq!(file.get().as_deref(), Some(&1));
-    assert_eq!(file.error(), Some(FileError::Invalid("not a number".to_owned())));
+    assert_eq!(file.error(), Some(not_a_number("garbage")));
     assert!(file.get_fresh(Duration::ZERO).is_none());
 
     std::fs::remove_file(&path).unwrap();
-    poll_twice(&file).await;
+    for _ in 0..2 {
+        file.shared.poll().await;
+    }
     assert_eq!(file.get().as_deref(), Some(&1));
+    assert!(matches!(file.error(), Some(FileError::Unreadable(_))));
+}
 
-    // An atomic symlink swap, as for a ConfigMap.
+#[tokio::test]
+async fn symlink_swap_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("n");
+    std::fs::write(&path, "1").unwrap();
+    let file = ReloadingFile::open_secret("--n", path.clone(), number).await;
+    let mut changes = file.changes();
+    // As for a ConfigMap.
     std::fs::write(folder.path().join("next"), "2").unwrap();
     std::os::unix::fs::symlink(folder.path().join("next"), folder.path().join("link")).unwrap();
     std::fs::rename(folder.path().join("link"), &path).unwrap();
@@ -37,24 +77,77 @@ async fn invalid_or_deleted_file_keeps_the_last_valid_value() {
 }
 
 #[tokio::test]
-async fn new_content_is_used_after_two_agreeing_reads() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("n");
-    std::fs::write(&path, "1").unwrap();
-    let file = ReloadingFile::open("--n", path.clone(), number).await;
-    file.poll.abort();
-    for half_written in ["2", "23", "234"] {
-        std::fs::write(&path, half_written).unwrap();
-        file.shared.poll().await;
-        assert_eq!(file.get().as_deref(), Some(&1));
+async fn document_is_used_after_one_good_reading() {
+    let document = Polled::document().await;
+    for (content, value) in [("2", 2), (" 2", 2), ("x", 2), ("3 ", 3), ("", 3), ("4", 4)] {
+        assert_eq!(document.write(content).await, Some(value), "{content:?}");
     }
-    file.shared.poll().await;
-    assert_eq!(file.get().as_deref(), Some(&234));
+}
+
+#[tokio::test]
+async fn failure_is_reported_once_it_persists() {
+    let document = Polled::document().await;
+    let mut changes = document.file.changes();
+    changes.mark_unchanged();
+    // Each half-written content is followed by the whole one.
+    for (content, error) in [
+        ("1x", None),
+        ("1", None),
+        ("1y", None),
+        ("1yy", Some("1yy")),
+        ("1z", Some("1yy")),
+        ("1zz", Some("1yy")),
+        ("1zz", Some("1zz")),
+    ] {
+        document.write(content).await;
+        assert_eq!(document.file.error(), error.map(not_a_number), "{content}");
+    }
+    assert!(!changes.has_changed().unwrap(), "the value was the same all the time");
+    document.write("1").await;
+    assert_eq!((document.file.error(), changes.has_changed().unwrap()), (None, true));
+}
+
+#[tokio::test]
+async fn secret_is_used_after_two_agreeing_readings() {
+    let secret = Polled::secret().await;
+    for half_written in ["2", "23", "234"] {
+        assert_eq!(secret.write(half_written).await, Some(1));
+    }
+    assert_eq!(secret.write("234").await, Some(234));
+}
+
+#[tokio::test]
+async fn white_space_and_failed_readings_do_not_delay_a_secret() {
+    let secret = Polled::secret().await;
+    assert_eq!(secret.write("2\n").await, Some(1));
+    assert_eq!(secret.write("").await, Some(1));
+    let mut changes = secret.file.changes();
+    assert_eq!(secret.write("2 \n").await, Some(2));
+    assert!(changes.borrow_and_update().is_some());
+    assert_eq!(secret.write(" 2").await, Some(2));
+    assert!(!changes.has_changed().unwrap(), "the same secret is not a change");
+}
+
+#[tokio::test]
+async fn secret_that_differs_in_each_reading_is_never_used() {
+    let secret = Polled::secret().await;
+    for content in ["2", "3", "2", "", "3", "2"] {
+        assert_eq!(secret.write(content).await, Some(1));
+    }
 }
 
 #[tokio::test]
 async fn missing_file_has_no_value() {
     let folder = tempfile::tempdir().unwrap();
-    let file = ReloadingFile::open("--n", folder.path().join("n"), number).await;
+    let file = ReloadingFile::open_document("--n", folder.path().join("n"), number).await;
     assert!(file.get().is_none() && file.get_fresh(Duration::MAX).is_none() && file.error().is_some());
+}
+
+#[tokio::test]
+async fn pipe_is_refused_instead_of_blocking() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let file = ReloadingFile::open_document("--n", path, number).await;
+    assert_eq!(file.error(), Some(FileError::NotAFile));
 }

@@ -1,15 +1,21 @@
 //! The real binary as a separate process.
 
 use std::{
+    fs::File,
     net::SocketAddr,
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
     process::{Output, Stdio},
+    time::Duration,
 };
 
+use rustix::fs::OFlags;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
     task::JoinHandle,
+    time::timeout,
 };
 
 use super::{
@@ -74,6 +80,34 @@ pub(crate) async fn serve_at(level: &str, arguments: &[String]) -> Serving {
     let mut command = binary();
     command.args(arguments).env("RUST_LOG", level);
     serve(command).await
+}
+
+/// Starts the binary in a shell that runs `setup` first, such as `ulimit` or `exec` with redirections.
+pub(crate) fn binary_after(setup: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{setup}\nexec \"$@\""), "sh", env!("CARGO_BIN_EXE_billing-portal")]);
+    command.env_clear().kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Waits until a process that cannot start exits; returns its exit code and the only line of its error output.
+pub(crate) async fn startup_error(mut command: Command) -> (Option<i32>, String) {
+    let output = timeout(Duration::from_secs(30), command.output()).await.expect("the process does not exit").unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(error.lines().count(), 1, "{error}");
+    (output.status.code(), error.to_owned())
+}
+
+/// Creates a named pipe, and returns a reader of it.
+pub(crate) fn pipe_reader(path: &Path) -> File {
+    create_pipe(path);
+    let mut options = File::options();
+    options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path).unwrap()
+}
+
+/// Creates a named pipe that nobody has opened.
+pub(crate) fn create_pipe(path: &Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 pub(crate) fn signal(child: &Child, signal: &str) {

@@ -1,6 +1,6 @@
 //! A complete test environment on its own ports: the service, the Stripe simulator, SQLite, and files in a folder.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fs::Permissions, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use billing_portal::{
     commands,
@@ -80,7 +80,7 @@ impl World {
     }
 
     async fn start_with(stripe: Settings, settings: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = private_folder();
         let stripe = stripe.restricted_key("rk_test_customers", &[Permission::CustomersRead]);
         let stripe = Simulator::start_with(TcpListener::bind("127.0.0.1:0").await.unwrap(), stripe).unwrap();
         for (tenant, customer) in [("acme", "cus_A"), ("globex", "cus_B"), ("dark", "cus_D")] {
@@ -128,8 +128,8 @@ impl World {
         panic!("the watch ended");
     }
 
-    /// Waits until every file that was written before this call has taken effect. Each file is polled every 250 ms and takes
-    /// effect at the second poll. This publishes a second key, waits until it is accepted, then withdraws it.
+    /// Waits until every file that was written before this call has taken effect. Each file is polled every 250 ms, and a
+    /// secret takes effect at the second poll. This publishes a second key, waits until it is accepted, then withdraws it.
     pub(crate) async fn wait_for_reload(&self) {
         let key = Issuer::new("key-2");
         let token = key.token("olivia", "acme", "member");
@@ -193,6 +193,11 @@ impl World {
     pub(crate) async fn stopped(self) {
         self.served.await.unwrap();
     }
+}
+
+/// Returns a folder that only this user can open, as for files with secrets.
+fn private_folder() -> TempDir {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap()
 }
 
 /// The default settings of a world.

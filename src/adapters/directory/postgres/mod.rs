@@ -81,7 +81,7 @@ impl PostgresConnections {
     }
 
     /// Runs the query in its own task, which ends only when the connection can be used again or is closed. If the future is
-    /// dropped, because the caller is gone, the server is asked to cancel the query.
+    /// dropped, because the caller has disconnected, the server is asked to cancel the query.
     pub(in crate::adapters::directory) async fn fetch(
         &self,
         query: Arc<str>,

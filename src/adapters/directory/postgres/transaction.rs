@@ -89,7 +89,7 @@ impl Transaction {
         Ok(sqlx::raw_sql(AssertSqlSafe(begin)).fetch_one(connection).await?.try_get(0)?)
     }
 
-    /// Asks the server to cancel the query once the caller is gone, again and again, because a request that arrives before
+    /// Asks the server to cancel the query once the caller has disconnected, again and again, because a request that arrives before
     /// the query has no effect. The connection is still in use by this transaction, so no request can reach a later one. If
     /// all of them fail, the statement timeout ends the query.
     async fn cancel_when(&self, caller_gone: CancellationToken, backend: i32) -> Infallible {

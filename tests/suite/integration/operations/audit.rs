@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::support::{
     World,
+    process::pipe_reader,
     stripe::hold_responses,
     world::{bearer, home},
 };
@@ -69,13 +70,8 @@ async fn unwritable_outcome_withholds_url() {
     // A file size limit would affect the whole process, so the log is a pipe whose reader closes during the call.
     let folder = tempfile::tempdir().unwrap();
     let fifo = folder.path().join("fifo");
-    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
-    let reader = std::thread::spawn({
-        let fifo = fifo.clone();
-        move || std::fs::File::open(fifo).unwrap()
-    });
+    let reader = pipe_reader(&fifo);
     let world = World::with(&[&format!("--audit=file:{}", fifo.display())]).await;
-    let reader = reader.join().unwrap();
     let (received, release) = hold_responses(&world.stripe);
     let token = world.olivia();
     let (outcome, ()) = tokio::join!(world.open(&token), async {

@@ -1,6 +1,6 @@
 //! Integration: the real binary's `check` command.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs::Permissions, os::unix::fs::PermissionsExt as _};
 
 use serde_json::Value;
 use stripe_simulator::{Configuration, Mode};
@@ -11,13 +11,21 @@ use crate::support::{
     world::FLAG_OFF,
 };
 
+/// Runs `check`, and returns its rows and the exit code.
+async fn rows(world: &World, changes: &[&str]) -> (Vec<Value>, i32) {
+    let output = run(world, &["check", "--format=json"], changes).await;
+    let rows = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    (rows, output.status.code().unwrap())
+}
+
+fn cell<'a>(row: &'a Value, name: &str) -> &'a str {
+    row[name].as_str().unwrap()
+}
+
 /// Runs `check`, and returns the status of each item and the exit code.
 async fn check(world: &World, changes: &[&str]) -> (BTreeMap<String, String>, i32) {
-    let output = run(world, &["check", "--format=json"], changes).await;
-    let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
-    let cell = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
-    let items = rows.iter().map(|row| (cell(row, "what"), cell(row, "status"))).collect();
-    (items, output.status.code().unwrap())
+    let (rows, code) = rows(world, changes).await;
+    (rows.iter().map(|row| (cell(row, "what").to_owned(), cell(row, "status").to_owned())).collect(), code)
 }
 
 #[tokio::test]
@@ -88,6 +96,49 @@ async fn warns_about_owner_check_bypasses_and_unreadable_items() {
     let (items, code) = check(&world, &[]).await;
     let statuses = (items["Stripe account"].as_str(), items["portal configuration"].as_str(), code);
     assert_eq!(statuses, ("warning", "warning", 0));
+}
+
+#[tokio::test]
+async fn says_why_the_flag_is_off() {
+    let world = World::start().await;
+    for (file, status, detail) in [
+        (FLAG_OFF, "ok", "is off for all tenants: flag is disabled"),
+        (r#"{"flags":{}}"#, "failed", "does not define"),
+        (r#"{"flags":{"billing-portal":{"state":"ENABLED"}}}"#, "failed", "not valid: it has no variants"),
+        (r#"{"flags":"#, "failed", "cannot be used: not valid JSON"),
+    ] {
+        std::fs::write(world.path("flags.json"), file).unwrap();
+        let (rows, code) = rows(&world, &[]).await;
+        let row = rows.iter().find(|row| row["what"] == "flag").unwrap();
+        assert_eq!((cell(row, "status"), code), (status, i32::from(status == "failed")), "{file}: {row}");
+        assert!(cell(row, "detail").contains(detail), "{file}: {row}");
+    }
+}
+
+#[tokio::test]
+async fn warns_once_about_each_secret_that_everyone_can_read() {
+    let world = World::start().await;
+    let open = tempfile::tempdir_in("/tmp").unwrap();
+    let (key, password) = (open.path().join("stripe.key"), open.path().join("password"));
+    std::fs::write(&key, world.stripe.secret_key(Mode::Test)).unwrap();
+    std::fs::write(&password, "secret").unwrap();
+    for file in [open.path(), &key, &password] {
+        std::fs::set_permissions(file, Permissions::from_mode(0o755)).unwrap();
+    }
+    let key_setting = format!("--stripe-secret-key-file={}", key.display());
+    let password_setting = format!("--database-password-file={}", password.display());
+    let postgres = "--database-url=postgres://reader@127.0.0.1:1/app?sslmode=disable";
+    let exposed = async |changes: &[&str]| {
+        let (rows, _) = rows(&world, changes).await;
+        let rows = rows.iter().filter(|row| row["what"] == "file permissions" && row["status"] == "warning");
+        rows.map(|row| cell(row, "detail").split(':').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(exposed(&[&key_setting]).await, ["--stripe-secret-key-file"]);
+    let both = ["--stripe-secret-key-file", "--database-password-file"];
+    assert_eq!(exposed(&[&key_setting, &password_setting, postgres]).await, both);
+    // The path as a whole counts, so a directory that others cannot open is sufficient.
+    std::fs::set_permissions(open.path(), Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(exposed(&[&key_setting, &password_setting, postgres]).await, [""; 0]);
 }
 
 #[tokio::test]

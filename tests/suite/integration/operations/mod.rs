@@ -3,6 +3,8 @@
 mod audit;
 mod audit_mapping;
 mod check;
+mod flag;
 mod process;
 mod settings;
+mod startup;
 mod telemetry;

@@ -2,12 +2,13 @@
 
 use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _, sync::Arc};
 
+use rustix::fs::OFlags;
 use stripe_simulator::Mode;
 use tempfile::TempDir;
 
 use crate::support::{
     ClientError, World,
-    process::{Serving, binary, serve, serve_at, signal, valid_settings},
+    process::{Serving, binary, create_pipe, serve, serve_at, signal, valid_settings},
     stripe::hold_responses,
     world::{arguments, bearer, home, override_settings},
 };
@@ -74,13 +75,12 @@ async fn second_signal_ends_drain_immediately() {
 
 /// Returns the writer of a full pipe, which blocks every write, and the open reader, which never reads.
 fn full_pipe(folder: &TempDir) -> (std::fs::File, std::fs::File) {
-    const O_NONBLOCK: i32 = 0o4000;
     let path = folder.path().join("pipe");
-    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    create_pipe(&path);
     let mut open = std::fs::OpenOptions::new();
     open.read(true).write(true);
     let writer = open.open(&path).unwrap();
-    let mut filler = open.custom_flags(O_NONBLOCK).open(&path).unwrap();
+    let mut filler = open.custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(&path).unwrap();
     for size in [4_096, 1] {
         while filler.write(&vec![b'.'; size]).is_ok() {}
     }

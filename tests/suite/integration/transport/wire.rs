@@ -148,7 +148,7 @@ async fn panic_is_refused_with_bug_and_audited() {
 async fn verifier(folder: &TempDir, issuer: &Issuer) -> Verifier {
     let path = folder.path().join("jwks.json");
     std::fs::write(&path, issuer.jwks().to_string()).unwrap();
-    let file = ReloadingFile::open("--principal-jwks", path, jwks::parse).await;
+    let file = ReloadingFile::open_document("--principal-jwks", path, jwks::parse).await;
     Verifier {
         keys: Arc::new(Keys::new(Source::File(file), Duration::from_secs(60))),
         issuer: "https://login.test".to_owned(),

@@ -79,7 +79,7 @@ async fn first_connection_uses_the_password_in_the_file() {
         Relations { schema: "public".to_owned(), ownership: Ownership::TokenAndDirectory, tenants: None, owners: None };
     let limits = ConnectionLimits { max_connections: 1, query: std::time::Duration::from_secs(10) };
     for attempt in 0..100 {
-        let password = ReloadingFile::open("--database-password-file", path.clone(), Password::parse).await;
+        let password = ReloadingFile::open_secret("--database-password-file", path.clone(), Password::parse).await;
         let directory = SqlDirectory::new(&target, Some(password), &relations, limits);
         directory.probe().await.unwrap_or_else(|refusal| panic!("{attempt}: {refusal}"));
     }

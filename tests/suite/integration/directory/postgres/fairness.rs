@@ -1,4 +1,4 @@
-//! PostgreSQL: slow queries of one tenant, and queries whose caller is gone.
+//! PostgreSQL: slow queries of one tenant, and queries whose caller has disconnected.
 
 use std::time::Duration;
 

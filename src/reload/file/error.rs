@@ -1,0 +1,28 @@
+//! Why a file has no valid content.
+
+use std::io;
+
+use super::MAX_BYTES;
+
+/// Why a file has no valid content. The text is for an operator; parsers must not quote a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// The file cannot be read. The text comes from the operating system.
+    #[error("{0}")]
+    Unreadable(String),
+    /// A directory, a pipe or a device. Opening or reading it could block, and a pipe cannot be read again.
+    #[error("not a regular file")]
+    NotAFile,
+    /// The file is too large.
+    #[error("larger than {MAX_BYTES} bytes")]
+    TooLarge,
+    /// The parser rejects the content.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl From<io::Error> for FileError {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}

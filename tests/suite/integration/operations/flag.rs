@@ -1,0 +1,100 @@
+//! Integration: the flag file as a kill switch, whatever else is in the file and however it is written.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::Value;
+use tokio::time::timeout;
+use tonic_health::pb::health_check_response::ServingStatus;
+
+use crate::support::{
+    World,
+    process::{Serving, serve_at, signal},
+    world::{FLAG_OFF, FLAG_ON, arguments, override_settings},
+};
+
+const PORTAL: &str = "billing.portal.v1.BillingPortal";
+
+/// Waits until the flag is on or off for everyone.
+async fn wait_for_flag(world: &World, on: bool) {
+    let status = if on { ServingStatus::Serving } else { ServingStatus::NotServing };
+    let waited = timeout(Duration::from_secs(20), world.wait_for_health(PORTAL, status)).await;
+    assert!(waited.is_ok(), "the flag does not become {}", if on { "on" } else { "off" });
+}
+
+#[tokio::test]
+async fn switches_off_whatever_else_the_file_contains() {
+    let world = World::start().await;
+    for off in [
+        r#"{"flags":{"other":{"state":"ENABLED","variants":{"a":"b"},"defaultVariant":null},
+            "billing-portal":{"state":"DISABLED","variants":{"on":true},"defaultVariant":"on"}}}"#,
+        r#"{"flags":[{"key":"other","state":7},{"key":"billing-portal","state":"DISABLED"}]}"#,
+        r#"{"flags":{"billing-portal":{"state":"ENABLED","defaultVariant":"on"}}}"#,
+        r#"{"flags":{"billing-portal":{"state":"ENABLED","variants":{"on":true},"defaultVariant":null}}}"#,
+        r#"{"flags":{"other":{"state":"ENABLED"}}}"#,
+        "[]",
+    ] {
+        std::fs::write(world.path("flags.json"), off).unwrap();
+        wait_for_flag(&world, false).await;
+        assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "FEATURE_DISABLED", "{off}");
+        std::fs::write(world.path("flags.json"), FLAG_ON).unwrap();
+        wait_for_flag(&world, true).await;
+    }
+    assert!(world.stripe.requests().is_empty());
+}
+
+#[tokio::test]
+async fn switches_off_by_a_file_that_changes_all_the_time() {
+    let world = World::start().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = std::thread::spawn({
+        let (stop, folder) = (Arc::clone(&stop), world.folder.path().to_owned());
+        move || rewrite_until(&stop, &folder)
+    });
+    wait_for_flag(&world, false).await;
+    stop.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
+}
+
+/// Replaces the flag file again and again, each time with other white space.
+fn rewrite_until(stop: &AtomicBool, folder: &Path) {
+    let mut content = FLAG_OFF.to_owned();
+    while !stop.load(Ordering::Relaxed) {
+        content.push(' ');
+        std::fs::write(folder.join("next.json"), &content).unwrap();
+        std::fs::rename(folder.join("next.json"), folder.join("flags.json")).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn invalid_definition_is_logged_once() {
+    let mut world = World::start().await;
+    let invalid = r#"{"flags":{"billing-portal":{"state":"ENABLED"}}}"#;
+    std::fs::write(world.path("flags.json"), invalid).unwrap();
+    let mut arguments = arguments(&world.folder, world.stripe.base_url());
+    arguments.remove(0);
+    override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+    let Serving { mut child, address, startup_log, log } = serve_at("info", &arguments).await;
+    assert!(startup_log.contains("it has no variants"), "{startup_log}");
+    // From here on, the world's requests go to the world.
+    world.channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    std::fs::write(world.path("flags.json"), format!("{invalid} ")).unwrap();
+    world.wait_for_reload().await;
+    std::fs::write(world.path("flags.json"), FLAG_ON).unwrap();
+    wait_for_flag(&world, true).await;
+    std::fs::write(world.path("flags.json"), invalid).unwrap();
+    wait_for_flag(&world, false).await;
+    signal(&child, "-TERM");
+    child.wait().await.unwrap();
+    let log = log.await.unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let errors: Vec<Value> = lines.filter(|line| line["level"] == "ERROR").collect();
+    let causes: Vec<_> = errors.iter().map(|line| (line["setting"].as_str(), line["flag"].as_str())).collect();
+    assert_eq!(causes, [(Some("--flags-file"), Some("billing-portal")); 2], "{log}");
+}
