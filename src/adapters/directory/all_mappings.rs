@@ -7,7 +7,7 @@ use super::facts::{Cell, Fact, mapping};
 use crate::portal::Mapping;
 
 /// The maximum number of rows in a page.
-pub(super) const PAGE_ROWS: usize = 50_000;
+pub(super) const PAGE_ROWS: usize = 20_000;
 
 /// The position after a page: the tenant id of its last row, as bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, pool::PoolConnection, postgres::PgRow};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -63,14 +64,15 @@ impl Transaction {
             Value::Text(text) => query.bind(text),
             Value::Bytes(bytes) => query.bind(bytes),
         });
-        let rows = tokio::select! {
+        let rows = query.fetch(&mut *connection).map(|row| fact(&row?));
+        let facts = tokio::select! {
             biased;
-            rows = query.fetch_all(&mut *connection) => rows,
+            facts = rows.try_collect::<Vec<_>>() => facts,
             never = self.cancel_when(caller_gone, backend) => match never {},
         };
-        let mut facts = match rows {
-            Ok(rows) => rows.iter().map(fact).collect::<Result<Vec<_>, _>>()?,
-            Err(error) => return Err(self.explain(connection, error.into()).await),
+        let mut facts = match facts {
+            Ok(facts) => facts,
+            Err(failure) => return Err(self.explain(connection, failure).await),
         };
         let all = facts.len();
         facts.retain(|fact| fact.kind != "primary");

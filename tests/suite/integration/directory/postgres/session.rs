@@ -1,10 +1,60 @@
 //! PostgreSQL: nothing in the session decides what is read, and nothing is left in it.
 
+use std::sync::{Arc, Mutex};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
 use super::{ACME, start, world_with};
 use crate::{
     integration::directory::{TABLES, lookup_outcome},
-    support::World,
+    support::{Postgres, World},
 };
+
+/// Starts a TCP proxy in front of the server. Returns its port, and everything that clients send through it.
+async fn recording_proxy() -> (u16, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (port, sent) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Vec::new())));
+    let record = Arc::clone(&sent);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let record = Arc::clone(&record);
+            let (mut client_reader, mut client_writer) = client.into_split();
+            let server = TcpStream::connect(("127.0.0.1", Postgres::shared().port)).await.unwrap();
+            let (mut server_reader, mut server_writer) = server.into_split();
+            tokio::spawn(async move { tokio::io::copy(&mut server_reader, &mut client_writer).await });
+            tokio::spawn(async move {
+                let mut bytes = vec![0; 65_536];
+                while let Ok(read @ 1..) = client_reader.read(&mut bytes).await {
+                    record.lock().unwrap().extend_from_slice(&bytes[..read]);
+                    server_writer.write_all(&bytes[..read]).await.unwrap();
+                }
+            });
+        }
+    });
+    (port, sent)
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn nothing_is_set_for_the_session() {
+    let (_world, database) = world_with(&format!("{TABLES} {ACME}"), &[]).await;
+    let (port, sent) = recording_proxy().await;
+    let url = format!("--database-url=postgres://{0}:first-secret@127.0.0.1:{port}/{0}?sslmode=disable", database.name);
+    let world = World::with(&[&url]).await;
+    assert_eq!(lookup_outcome(&world, "olivia").await.0, "OK");
+    let sent = String::from_utf8_lossy(&sent.lock().unwrap()).into_owned();
+    let settings: Vec<_> = sent.split("SET ").skip(1).collect();
+    assert!(settings.len() >= 3 && settings.iter().all(|setting| setting.starts_with("LOCAL ")), "{sent}");
+    assert!(sent.contains("READ ONLY") && sent.contains("ROLLBACK"), "{sent}");
+    // PgBouncer refuses a connection with other startup parameters than these.
+    let startup = sent.split("BEGIN").next().unwrap();
+    for refused in ["extra_float_digits", "options", "search_path", "statement_timeout"] {
+        assert!(!startup.contains(refused), "{refused}: {startup}");
+    }
+}
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
