@@ -22,6 +22,7 @@ pub use definition::{Definition, NotJson, OffReason, Rules, parse};
 /// The feature flag of this service.
 pub struct FileFlag {
     client: Client,
+    file: Arc<ReloadingFile<Definition>>,
     key: String,
 }
 
@@ -30,8 +31,8 @@ impl FileFlag {
     pub async fn new(file: Arc<ReloadingFile<Definition>>, key: String) -> Self {
         // Not OpenFeature's global instance, which all servers in a test process would share.
         let mut api = OpenFeature::default();
-        api.set_provider(FileProvider::new(file)).await;
-        Self { client: api.create_client(), key }
+        api.set_provider(FileProvider::new(Arc::clone(&file))).await;
+        Self { client: api.create_client(), file, key }
     }
 }
 
@@ -47,6 +48,10 @@ impl Flag for FileFlag {
                 false
             }
         }
+    }
+
+    async fn refresh(&self) {
+        self.file.refresh().await;
     }
 }
 

@@ -14,6 +14,9 @@ use crate::portal::{
 pub trait Flag: Send + Sync {
     /// Returns whether the feature is on for the tenant. A flag that cannot be evaluated is off.
     async fn is_on(&self, tenant: &TenantId) -> bool;
+
+    /// Reads the flag's source now, so that the next evaluation sees a flag that has just been switched off.
+    async fn refresh(&self);
 }
 
 /// The directory: the company's own database of tenants, their owners and their Stripe customers.

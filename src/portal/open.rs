@@ -75,6 +75,7 @@ impl UseCases {
         let (recorded, session) = self.portal_sessions.open(&customer, request, deadline, audit).await;
         let mapping = recorded?.verify(owner.principal().tenant(), &customer)?;
         let session = session?;
+        self.flag.refresh().await;
         let current = decide().await?.into_customer()?;
         if current != customer {
             return Err(Refusal::because(Reason::MappingIntegrity, "mapping in the directory changed during the call")

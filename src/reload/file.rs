@@ -46,6 +46,7 @@ struct Shared<T> {
     agree: Option<fn(&T, &T) -> bool>,
     value: watch::Sender<Option<Arc<T>>>,
     seen: Mutex<Seen<T>>,
+    reading: tokio::sync::Mutex<()>,
 }
 
 /// What the latest readings contained.
@@ -91,7 +92,15 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
         let parse: Box<Parse<T>> =
             Box::new(move |bytes| parse(bytes).map_err(|error| FileError::Invalid(error.to_string())));
         let seen = Mutex::new(Seen { good: None, failed: None, valid_at: None, error: None });
-        let shared = Arc::new(Shared { setting, path, parse, agree, value: watch::channel(None).0, seen });
+        let shared = Arc::new(Shared {
+            setting,
+            path,
+            parse,
+            agree,
+            value: watch::channel(None).0,
+            seen,
+            reading: tokio::sync::Mutex::default(),
+        });
         shared.read_first().await;
         let poll = tokio::spawn({
             let shared = Arc::clone(&shared);
@@ -128,9 +137,11 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
 
     /// Reads the file again now, instead of at the next poll.
     pub async fn refresh(&self) {
-        // Two reads, because new content is used only when two consecutive reads agree.
         self.shared.poll().await;
-        self.shared.poll().await;
+        if self.shared.agree.is_some() {
+            // A new secret is used only when two consecutive readings agree.
+            self.shared.poll().await;
+        }
     }
 
     /// Returns a receiver that is notified of each new value.
@@ -158,6 +169,8 @@ impl<T> Shared<T> {
     }
 
     async fn poll(&self) {
+        // One reading at a time, so that an older one never replaces a newer one.
+        let _reading = self.reading.lock().await;
         let read = self.read().await;
         let mut seen = self.seen();
         let earlier = seen.good.as_ref().map(|(_, value)| Arc::clone(value));

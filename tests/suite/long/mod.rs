@@ -3,3 +3,4 @@
 mod audit_memory;
 mod isolation;
 mod plan;
+mod races;

@@ -19,6 +19,8 @@ impl Flag for FixedFlag {
         self.1.fetch_add(1, Ordering::Relaxed);
         self.0
     }
+
+    async fn refresh(&self) {}
 }
 
 /// A directory with a fixed entry; `None` means that it does not respond. Counts its queries.

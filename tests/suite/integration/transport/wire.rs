@@ -199,6 +199,8 @@ impl Flag for Panicking {
     async fn is_on(&self, _: &TenantId) -> bool {
         panic!("secret text")
     }
+
+    async fn refresh(&self) {}
 }
 
 #[async_trait]
