@@ -10,6 +10,7 @@
 //! never used, because each may be half of another one; the last good one stays in use.
 
 mod error;
+mod read;
 
 use std::{
     fmt::Display,
@@ -18,17 +19,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{io::AsyncReadExt as _, sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::telemetry::metrics::METRICS;
 pub use error::FileError;
+use read::read;
 
 /// The pause between two readings. A change of a flag must take effect within 1 s, a change of a key within 2 s, and two
 /// readings of a key must agree.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-
-/// The largest file that is read, in bytes.
-const MAX_BYTES: u64 = 1024 * 1024;
 
 /// The last valid value of a file, and when the file was last valid.
 pub struct ReloadingFile<T> {
@@ -155,7 +154,7 @@ impl<T> Shared<T> {
     /// The first reading counts alone, because there is no earlier value to keep. Nothing is logged, because the caller
     /// reports the error.
     async fn read_first(&self) {
-        let read = self.read().await;
+        let read = read(&self.path).await;
         let mut seen = self.seen();
         match self.parse(&mut seen, read) {
             Ok(value) => {
@@ -171,7 +170,7 @@ impl<T> Shared<T> {
     async fn poll(&self) {
         // One reading at a time, so that an older one never replaces a newer one.
         let _reading = self.reading.lock().await;
-        let read = self.read().await;
+        let read = read(&self.path).await;
         let mut seen = self.seen();
         let earlier = seen.good.as_ref().map(|(_, value)| Arc::clone(value));
         match self.parse(&mut seen, read) {
@@ -228,16 +227,6 @@ impl<T> Shared<T> {
             tracing::error!(setting = self.setting, path = %self.path.display(), %error, kept_last_good, "file is not valid");
             seen.error = Some(error);
         }
-    }
-
-    async fn read(&self) -> Result<Vec<u8>, FileError> {
-        if !tokio::fs::metadata(&self.path).await?.is_file() {
-            return Err(FileError::NotAFile);
-        }
-        let file = tokio::fs::File::open(&self.path).await?;
-        let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).await?;
-        if bytes.len() as u64 > MAX_BYTES { Err(FileError::TooLarge) } else { Ok(bytes) }
     }
 }
 

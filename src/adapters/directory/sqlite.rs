@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, Row as _, SqlitePool,
+    AssertSqlSafe, ConnectOptions as _, Row as _, SqlitePool,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow},
 };
 use tokio::time::timeout;
@@ -24,6 +24,8 @@ pub(super) struct SqliteConnections {
 impl SqliteConnections {
     pub(super) fn new(path: &Path, max_connections: u32, acquire_timeout: Duration, query_limit: Duration) -> Self {
         let options = SqliteConnectOptions::new().filename(path).read_only(true).create_if_missing(false);
+        // A slow directory would otherwise add the text of the query to the log for each call.
+        let options = options.disable_statement_logging();
         let pool = SqlitePoolOptions::new().max_connections(max_connections).acquire_timeout(acquire_timeout);
         Self { pool: pool.connect_lazy_with(options), query_limit }
     }

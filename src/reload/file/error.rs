@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::MAX_BYTES;
+/// The largest file that is read, in bytes.
+pub(super) const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Why a file has no valid content. The text is for an operator; parsers must not quote a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

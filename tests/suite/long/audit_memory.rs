@@ -55,14 +55,18 @@ async fn audit_of_three_million_tenants_keeps_its_memory_small() {
     let started = Instant::now();
     let mut command = binary();
     command.arg("audit-mapping").args(settings).arg(format!("--resume={}", resume.display()));
-    let mut audit = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let audit = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
     let process = audit.id().unwrap();
+    let mut output = std::pin::pin!(audit.wait_with_output());
     let mut peak = 0;
-    while audit.try_wait().unwrap().is_none() {
-        peak = peak.max(peak_memory(process).unwrap_or_default());
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    let output = audit.wait_with_output().await.unwrap();
+    let output = loop {
+        tokio::select! {
+            output = &mut output => break output.unwrap(),
+            () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {
+                peak = peak.max(peak_memory(process).unwrap_or_default());
+            }
+        }
+    };
     let summary = String::from_utf8(output.stderr).unwrap();
     println!("audit-mapping of {TENANTS} tenants: {:.0?}, at most {} MiB", started.elapsed(), peak / 1024);
     assert!(

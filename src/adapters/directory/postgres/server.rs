@@ -2,7 +2,10 @@
 
 use std::{fmt, path::PathBuf};
 
-use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use sqlx::{
+    ConnectOptions as _,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 
 /// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ impl PostgresServer {
             // PgBouncer refuses this parameter, and no value that is read is a floating-point number.
             .extra_float_digits(None)
             .application_name("billing-portal");
+        // A slow directory would otherwise add the text of the query to the log for each call.
+        let options = options.disable_statement_logging();
         let options = match &self.ssl_root_cert {
             Some(path) => options.ssl_root_cert(path),
             None => options.ssl_root_cert_from_pem(Vec::new()),
