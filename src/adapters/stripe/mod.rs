@@ -5,6 +5,7 @@
 
 mod attempts;
 mod error;
+mod exchange_limit;
 mod inspect;
 mod pace;
 mod request;

@@ -5,18 +5,22 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use stripe_client_core::{RequestBuilder, StripeMethod};
 use tokio::time::{Instant, timeout_at};
+use tower::util::MapResponse;
 use url::Url;
 
 use crate::{
-    adapters::stripe::secret_key::SecretKey,
+    adapters::stripe::{
+        exchange_limit::{self, Limited, Unlimited},
+        secret_key::SecretKey,
+    },
     reload::{file::ReloadingFile, tls},
 };
 
@@ -56,14 +60,16 @@ pub enum TransportError {
     /// The time limit of the attempt was exceeded.
     #[error("Stripe did not respond within the time limit of the attempt")]
     TimedOut,
-    /// The response body is over 64 KiB.
-    #[error("Stripe response is over 64 KiB")]
+    /// The response body is over 64 KiB, or everything that was read for it over 256 KiB.
+    #[error("Stripe response is over 64 KiB, or over 256 KiB with everything around its body")]
     TooLarge,
 }
 
+type LimitedConnector = MapResponse<HttpsConnector<HttpConnector>, fn(Unlimited) -> TokioIo<Limited>>;
+
 /// A pool of HTTP/1.1 connections to the Stripe API.
 pub struct Transport {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<LimitedConnector, Full<Bytes>>,
     base: String,
     key: Arc<ReloadingFile<SecretKey>>,
 }
@@ -82,12 +88,13 @@ impl Transport {
         } else {
             HttpsConnectorBuilder::new().with_tls_config(tls::without_roots()?).https_or_http()
         };
+        let limit: fn(Unlimited) -> TokioIo<Limited> = exchange_limit::limit;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             // `Attempts` is the only place that retries.
             .retry_canceled_requests(false)
-            .build(connector.enable_http1().wrap_connector(http));
+            .build(MapResponse::new(connector.enable_http1().wrap_connector(http), limit));
         Ok(Self { client, base: base.as_str().trim_end_matches('/').to_owned(), key })
     }
 
@@ -106,13 +113,15 @@ impl Transport {
         let response = self.client.request(request).await.map_err(|error| {
             if error.is_connect() {
                 TransportError::NoConnection(error)
+            } else if exchange_limit::is_exceeded(&error) {
+                TransportError::TooLarge
             } else {
                 TransportError::ConnectionLost(error.into())
             }
         })?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, MAX_RESPONSE_BYTES).collect().await.map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
+        let body = http_body_util::Limited::new(body, MAX_RESPONSE_BYTES).collect().await.map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() || exchange_limit::is_exceeded(&*error) {
                 TransportError::TooLarge
             } else {
                 TransportError::ConnectionLost(error)

@@ -1,0 +1,95 @@
+//! A limit on what is read from a connection for one exchange, whatever it is: the HTTP library itself accepts endless
+//! interim responses, chunk headers and trailers.
+
+use std::{
+    error::Error,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection},
+    rt::TokioIo,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+/// The maximum number of bytes that are read for one exchange, after decryption.
+const MAX_EXCHANGE_BYTES: usize = 256 * 1024;
+
+/// The connection as the connector returns it.
+pub(super) type Unlimited = MaybeHttpsStream<TokioIo<TcpStream>>;
+
+/// A connection that fails when one exchange reads too much.
+pub(super) struct Limited {
+    stream: TokioIo<Unlimited>,
+    /// The number of bytes read since the last byte of a request was written. HTTP/1.1 has one exchange at a time.
+    read: usize,
+}
+
+/// The limit was exceeded.
+#[derive(Debug, thiserror::Error)]
+#[error("response with its interim responses, chunk headers and trailers is over {MAX_EXCHANGE_BYTES} bytes")]
+struct LimitExceeded;
+
+/// Limits a new connection.
+pub(super) fn limit(stream: Unlimited) -> TokioIo<Limited> {
+    TokioIo::new(Limited { stream: TokioIo::new(stream), read: 0 })
+}
+
+/// Returns whether an error was caused by the limit.
+pub(super) fn is_exceeded(error: &(dyn Error + 'static)) -> bool {
+    let io_error = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    io_error.is_some_and(<dyn Error + Send + Sync>::is::<LimitExceeded>) || error.source().is_some_and(is_exceeded)
+}
+
+impl AsyncRead for Limited {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        self.read += buffer.filled().len() - before;
+        Poll::Ready(if self.read > MAX_EXCHANGE_BYTES { Err(io::Error::other(LimitExceeded)) } else { Ok(()) })
+    }
+}
+
+impl AsyncWrite for Limited {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.read = 0;
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.read = 0;
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl Connection for Limited {
+    fn connected(&self) -> Connected {
+        self.stream.inner().connected()
+    }
+}
