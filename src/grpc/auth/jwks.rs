@@ -4,19 +4,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{
     Algorithm, DecodingKey,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk},
 };
 use serde_json::Value;
 
+use super::key_material;
 use crate::json;
 
 /// Members of private and symmetric keys.
 const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-
-const MIN_RSA_BITS: usize = 2_048;
 
 /// The largest set, in bytes.
 const MAX_SET_BYTES: usize = 64 * 1024;
@@ -66,8 +64,11 @@ pub enum KeyError {
     #[error("alg is missing")]
     NoAlgorithm,
     /// The RSA key is too short.
-    #[error("RSA modulus is shorter than {MIN_RSA_BITS} bits")]
+    #[error("RSA modulus is shorter than 2048 bits")]
     ShortRsa,
+    /// `key_ops` is not an array of different strings.
+    #[error("key_ops is not an array of different strings")]
+    BadOperations,
     /// The value is not a key.
     #[error("not a JSON Web Key")]
     NotAKey,
@@ -75,7 +76,7 @@ pub enum KeyError {
     #[error("key type does not match alg")]
     TypeMismatch,
     /// The parameters do not form a key.
-    #[error("key parameters are not valid")]
+    #[error("parameters do not form a public key that an issuer can have generated")]
     BadParameters,
 }
 
@@ -114,10 +115,7 @@ fn parse_key(member: &Value) -> Result<Option<Key>, KeyError> {
         return Err(KeyError::Secret);
     }
     let alg = member.get("alg").and_then(Value::as_str).ok_or(KeyError::NoAlgorithm)?;
-    if member.get("kty") == Some(&"RSA".into()) && rsa_bits(member) < MIN_RSA_BITS {
-        return Err(KeyError::ShortRsa);
-    }
-    if member.get("use").is_some_and(|usage| usage != "sig") {
+    if member.get("use").is_some_and(|usage| usage != "sig") || !may_verify(member.get("key_ops"))? {
         return Ok(None);
     }
     let Some(algorithm) = algorithm(alg) else { return Ok(None) };
@@ -125,8 +123,18 @@ fn parse_key(member: &Value) -> Result<Option<Key>, KeyError> {
     if !matches_algorithm(&jwk.algorithm, algorithm) {
         return Err(KeyError::TypeMismatch);
     }
-    let verifier = DecodingKey::from_jwk(&jwk).map_err(|_| KeyError::BadParameters)?;
-    Ok(Some(Key { algorithm, verifier }))
+    Ok(Some(Key { algorithm, verifier: key_material::verifier(&jwk.algorithm)? }))
+}
+
+/// Returns whether `key_ops` allows verification (RFC 7517, section 4.3). Without it, every operation is allowed.
+fn may_verify(key_ops: Option<&Value>) -> Result<bool, KeyError> {
+    let Some(key_ops) = key_ops else { return Ok(true) };
+    let operations: Option<Vec<&str>> = key_ops.as_array().and_then(|all| all.iter().map(Value::as_str).collect());
+    let operations = operations.ok_or(KeyError::BadOperations)?;
+    if operations.iter().collect::<HashSet<_>>().len() < operations.len() {
+        return Err(KeyError::BadOperations);
+    }
+    Ok(operations.contains(&"verify"))
 }
 
 /// Returns one of the four algorithms that may sign a principal token, or `None` for any other, such as `none` and HMAC.
@@ -149,13 +157,6 @@ fn matches_algorithm(parameters: &AlgorithmParameters, algorithm: Algorithm) -> 
     }
 }
 
-fn rsa_bits(member: &Value) -> usize {
-    let modulus =
-        member.get("n").and_then(Value::as_str).and_then(|n| URL_SAFE_NO_PAD.decode(n).ok()).unwrap_or_default();
-    let significant: Vec<u8> = modulus.into_iter().skip_while(|byte| *byte == 0).collect();
-    significant.first().map_or(0, |first| significant.len() * 8 - first.leading_zeros() as usize)
-}
-
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Key").field("algorithm", &self.algorithm).finish_non_exhaustive()
@@ -164,6 +165,8 @@ impl std::fmt::Debug for Key {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
     use super::*;
 
     const ED25519: &str =
@@ -177,9 +180,12 @@ mod tests {
     fn skips_keys_of_a_different_use_or_algorithm() {
         let good = format!(r#"{ED25519},"kid":"a","use":"sig""#);
         let encryption = format!(r#"{ED25519},"kid":"b","use":"enc""#);
+        let signing = format!(r#"{ED25519},"kid":"d","key_ops":["sign"]"#);
+        let verifying = format!(r#"{ED25519},"kid":"e","key_ops":["sign","verify"]"#);
         let other = r#""kty":"EC","crv":"P-384","x":"AA","y":"AA","alg":"ES384","kid":"c""#.to_owned();
-        let keys = parse(set(&[good, encryption, other]).as_bytes()).unwrap();
-        assert_eq!(keys.keys().collect::<Vec<_>>(), ["a"]);
+        let keys = parse(set(&[good, encryption, other, signing, verifying]).as_bytes()).unwrap();
+        let kids: std::collections::BTreeSet<_> = keys.keys().map(String::as_str).collect();
+        assert_eq!(kids, ["a", "e"].into());
     }
 
     #[test]
@@ -194,6 +200,10 @@ mod tests {
             format!(r#"{},"kid":"b""#, ED25519.replace(r#","alg":"EdDSA""#, "")),
             format!(r#"{},"kid":"b""#, ED25519.replace("EdDSA", "ES256")),
             format!(r#""kty":"RSA","n":"{short}","e":"AQAB","alg":"RS256","kid":"b""#),
+            format!(r#"{},"kid":"b""#, ED25519.replace("11qYAYKx", "")),
+            format!(r#"{ED25519},"kid":"b","key_ops":"verify""#),
+            format!(r#"{ED25519},"kid":"b","key_ops":["verify","verify"]"#),
+            format!(r#"{ED25519},"kid":"b","key_ops":["verify",1]"#),
         ] {
             assert!(parse(set(&[good.clone(), bad.clone()]).as_bytes()).is_err(), "{bad}");
         }

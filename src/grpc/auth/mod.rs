@@ -3,5 +3,6 @@
 mod claims;
 pub mod interceptor;
 pub mod jwks;
+mod key_material;
 pub mod keys;
 pub mod token;

@@ -72,7 +72,12 @@ async fn refetches_keys_and_keeps_last_good_set_until_max_age() {
     key_server.set_response(key_set_response(&[&new]));
     wait_until(&channel, &old, Err("TOKEN_INVALID")).await;
     // An outage or an invalid set keeps the last good set until its maximum age.
-    for broken in [(503, None, String::new()), (200, None, "{}".to_owned()), (200, None, " ".repeat(65 * 1024))] {
+    let mut cut_off = new.jwk();
+    cut_off["x"] = json!(cut_off["x"].as_str().unwrap().get(..32).unwrap());
+    let bad_key = (200, None, json!({"keys": [cut_off]}).to_string());
+    for broken in
+        [(503, None, String::new()), (200, None, "{}".to_owned()), (200, None, " ".repeat(65 * 1024)), bad_key]
+    {
         key_server.set_response(broken);
         let before = key_server.request_count();
         while key_server.request_count() < before + 2 {

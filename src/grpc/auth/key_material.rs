@@ -1,0 +1,90 @@
+//! The material of a public key: numbers and points that a signature can be verified with. A key that passes here is one
+//! that an issuer can have generated.
+
+use aws_lc_rs::{
+    encoding::{AsDer as _, PublicKeyX509Der},
+    rsa::PublicEncryptingKey,
+    signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RsaPublicKeyComponents},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use curve25519_dalek::edwards::CompressedEdwardsY;
+use jsonwebtoken::{
+    DecodingKey,
+    jwk::{AlgorithmParameters, EllipticCurveKeyParameters, OctetKeyPairParameters, RSAKeyParameters},
+};
+
+use super::jwks::KeyError;
+
+/// The length of a coordinate on P-256, in bytes (RFC 7518, section 6.2.1.2).
+const P256_COORDINATE_BYTES: usize = 32;
+
+/// The first byte of an uncompressed point (SEC 1, section 2.3.3).
+const UNCOMPRESSED: u8 = 4;
+
+const MIN_RSA_BITS: usize = 2_048;
+
+/// Returns the verifier for a key's parameters.
+///
+/// # Errors
+/// [`KeyError::BadParameters`], or [`KeyError::ShortRsa`].
+pub(super) fn verifier(parameters: &AlgorithmParameters) -> Result<DecodingKey, KeyError> {
+    match parameters {
+        AlgorithmParameters::RSA(rsa) => self::rsa(rsa),
+        AlgorithmParameters::EllipticCurve(point) => p256(point),
+        AlgorithmParameters::OctetKeyPair(pair) => ed25519(pair),
+        AlgorithmParameters::OctetKey(_) | AlgorithmParameters::Other(_) | _ => Err(KeyError::TypeMismatch),
+    }
+}
+
+/// aws-lc checks the size and that both numbers are odd and the exponent is neither 1 nor large, but only when it parses a key.
+fn rsa(parameters: &RSAKeyParameters) -> Result<DecodingKey, KeyError> {
+    let [n, e] = [number(&parameters.n)?, number(&parameters.e)?];
+    if bits(&n) < MIN_RSA_BITS {
+        return Err(KeyError::ShortRsa);
+    }
+    let der: Result<PublicKeyX509Der<'_>, _> = RsaPublicKeyComponents { n: &n, e: &e }.as_der();
+    let der = der.map_err(|_| KeyError::BadParameters)?;
+    PublicEncryptingKey::from_der(der.as_ref()).map_err(|_| KeyError::BadParameters)?;
+    Ok(DecodingKey::from_rsa_raw_components(&n, &e))
+}
+
+/// aws-lc checks that the coordinates are below the prime and that the point is on the curve.
+fn p256(parameters: &EllipticCurveKeyParameters) -> Result<DecodingKey, KeyError> {
+    let mut point = vec![UNCOMPRESSED];
+    for coordinate in [&parameters.x, &parameters.y] {
+        let coordinate = decode(coordinate)?;
+        if coordinate.len() != P256_COORDINATE_BYTES {
+            return Err(KeyError::BadParameters);
+        }
+        point.extend(coordinate);
+    }
+    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).map_err(|_| KeyError::BadParameters)?;
+    DecodingKey::from_ec_components(&parameters.x, &parameters.y).map_err(|_| KeyError::BadParameters)
+}
+
+/// aws-lc checks only the length. With a key of small order, anyone can sign: the signature with the identity as `R` and 0 as
+/// `S` verifies. An encoding that is not canonical is a second name for the same key.
+fn ed25519(parameters: &OctetKeyPairParameters) -> Result<DecodingKey, KeyError> {
+    let bytes = decode(&parameters.x)?;
+    let encoded = CompressedEdwardsY::from_slice(&bytes).map_err(|_| KeyError::BadParameters)?;
+    let point = encoded.decompress().filter(|point| !point.is_small_order() && point.compress() == encoded);
+    point.ok_or(KeyError::BadParameters)?;
+    DecodingKey::from_ed_components(&parameters.x).map_err(|_| KeyError::BadParameters)
+}
+
+/// Decodes an unsigned number. Leading zero bytes, which RFC 7518 (section 2, `Base64urlUInt`) does not allow, are a common
+/// mistake of exporters and change nothing, so they are removed.
+fn number(text: &str) -> Result<Vec<u8>, KeyError> {
+    Ok(decode(text)?.into_iter().skip_while(|byte| *byte == 0).collect())
+}
+
+fn bits(number: &[u8]) -> usize {
+    number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
+}
+
+fn decode(text: &str) -> Result<Vec<u8>, KeyError> {
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| KeyError::BadParameters)
+}
+
+#[cfg(test)]
+mod tests;
