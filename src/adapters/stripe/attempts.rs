@@ -14,6 +14,7 @@ use tracing::{Instrument as _, Span, field::Empty};
 use crate::{
     adapters::stripe::{
         error,
+        secret_key::SecretKey,
         transport::{StripeResponse, Transport, TransportError},
     },
     portal::{Reason, Refusal},
@@ -42,27 +43,36 @@ impl Attempts {
         Self { transport, timeout, budget: Arc::new(TpsBudget::new(Duration::from_secs(10), 1, 0.1)) }
     }
 
+    /// Returns the current key from the key file. A call uses one key for all its requests, so that the proof and the session
+    /// come from the same account.
+    ///
+    /// # Errors
+    /// STRIPE_CREDENTIALS if there is no valid key.
+    pub(super) fn key(&self) -> Result<Arc<SecretKey>, Refusal> {
+        self.transport.key().map_err(|error| refusal(error, Instant::now()))
+    }
+
     /// Returns the response to the last attempt, whatever its status. It counts as `replayed` only if the first attempt
     /// received a replay: a retry may legitimately receive the result of an earlier attempt. `name` is the method and
     /// the documented path of the request, without an id.
     ///
     /// # Errors
-    /// STRIPE_UNAVAILABLE or DEADLINE_EXCEEDED if no complete response was received, STRIPE_CREDENTIALS if there is no
-    /// valid key, STRIPE_PROTOCOL if the response is over 64 KiB, BUG if the request is malformed.
+    /// STRIPE_UNAVAILABLE or DEADLINE_EXCEEDED if no complete response was received, STRIPE_PROTOCOL if the response is over 64 KiB, BUG if the request is malformed.
     pub(super) async fn send(
         &self,
+        key: &SecretKey,
         request: &RequestBuilder,
         name: &'static str,
         deadline: Instant,
     ) -> Result<StripeResponse, Refusal> {
         // Random and new for each call: never derived from caller input, and never reused.
-        let key = matches!(request.method, StripeMethod::Post).then(|| uuid::Uuid::new_v4().to_string());
+        let idempotency_key = matches!(request.method, StripeMethod::Post).then(|| uuid::Uuid::new_v4().to_string());
         self.budget.deposit();
         let mut attempt = 1;
         loop {
             let until = deadline.min(Instant::now() + self.timeout);
             let span = span(name, attempt);
-            let sent = self.transport.attempt(request, key.as_deref(), until);
+            let sent = self.transport.attempt(key, request, idempotency_key.as_deref(), until);
             let mut outcome = sent.instrument(span.clone()).await;
             record_outcome(&span, name, &outcome);
             if let Ok(response) = &mut outcome {

@@ -68,7 +68,8 @@ impl StripePortalSessions {
         time_limit: std::time::Duration,
     ) -> Result<RecordedTenant, Refusal> {
         self.pace.acquire().await;
-        self.recorded_tenant(customer, Instant::now() + time_limit).await
+        let key = self.attempts.key()?;
+        self.recorded_tenant(&key, customer, Instant::now() + time_limit).await
     }
 
     /// Reads the account of the key.
@@ -113,7 +114,7 @@ impl StripePortalSessions {
     async fn inspect(&self, path: &str, query: Option<&str>, deadline: Instant) -> Result<Inspected<Value>, Refusal> {
         let mut request = RequestBuilder::new(StripeMethod::Get, path);
         request.query = query.map(str::to_owned);
-        let response = self.attempts.send(&request, "GET /v1", deadline).await?;
+        let response = self.attempts.send(&*self.attempts.key()?, &request, "GET /v1", deadline).await?;
         match response.status.as_u16() {
             200 => response::parse_object(&response.body).map(|object| Inspected::Known(Value::Object(object))),
             403 => Ok(Inspected::NotPermitted),

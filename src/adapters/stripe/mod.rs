@@ -27,7 +27,7 @@ pub use session_hosts::SessionHosts;
 pub use transport::{Transport, TransportError};
 
 use crate::{
-    portal::{CallAudit, CheckedSession, CustomerId, PortalRequest, PortalSessions, Reason, RecordedTenant, Refusal},
+    portal::{CallAudit, CheckedSession, CustomerId, PortalRequest, PortalSessions, RecordedTenant, Refusal},
     telemetry::metrics::METRICS,
 };
 
@@ -79,9 +79,14 @@ impl StripePortalSessions {
         Self { attempts: Arc::new(attempts), pace, settings }
     }
 
-    async fn recorded_tenant(&self, customer: &CustomerId, deadline: Instant) -> Result<RecordedTenant, Refusal> {
+    async fn recorded_tenant(
+        &self,
+        key: &SecretKey,
+        customer: &CustomerId,
+        deadline: Instant,
+    ) -> Result<RecordedTenant, Refusal> {
         let request = request::retrieve_customer(customer);
-        let response = self.attempts.send(&request, "GET /v1/customers/{id}", deadline).await?;
+        let response = self.attempts.send(key, &request, "GET /v1/customers/{id}", deadline).await?;
         response::reject_replayed(&response)?;
         if response.status != http::StatusCode::OK {
             return Err(error::refusal(&response, error::StripeRequest::Read));
@@ -91,13 +96,14 @@ impl StripePortalSessions {
 
     async fn session(
         &self,
+        key: &SecretKey,
         customer: &CustomerId,
         portal_request: &PortalRequest,
         deadline: Instant,
         audit: &CallAudit,
     ) -> Result<CheckedSession, Refusal> {
         let request = request::create_session(customer, portal_request, self.settings.configuration.as_deref());
-        let response = self.attempts.send(&request, "POST /v1/billing_portal/sessions", deadline).await?;
+        let response = self.attempts.send(key, &request, "POST /v1/billing_portal/sessions", deadline).await?;
         if let Some(id) = &response.request_id {
             audit.record_stripe_request(id);
         }
@@ -126,12 +132,20 @@ impl PortalSessions for StripePortalSessions {
         deadline: Instant,
         audit: &CallAudit,
     ) -> (Result<RecordedTenant, Refusal>, Result<CheckedSession, Refusal>) {
+        let not_called = |refusal: Refusal| {
+            let reason = refusal.reason();
+            (Err(refusal), Err(Refusal::because(reason, "Stripe was not called")))
+        };
         if let Err(refusal) = self.pace.acquire_or_refuse().await {
-            return (Err(refusal), Err(Refusal::because(Reason::StripeRateLimited, "Stripe was not called")));
+            return not_called(refusal);
         }
+        let key = match self.attempts.key() {
+            Ok(key) => key,
+            Err(refusal) => return not_called(refusal),
+        };
         let (recorded, session) = tokio::join!(
-            self.recorded_tenant(customer, deadline),
-            self.session(customer, portal_request, deadline, audit)
+            self.recorded_tenant(&key, customer, deadline),
+            self.session(&key, customer, portal_request, deadline, audit)
         );
         METRICS.stripe_call("customers.retrieve", outcome(recorded.as_ref().err()));
         METRICS.stripe_call("billing_portal.sessions.create", outcome(session.as_ref().err()));

@@ -1,5 +1,4 @@
-//! One attempt over a pooled HTTP client, with a time limit and a maximum body size. Each attempt uses the current key
-//! from the key file. Redirects are not followed, and nothing is retried here.
+//! One attempt over a pooled HTTP client, with a time limit and a maximum body size. Redirects are not followed, and nothing is retried here.
 
 use std::{fmt, sync::Arc};
 
@@ -98,14 +97,20 @@ impl Transport {
         Ok(Self { client, base: base.as_str().trim_end_matches('/').to_owned(), key })
     }
 
-    /// Sends the request once and reads the complete response. Times out at `until`.
+    /// Returns the current key.
+    pub(super) fn key(&self) -> Result<Arc<SecretKey>, TransportError> {
+        self.key.get().ok_or(TransportError::NoKey)
+    }
+
+    /// Sends the request once, with this key, and reads the complete response. Times out at `until`.
     pub(super) async fn attempt(
         &self,
+        key: &SecretKey,
         request: &RequestBuilder,
         idempotency_key: Option<&str>,
         until: Instant,
     ) -> Result<StripeResponse, TransportError> {
-        let request = self.http_request(request, idempotency_key)?;
+        let request = self.http_request(key, request, idempotency_key)?;
         timeout_at(until, self.exchange(request)).await.unwrap_or(Err(TransportError::TimedOut))
     }
 
@@ -138,10 +143,10 @@ impl Transport {
 
     fn http_request(
         &self,
+        key: &SecretKey,
         request: &RequestBuilder,
         idempotency_key: Option<&str>,
     ) -> Result<Request<Full<Bytes>>, TransportError> {
-        let key = self.key.get().ok_or(TransportError::NoKey)?;
         let query = request.query.as_deref().filter(|query| !query.is_empty()).map(|query| format!("?{query}"));
         let uri = format!("{}/v1{}{}", self.base, request.path, query.unwrap_or_default());
         let mut builder = Request::builder()

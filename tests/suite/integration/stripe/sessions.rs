@@ -1,5 +1,13 @@
 //! Integration: sessions are created for the owner's own tenant, exactly as requested.
 
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
 use billing_portal::grpc::proto::{
     CreatePortalSessionRequest,
     create_portal_session_request::{
@@ -7,7 +15,8 @@ use billing_portal::grpc::proto::{
         subscription_update_confirm::Item,
     },
 };
-use stripe_simulator::{Configuration, Mode, RecordedRequest};
+use stripe_simulator::{Answer, Configuration, Mode, RecordedRequest};
+use tokio::sync::Notify;
 
 use crate::support::{
     World,
@@ -123,6 +132,39 @@ async fn stripe_key_is_reloaded_when_file_changes() {
     std::fs::write(world.path("stripe.key"), world.stripe.secret_key(Mode::Test)).unwrap();
     world.wait_for_reload().await;
     world.open(&world.olivia()).await.unwrap();
+}
+
+#[tokio::test]
+async fn call_uses_one_key_although_the_file_changes() {
+    let world = World::start().await;
+    let (read, rotated) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (is_read, is_rotated, first) = (Arc::clone(&read), Arc::clone(&rotated), Arc::new(AtomicBool::new(true)));
+    // Stripe answers the first read only after the rotation, and asks to repeat it.
+    world.stripe.tamper(Some(Arc::new(move |request: RecordedRequest, answer: Answer| {
+        let (is_read, is_rotated) = (Arc::clone(&is_read), Arc::clone(&is_rotated));
+        let is_first = request.method == "GET" && first.swap(false, Ordering::SeqCst);
+        Box::pin(async move {
+            if !is_first {
+                return answer;
+            }
+            is_read.notify_one();
+            is_rotated.notified().await;
+            Answer { status: 503, ..answer }
+        })
+    })));
+    let token = world.olivia();
+    let (outcome, ()) = tokio::join!(world.open(&token), async {
+        read.notified().await;
+        std::fs::write(world.path("stripe.key"), "sk_test_another").unwrap();
+        world.wait_for_reload().await;
+        rotated.notify_one();
+    });
+    outcome.unwrap();
+    let requests = world.stripe.requests();
+    assert_eq!(requests.len(), 3, "the read is repeated");
+    let keys: HashSet<_> = requests.iter().map(|request| header(request, "authorization").unwrap()).collect();
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "STRIPE_CREDENTIALS", "the new key is in use");
 }
 
 #[tokio::test]
