@@ -1,5 +1,7 @@
 //! The portal's language.
 
+use oxilangtag::LanguageTag;
+
 use crate::portal::refusal::{Reason, Refusal};
 
 /// The locales of Stripe's portal, as documented for the parameter `locale` of `POST /v1/billing_portal/sessions`. A test in the
@@ -10,23 +12,30 @@ pub const STRIPE_LOCALES: [&str; 47] = [
     "pl", "pt", "pt-BR", "ro", "ru", "sk", "sl", "sv", "th", "tr", "vi", "zh", "zh-HK", "zh-TW",
 ];
 
+/// Other names of Stripe's languages, in lower case: macrolanguages and their parts, and codes that were replaced.
+const SAME_LANGUAGE: [(&str, &str); 7] =
+    [("no", "nb"), ("nn", "nb"), ("tl", "fil"), ("in", "id"), ("mo", "ro"), ("cmn", "zh"), ("yue", "zh-hk")];
+
+/// What Stripe chooses by the person's browser.
+const AUTO: &str = "auto";
+
 /// One of [`STRIPE_LOCALES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Locale(&'static str);
 
 impl Locale {
-    /// Parses a locale in exactly Stripe's spelling. Returns `None` for an empty text: Stripe then chooses.
+    /// Returns the locale of Stripe's portal that fits a language tag best, by lookup (RFC 4647, section 3.4), and `auto` if none
+    /// does: a language must never keep a customer out. Returns `None` for an empty text: Stripe then chooses.
     ///
     /// # Errors
-    /// LOCALE_INVALID.
+    /// LOCALE_INVALID if the text is not a well-formed tag (RFC 5646, section 2.2.9).
     pub fn parse(text: &str) -> Result<Option<Self>, Refusal> {
         if text.is_empty() {
             return Ok(None);
         }
-        let known = STRIPE_LOCALES.into_iter().find(|known| *known == text);
-        known
-            .map(|known| Some(Self(known)))
-            .ok_or_else(|| Refusal::because(Reason::LocaleInvalid, "not a locale of Stripe's portal").at("locale"))
+        let tag = LanguageTag::parse(text.to_ascii_lowercase())
+            .map_err(|_| Refusal::because(Reason::LocaleInvalid, "locale is not a language tag").at("locale"))?;
+        Ok(Some(look_up(&tag)))
     }
 
     /// The locale in Stripe's spelling.
@@ -36,16 +45,75 @@ impl Locale {
     }
 }
 
+fn look_up(tag: &LanguageTag<String>) -> Locale {
+    // Lookup does not know that scripts and regions of Chinese imply each other.
+    let chinese = match (tag.script(), tag.region()) {
+        (Some("hans"), _) => "zh",
+        (_, Some("hk" | "mo")) => "zh-hk",
+        (Some("hant"), _) => "zh-tw",
+        _ => tag.as_str(),
+    };
+    let range = if ["zh", "cmn"].contains(&tag.primary_language()) { chinese } else { tag.as_str() };
+    let language = range.split('-').next().unwrap_or_default();
+    let same = SAME_LANGUAGE.iter().find(|(other, _)| *other == language).map_or(language, |(_, same)| same);
+    let range = range.replacen(language, same, 1);
+    // The range, then without its last subtag, and so on. A single letter before it is never the end of a known locale.
+    let mut ranges = std::iter::successors(Some(&*range), |range| Some(range.rsplit_once('-')?.0));
+    let known = |range: &str| STRIPE_LOCALES.into_iter().find(|known| known.eq_ignore_ascii_case(range));
+    Locale(ranges.find_map(known).unwrap_or(AUTO))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn accepts_only_stripes_locales_or_empty() {
+    fn every_well_formed_tag_has_a_locale() {
         assert_eq!(Locale::parse("").unwrap(), None);
-        assert_eq!(Locale::parse("pt-BR").unwrap().unwrap().as_str(), "pt-BR");
-        for bad in ["xx", "EN", "pt_BR", "en ", "auto,en"] {
-            assert_eq!(Locale::parse(bad).unwrap_err().reason(), Reason::LocaleInvalid);
+        for known in STRIPE_LOCALES {
+            assert_eq!(Locale::parse(known).unwrap(), Some(Locale(known)));
+        }
+        for (tag, expected) in [
+            ("de-DE", "de"),
+            ("DE-at", "de"),
+            ("de-Latn-CH-1996-u-co-phonebk", "de"),
+            ("pt-PT", "pt"),
+            ("PT-br", "pt-BR"),
+            ("pt-BR-x-internal", "pt-BR"),
+            ("nb-NO", "nb"),
+            ("nn-NO", "nb"),
+            ("no", "nb"),
+            ("en-US", "en"),
+            ("en-GB-oxendict", "en-GB"),
+            ("fr-CA", "fr-CA"),
+            ("fr-BE", "fr"),
+            ("es-419", "es-419"),
+            ("es-MX", "es"),
+            ("fil-PH", "fil"),
+            ("tl", "fil"),
+            ("zh-CN", "zh"),
+            ("zh-TW", "zh-TW"),
+            ("zh-Hant", "zh-TW"),
+            ("zh-Hant-TW", "zh-TW"),
+            ("zh-Hant-HK", "zh-HK"),
+            ("zh-MO", "zh-HK"),
+            ("zh-Hans-HK", "zh"),
+            ("zh-cmn-Hans-CN", "zh"),
+            ("cmn-Hant", "zh-TW"),
+            ("yue", "zh-HK"),
+            ("ar", "auto"),
+            ("he-IL", "auto"),
+            ("tlh", "auto"),
+            ("i-klingon", "auto"),
+            ("x-private", "auto"),
+            ("und", "auto"),
+        ] {
+            assert_eq!(Locale::parse(tag).unwrap().unwrap().as_str(), expected, "{tag}");
+        }
+        for malformed in ["e", "pt_BR", "en ", " en", "auto,en", "en-", "-en", "en--GB", "de-ä", "en-a", "123", "en\0"]
+        {
+            let refusal = Locale::parse(malformed).unwrap_err();
+            assert_eq!((refusal.reason(), refusal.field()), (Reason::LocaleInvalid, Some("locale")), "{malformed:?}");
         }
     }
 }

@@ -76,7 +76,7 @@ class OrderOfChecksTest(ServiceTest):
     def test_earliest_check_refuses_the_call(self) -> None:
         self.world.database.execute("ALTER TABLE billing_portal_tenants RENAME TO gone")
         member, dark = self.world.key.token(role="member"), self.world.key.token("dora", "dark")
-        invalid = {"return_url": "https://evil.example/", "displayed_tenant_id": "globex", "locale": "xx"}
+        invalid = {"return_url": "https://evil.example/", "displayed_tenant_id": "globex", "locale": "x"}
         for case, result, code, reason in [
             ("caller", self.client.create_session("garbage", (), **invalid), "PERMISSION_DENIED", "CALLER_NOT_ALLOWED"),
             ("token", self.client.create_session(Key("EdDSA", "key-1").token(role="member"), self.CALLER, **invalid),

@@ -65,7 +65,7 @@ async fn invalid_field_is_named() {
             "return_url",
         ),
         (CreatePortalSessionRequest::default(), "RETURN_URL_NOT_ALLOWED", "return_url"),
-        (CreatePortalSessionRequest { locale: "xx".to_owned(), ..home() }, "LOCALE_INVALID", "locale"),
+        (CreatePortalSessionRequest { locale: "pt_BR".to_owned(), ..home() }, "LOCALE_INVALID", "locale"),
         (
             CreatePortalSessionRequest { flow: cancel("sub_1&customer=cus_B"), ..home() },
             "FLOW_INVALID",
