@@ -18,9 +18,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{io::AsyncReadExt as _, sync::watch, task::JoinHandle};
+use tokio::{io::AsyncReadExt as _, sync::watch};
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::telemetry::metrics::METRICS;
+use crate::{supervisor, telemetry::metrics::METRICS};
 pub use error::FileError;
 
 /// The pause between two readings. A change of a flag must take effect within 1 s, a change of a key within 2 s, and two
@@ -33,7 +34,8 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// The last valid value of a file, and when the file was last valid.
 pub struct ReloadingFile<T> {
     shared: Arc<Shared<T>>,
-    poll: JoinHandle<()>,
+    /// Never read by the service: dropping it ends the task.
+    _poll: AbortOnDropHandle<()>,
 }
 
 type Parse<T> = dyn Fn(&[u8]) -> Result<T, FileError> + Send + Sync;
@@ -93,18 +95,9 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
         let seen = Mutex::new(Seen { good: None, failed: None, valid_at: None, error: None });
         let shared = Arc::new(Shared { setting, path, parse, agree, value: watch::channel(None).0, seen });
         shared.read_first().await;
-        let poll = tokio::spawn({
-            let shared = Arc::clone(&shared);
-            async move {
-                let mut ticks = tokio::time::interval(POLL_INTERVAL);
-                ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-                loop {
-                    ticks.tick().await;
-                    shared.poll().await;
-                }
-            }
-        });
-        Self { shared, poll }
+        let polled = Arc::clone(&shared);
+        let poll = supervisor::spawn(setting, move || Arc::clone(&polled).poll_repeatedly());
+        Self { shared, _poll: poll }
     }
 
     /// Returns the last valid value, or `None` if the file was never valid.
@@ -113,11 +106,16 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
         self.shared.value.borrow().clone()
     }
 
+    /// Returns how long ago the file was last valid, or `None` if it never was.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        Some(self.shared.seen().valid_at?.elapsed())
+    }
+
     /// Returns the last valid value, unless the file was last valid longer than `max_age` ago.
     #[must_use]
     pub fn get_fresh(&self, max_age: Duration) -> Option<Arc<T>> {
-        let valid_at = self.shared.seen().valid_at?;
-        (valid_at.elapsed() <= max_age).then(|| self.get()).flatten()
+        (self.age()? <= max_age).then(|| self.get()).flatten()
     }
 
     /// Returns why the file is not valid, or `None` if it is.
@@ -154,6 +152,15 @@ impl<T> Shared<T> {
                 METRICS.file(self.setting, false);
                 seen.error = Some(error);
             }
+        }
+    }
+
+    async fn poll_repeatedly(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(POLL_INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.poll().await;
         }
     }
 
@@ -225,12 +232,6 @@ impl<T> Shared<T> {
         let mut bytes = Vec::new();
         file.take(MAX_BYTES + 1).read_to_end(&mut bytes).await?;
         if bytes.len() as u64 > MAX_BYTES { Err(FileError::TooLarge) } else { Ok(bytes) }
-    }
-}
-
-impl<T> Drop for ReloadingFile<T> {
-    fn drop(&mut self) {
-        self.poll.abort();
     }
 }
 
