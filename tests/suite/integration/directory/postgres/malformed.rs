@@ -23,7 +23,7 @@ const REPLIES: [(&[&[u8]], &str); 6] = [
     (&[b"R\0\0\0\0"], "length that does not include itself"),
     (&[AUTHENTICATED, b"K\0\0\0\x06\0\0", READY], "short BackendKeyData"),
     (&[AUTHENTICATED, b"Z\0\0\0\x04"], "ReadyForQuery without a body"),
-    (&[AUTHENTICATED, READY, b"T\0\0\0\x04"], "RowDescription without a body, in place of the result of BEGIN"),
+    (&[AUTHENTICATED, READY, b"Z\0\0\0\x04"], "ReadyForQuery without a body, in place of the result of BEGIN"),
     (&[b"HTTP/1.1 400 Bad Request\r\n\r\n"], "another protocol"),
 ];
 
@@ -63,7 +63,8 @@ async fn malformed_reply_is_database_unavailable_and_ends_without_restart() {
         let (port, malformed) = fake_server(reply.concat(), server.port).await;
         let role = format!("{}:first-secret", database.name);
         let url = format!("--database-url=postgres://{role}@127.0.0.1:{port}/{}?sslmode=disable", database.name);
-        let world = World::unready(&[&url]).await;
+        // A single connection, so that one that is never returned would be missed.
+        let world = World::unready(&[&url, "--database-max-connections=1"]).await;
         let refusal = world.access(&world.olivia(), "").await.unwrap_err();
         assert_eq!(refusal.reason, "DATABASE_UNAVAILABLE", "{description}");
         for service in ["", "billing.portal.v1.PortalAccess", "billing.portal.v1.BillingPortal"] {
