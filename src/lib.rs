@@ -9,7 +9,8 @@
 //! - [`grpc`]: the inbound side. [`adapters`]: the outbound side: directory, Stripe, flag, audit log.
 //! - [`reload`]: files and URLs that are read again while the process runs.
 //! - [`portal`]: the domain: who may open which portal.
-//! - [`telemetry`]: logs, traces and metrics. [`json`]: objects without duplicate members.
+//! - [`telemetry`]: logs, traces and metrics. [`json`]: objects without duplicate members. [`supervisor`]: restarts background
+//!   loops that panic.
 
 pub mod adapters;
 pub mod commands;
@@ -19,5 +20,6 @@ pub mod json;
 pub mod portal;
 pub mod reload;
 pub mod server;
+pub mod supervisor;
 pub mod telemetry;
 pub mod wiring;

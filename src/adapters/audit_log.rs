@@ -16,7 +16,10 @@ use std::{
 use async_trait::async_trait;
 use tokio::{sync::oneshot, time::timeout};
 
-use crate::portal::{AuditEntry, AuditLog, Reason, Refusal};
+use crate::{
+    portal::{AuditEntry, AuditLog, Reason, Refusal},
+    supervisor,
+};
 pub use target::OpenError;
 
 /// The longest time between writing an entry that is not durable and flushing it to disk.
@@ -67,7 +70,7 @@ impl JsonAuditLog {
         let (jobs, queue) = mpsc::sync_channel(QUEUE_CAPACITY);
         let (running, writer_stopped) = mpsc::channel();
         std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
-            write_all(&file, &queue);
+            supervisor::run("audit", || write_all(&file, &queue));
             drop(running);
         })?;
         Ok(Self { jobs: Some(jobs), writer_stopped: Mutex::new(writer_stopped) })

@@ -27,9 +27,14 @@ pub async fn run(config: Config) -> Result<ExitCode, Failure> {
     let listener =
         TcpListener::bind(address).await.map_err(|error| Failure::of(format!("cannot listen on {address}"), error))?;
     let (drain, end_drain) = (CancellationToken::new(), CancellationToken::new());
-    tokio::spawn(handle_signals(terminate, interrupt, drain.clone(), end_drain.clone()));
-    let served = Server::new(service).serve(listener, drain.cancelled(), end_drain.cancelled()).await;
-    served.map_err(|error| Failure::of("serving failed", error))?;
+    let signals = tokio::spawn(handle_signals(terminate, interrupt, drain.clone(), end_drain.clone()));
+    tokio::select! {
+        served = Server::new(service).serve(listener, drain.cancelled(), end_drain.cancelled()) => {
+            served.map_err(|error| Failure::of("serving failed", error))?;
+        }
+        // A process that cannot be asked to stop must not stay: its signals cannot be received a second time.
+        Err(error) = signals => return Err(Failure::of("signals are no longer handled", error)),
+    }
     Ok(if end_drain.is_cancelled() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

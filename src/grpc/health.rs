@@ -1,5 +1,5 @@
-//! `grpc.health.v1`: reports whether the process is ready and, for people and dashboards, whether the flag could be on for any
-//! tenant.
+//! `grpc.health.v1`: reports whether the process is ready and, for people and dashboards, whether a portal could be opened: the flag
+//! could be on for any tenant, and neither the directory nor the keys have failed for some time.
 
 use tokio::sync::watch;
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -11,18 +11,26 @@ pub struct State {
     pub ready: bool,
     /// The flag could be on for some tenant.
     pub flag_could_be_on: bool,
+    /// The directory or the keys have failed for so long that on-call must see it.
+    pub has_outage: bool,
+}
+
+impl State {
+    const fn portal_could_be_opened(self) -> bool {
+        self.ready && self.flag_could_be_on && !self.has_outage
+    }
 }
 
 /// The names whose status is readiness. The last one is the name that the probes check.
 const READINESS_NAMES: [&str; 2] = ["billing.portal.v1.PortalAccess", ""];
 
-/// The name whose status also depends on the flag.
-const FLAG_NAME: &str = "billing.portal.v1.BillingPortal";
+/// The name whose status also depends on the flag and on outages.
+const PORTAL_NAME: &str = "billing.portal.v1.BillingPortal";
 
 /// Returns a reporter in which every name is NOT_SERVING.
 pub async fn reporter() -> HealthReporter {
     let reporter = HealthReporter::new();
-    for name in READINESS_NAMES.into_iter().chain([FLAG_NAME]) {
+    for name in READINESS_NAMES.into_iter().chain([PORTAL_NAME]) {
         reporter.set_service_status(name, ServingStatus::NotServing).await;
     }
     reporter
@@ -32,18 +40,17 @@ pub async fn reporter() -> HealthReporter {
 /// them.
 pub async fn report(mut reporter: HealthReporter, mut state: watch::Receiver<State>) {
     loop {
-        let State { ready, flag_could_be_on } = *state.borrow_and_update();
+        let current = *state.borrow_and_update();
+        let portal = (PORTAL_NAME, current.portal_could_be_opened());
         // The name of the probes is set last, so that a client that sees it SERVING also sees the current state of the others.
-        for (name, is_serving) in
-            [(FLAG_NAME, ready && flag_could_be_on)].into_iter().chain(READINESS_NAMES.map(|name| (name, ready)))
-        {
+        for (name, is_serving) in [portal].into_iter().chain(READINESS_NAMES.map(|name| (name, current.ready))) {
             reporter.set_service_status(name, status(is_serving)).await;
         }
         if state.changed().await.is_err() {
             break;
         }
     }
-    for name in READINESS_NAMES.into_iter().chain([FLAG_NAME]) {
+    for name in READINESS_NAMES.into_iter().chain([PORTAL_NAME]) {
         reporter.set_service_status(name, ServingStatus::NotServing).await;
         reporter.clear_service_status(name).await;
     }

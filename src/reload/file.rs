@@ -19,9 +19,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::telemetry::metrics::METRICS;
+use crate::{supervisor, telemetry::metrics::METRICS};
 pub use error::FileError;
 use read::read;
 
@@ -32,7 +33,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// The last valid value of a file, and when the file was last valid.
 pub struct ReloadingFile<T> {
     shared: Arc<Shared<T>>,
-    poll: JoinHandle<()>,
+    /// Never read by the service: dropping it ends the task.
+    _poll: AbortOnDropHandle<()>,
 }
 
 type Parse<T> = dyn Fn(&[u8]) -> Result<T, FileError> + Send + Sync;
@@ -101,18 +103,9 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
             reading: tokio::sync::Mutex::default(),
         });
         shared.read_first().await;
-        let poll = tokio::spawn({
-            let shared = Arc::clone(&shared);
-            async move {
-                let mut ticks = tokio::time::interval(POLL_INTERVAL);
-                ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-                loop {
-                    ticks.tick().await;
-                    shared.poll().await;
-                }
-            }
-        });
-        Self { shared, poll }
+        let polled = Arc::clone(&shared);
+        let poll = supervisor::spawn(setting, move || Arc::clone(&polled).poll_repeatedly());
+        Self { shared, _poll: poll }
     }
 
     /// Returns the last valid value, or `None` if the file was never valid.
@@ -121,11 +114,16 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
         self.shared.value.borrow().clone()
     }
 
+    /// Returns how long ago the file was last valid, or `None` if it never was.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        Some(self.shared.seen().valid_at?.elapsed())
+    }
+
     /// Returns the last valid value, unless the file was last valid longer than `max_age` ago.
     #[must_use]
     pub fn get_fresh(&self, max_age: Duration) -> Option<Arc<T>> {
-        let valid_at = self.shared.seen().valid_at?;
-        (valid_at.elapsed() <= max_age).then(|| self.get()).flatten()
+        (self.age()? <= max_age).then(|| self.get()).flatten()
     }
 
     /// Returns why the file is not valid, or `None` if it is.
@@ -164,6 +162,15 @@ impl<T> Shared<T> {
                 METRICS.file(self.setting, false);
                 seen.error = Some(error);
             }
+        }
+    }
+
+    async fn poll_repeatedly(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(POLL_INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.poll().await;
         }
     }
 
@@ -227,12 +234,6 @@ impl<T> Shared<T> {
             tracing::error!(setting = self.setting, path = %self.path.display(), %error, kept_last_good, "file is not valid");
             seen.error = Some(error);
         }
-    }
-}
-
-impl<T> Drop for ReloadingFile<T> {
-    fn drop(&mut self) {
-        self.poll.abort();
     }
 }
 

@@ -19,12 +19,12 @@ use hyper_util::{
 };
 use tokio::{
     sync::{Notify, watch},
-    task::JoinHandle,
     time::timeout,
 };
+use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
-use crate::reload::tls;
+use crate::{reload::tls, supervisor};
 
 /// The time limit of one fetch.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,7 +52,7 @@ pub enum FetchError {
 /// The last valid value of a document, and when it was fetched.
 pub struct ReloadingUrl<T> {
     shared: Arc<Shared<T>>,
-    fetching: JoinHandle<()>,
+    _fetching: AbortOnDropHandle<()>,
 }
 
 type Parse<T> = dyn Fn(&[u8]) -> Result<T, FetchError> + Send + Sync;
@@ -98,24 +98,21 @@ impl<T: Send + Sync + 'static> ReloadingUrl<T> {
             Err(error @ FetchError::Invalid(_)) => return Err(error),
             first => shared.log(first),
         }
-        let fetching = tokio::spawn({
-            let shared = Arc::clone(&shared);
-            async move {
-                loop {
-                    let pause = if shared.value.borrow().is_some() { refresh } else { FIRST_INTERVAL.min(refresh) };
-                    drop(timeout(pause, shared.early.notified()).await);
-                    shared.log(shared.refresh().await);
-                }
-            }
-        });
-        Ok(Self { shared, fetching })
+        let fetched = Arc::clone(&shared);
+        let fetching = supervisor::spawn(setting, move || Arc::clone(&fetched).refresh_repeatedly(refresh));
+        Ok(Self { shared, _fetching: fetching })
+    }
+
+    /// Returns how long ago the last valid value was fetched, or `None` if there is none.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        Some(self.shared.times().valid_at?.elapsed())
     }
 
     /// Returns the last valid value, unless it was fetched longer than `max_age` ago.
     #[must_use]
     pub fn get_fresh(&self, max_age: Duration) -> Option<Arc<T>> {
-        let valid_at = self.shared.times().valid_at?;
-        (valid_at.elapsed() <= max_age).then(|| self.shared.value.borrow().clone()).flatten()
+        (self.age()? <= max_age).then(|| self.shared.value.borrow().clone()).flatten()
     }
 
     /// Requests an early fetch, at most once in 30 s, because a missing key may have just been published.
@@ -135,6 +132,14 @@ impl<T: Send + Sync + 'static> ReloadingUrl<T> {
 }
 
 impl<T> Shared<T> {
+    async fn refresh_repeatedly(self: Arc<Self>, interval: Duration) {
+        loop {
+            let pause = if self.value.borrow().is_some() { interval } else { FIRST_INTERVAL.min(interval) };
+            drop(timeout(pause, self.early.notified()).await);
+            self.log(self.refresh().await);
+        }
+    }
+
     async fn refresh(&self) -> Result<(), FetchError> {
         let bytes =
             timeout(FETCH_TIMEOUT, self.fetch()).await.unwrap_or_else(|_| unreachable("no response in time"))?;
@@ -203,12 +208,6 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
-}
-
-impl<T> Drop for ReloadingUrl<T> {
-    fn drop(&mut self) {
-        self.fetching.abort();
-    }
 }
 
 impl<T> fmt::Debug for ReloadingUrl<T> {

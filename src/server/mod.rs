@@ -4,11 +4,11 @@ mod connections;
 mod drain;
 mod health;
 
-use std::io;
+use std::{io, sync::Arc};
 
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{grpc, wiring::Service};
+use crate::{grpc, supervisor, wiring::Service};
 
 /// An assembled service that can serve one listener.
 #[derive(Debug)]
@@ -34,9 +34,13 @@ impl Server {
     ) -> io::Result<()> {
         let Service { routes, calls, readiness, health, max_connections, drain_timeout, .. } = self.0;
         tracing::info!(address = %listener.local_addr()?, "listening");
-        let (state, watched) = watch::channel(grpc::health::State::default());
-        let reporting = tokio::spawn(grpc::health::report(health, watched));
-        let watching = tokio::spawn(health::watch(state, readiness));
+        let state = Arc::new(watch::Sender::new(grpc::health::State::default()));
+        let watched = state.subscribe();
+        let reporting =
+            supervisor::spawn("health report", move || grpc::health::report(health.clone(), watched.clone()));
+        let probed = readiness.clone();
+        let _probing = supervisor::spawn("directory probe", move || probed.clone().probe_directory());
+        let watching = supervisor::spawn("health", move || health::watch(Arc::clone(&state), readiness.clone()));
         let connections = connections::Connections::new(routes, max_connections);
         connections.accept_until(&listener, shutdown).await;
 

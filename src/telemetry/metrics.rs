@@ -16,7 +16,7 @@ use opentelemetry_semantic_conventions::{
 };
 
 /// The names as a collector receives them.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 12] = [
     RPC_SERVER_CALL_DURATION,
     "billing_portal.refusals",
     "billing_portal.sessions",
@@ -26,6 +26,8 @@ pub const NAMES: [&str; 10] = [
     "billing_portal.flag.on",
     "billing_portal.calls.in_flight",
     "billing_portal.file.good",
+    "billing_portal.directory.up",
+    "billing_portal.directory.failures",
     CONNECTIONS,
 ];
 
@@ -47,11 +49,13 @@ pub struct Metrics {
     flag_on: Gauge<u64>,
     in_flight: UpDownCounter<i64>,
     file_good: Gauge<u64>,
+    directory_up: Gauge<u64>,
+    directory_failures: Counter<u64>,
 }
 
 impl Metrics {
     fn new(meter: &Meter) -> Self {
-        let [duration, refusals, sessions, integrity, calls, attempts, flag, in_flight, file, _] = NAMES;
+        let [duration, refusals, sessions, integrity, calls, attempts, flag, in_flight, file, up, failures, _] = NAMES;
         let seconds = vec![0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
         Self {
             duration: meter.f64_histogram(duration).with_unit("s").with_boundaries(seconds).build(),
@@ -63,6 +67,8 @@ impl Metrics {
             flag_on: meter.u64_gauge(flag).with_unit("1").build(),
             in_flight: meter.i64_up_down_counter(in_flight).with_unit("{call}").build(),
             file_good: meter.u64_gauge(file).with_unit("1").build(),
+            directory_up: meter.u64_gauge(up).with_unit("1").build(),
+            directory_failures: meter.u64_counter(failures).with_unit("{failure}").build(),
         }
     }
 
@@ -116,6 +122,16 @@ impl Metrics {
     /// `setting` is the flag that names the file.
     pub fn file(&self, setting: &'static str, is_good: bool) {
         self.file_good.record(u64::from(is_good), &[KeyValue::new("setting", setting)]);
+    }
+
+    /// Records whether the latest probe of the directory succeeded.
+    pub fn directory_up(&self, is_up: bool) {
+        self.directory_up.record(u64::from(is_up), &[]);
+    }
+
+    /// Counts a failure of the directory, in a call or in a probe.
+    pub fn directory_failure(&self, kind: &'static str) {
+        self.directory_failures.add(1, &[KeyValue::new("kind", kind)]);
     }
 
     /// Counts a call as in flight until the guard is dropped.

@@ -75,8 +75,12 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
     };
     // Opened last, because it may use the network, and may log that the key set cannot be fetched yet.
     let verifier = Arc::new(open::verifier(&config.principal).await?);
-    let mut readiness =
-        Readiness { directory: Arc::clone(&directory), keys: Arc::clone(&verifier.keys), flag: flag_status };
+    let mut readiness = Readiness {
+        directory: Arc::clone(&directory),
+        keys: Arc::clone(&verifier.keys),
+        flag: flag_status,
+        outage_threshold: readiness::OUTAGE_THRESHOLD,
+    };
     let pool = Arc::downgrade(&directory);
     metrics::watch_connections(move || pool.upgrade().map(|directory| directory.connections()));
     let calls = Calls::default();

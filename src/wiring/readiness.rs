@@ -1,9 +1,9 @@
-//! The inputs of the health statuses: the keys and the directory for readiness, and the flag for the status of
-//! `BillingPortal` and for a metric.
+//! The inputs of the health statuses: the keys and the directory for readiness, and their outages and the flag for the status
+//! of `BillingPortal`. The flag is also a metric.
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
     adapters::{
@@ -13,25 +13,39 @@ use crate::{
     grpc::auth::keys::Keys,
 };
 
-/// The pause between two probes of a database that has never been reached.
-const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the directory or the keys must have failed before `BillingPortal` is reported as not serving. A shorter outage, such
+/// as a failover of the database, needs nobody.
+pub(super) const OUTAGE_THRESHOLD: Duration = Duration::from_secs(30);
+
+/// How often outages are checked.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The inputs of the health statuses.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Readiness {
     pub(super) directory: Arc<SqlDirectory>,
     pub(super) keys: Arc<Keys>,
     pub(super) flag: FlagStatus,
+    /// How long the directory or the keys must have failed before an outage is reported.
+    pub outage_threshold: Duration,
 }
 
 impl Readiness {
     /// Waits until the keys are loaded and the database has been reached once.
     pub async fn ready(&self) {
         self.keys.loaded().await;
-        while let Err(refusal) = self.directory.probe().await {
-            tracing::warn!(cause = %refusal, "not ready: database was not reached yet");
-            tokio::time::sleep(PROBE_INTERVAL).await;
-        }
+        self.directory.reached().await;
+    }
+
+    /// Probes the directory repeatedly. Nothing else makes it ready or ends its outage.
+    pub async fn probe_directory(self) {
+        self.directory.probe_repeatedly().await;
+    }
+
+    /// Returns whether the directory or the keys have failed for the threshold or longer.
+    #[must_use]
+    pub fn has_outage(&self) -> bool {
+        has_outage([self.directory.failing_for(), self.keys.failing_for()], self.outage_threshold)
     }
 
     /// Returns whether the flag could be on for any tenant.
@@ -39,14 +53,19 @@ impl Readiness {
         self.flag.could_be_on()
     }
 
-    /// Waits for a new flag definition. Returns `false` if the flag file is no longer read.
-    pub async fn flag_changed(&mut self) -> bool {
-        self.flag.definition.changed().await.is_ok()
+    /// Waits for a new flag definition, or until outages must be checked again. Returns `false` if the flag file is no longer
+    /// read.
+    pub async fn may_have_changed(&mut self) -> bool {
+        !matches!(timeout(CHECK_INTERVAL, self.flag.definition.changed()).await, Ok(Err(_)))
     }
 }
 
+fn has_outage(failing_for: [Option<Duration>; 2], threshold: Duration) -> bool {
+    failing_for.into_iter().flatten().any(|duration| duration >= threshold)
+}
+
 /// Whether the flag can be on. Logs an invalid definition.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct FlagStatus {
     definition: watch::Receiver<Option<Arc<Definition>>>,
     key: String,
@@ -71,5 +90,23 @@ impl FlagStatus {
         }
         self.logged = invalid.cloned();
         definition.is_some_and(|definition| definition.could_be_on())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outage_is_reported_once_one_of_both_has_failed_for_the_threshold() {
+        let short = Some(OUTAGE_THRESHOLD - Duration::from_millis(1));
+        for failing_for in [[None, None], [short, None], [short, short]] {
+            assert!(!has_outage(failing_for, OUTAGE_THRESHOLD), "{failing_for:?}");
+        }
+        let long = Some(OUTAGE_THRESHOLD);
+        for failing_for in [[long, None], [None, long], [short, long], [long, long]] {
+            assert!(has_outage(failing_for, OUTAGE_THRESHOLD), "{failing_for:?}");
+        }
+        assert_eq!(OUTAGE_THRESHOLD, Duration::from_secs(30));
     }
 }

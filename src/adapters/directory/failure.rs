@@ -53,6 +53,24 @@ pub(super) enum FailureKind {
 }
 
 impl FailureKind {
+    /// Returns the name for logs and metrics.
+    pub(super) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::NoConnection => "no_connection",
+            Self::Timeout => "timeout",
+            Self::TenantShare => "tenant_share",
+            Self::Connection => "connection",
+            Self::Login => "login",
+            Self::Standby => "standby",
+            Self::RowSecurity => "row_security",
+            Self::Privilege => "privilege",
+            Self::ColumnPrivilege(_) => "column_privilege",
+            Self::Schema => "schema",
+            Self::Driver => "driver",
+            Self::Query => "query",
+        }
+    }
+
     fn of_database_error(error: &dyn DatabaseError) -> Self {
         let code = error.code().unwrap_or_default();
         let routine = error.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::routine);

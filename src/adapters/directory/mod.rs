@@ -5,6 +5,7 @@ mod connections;
 mod dialect;
 mod facts;
 mod failure;
+mod outage;
 mod postgres;
 mod query;
 mod select;
@@ -25,6 +26,7 @@ pub use connections::{ConnectionLimits, Database};
 pub use dialect::Dialect;
 use facts::Value;
 use failure::{Failure, FailureKind};
+use outage::Outage;
 pub use postgres::{Host, Password, PasswordError, PostgresServer};
 pub use query::Relations;
 pub use select::{Select, SelectError};
@@ -35,7 +37,7 @@ use crate::{
     reload::file::ReloadingFile,
 };
 
-/// The time limit of a probe. With the 1 s pause between two probes, one starts at least every 5 s.
+/// The time limit of a probe. With the 1 s pause between two failed probes, one starts at least every 5 s.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Whether ownership is also checked in the directory.
@@ -54,6 +56,7 @@ pub struct SqlDirectory {
     query: Arc<str>,
     mappings_page_query: Arc<str>,
     rows_query: Arc<str>,
+    outage: Outage,
 }
 
 impl SqlDirectory {
@@ -72,6 +75,7 @@ impl SqlDirectory {
             query: relations.query(database.dialect()).into(),
             mappings_page_query: relations.mappings_page_query(database.dialect(), PAGE_ROWS).into(),
             rows_query: relations.rows_query(database.dialect()).into(),
+            outage: Outage::default(),
         }
     }
 
@@ -113,27 +117,48 @@ impl SqlDirectory {
     /// # Errors
     /// DATABASE_UNAVAILABLE.
     pub async fn probe(&self) -> Result<(), Refusal> {
-        match timeout(PROBE_TIMEOUT, self.fetch_facts("", "")).await {
-            Ok(facts) => facts.map(drop),
-            Err(_) => Err(Failure::from(FailureKind::Timeout).into()),
+        Ok(self.try_probe().await?)
+    }
+
+    async fn try_probe(&self) -> Result<(), Failure> {
+        timeout(PROBE_TIMEOUT, self.fetch_facts("", "")).await?.map(drop)
+    }
+
+    /// Probes repeatedly, so that an outage is noticed without calls, and ends when the directory works again.
+    pub async fn probe_repeatedly(&self) {
+        loop {
+            self.outage.record(self.try_probe().await);
+            self.outage.probe_due().await;
         }
     }
 
-    async fn fetch_facts(&self, tenant: &str, user: &str) -> Result<Vec<facts::Fact>, Refusal> {
+    /// Waits until [`Self::probe_repeatedly`] has reached the directory once.
+    pub async fn reached(&self) {
+        self.outage.reached().await;
+    }
+
+    /// Returns for how long the probes have failed, or `None` if the latest one succeeded.
+    #[must_use]
+    pub fn failing_for(&self) -> Option<Duration> {
+        Some(self.outage.failing_since()?.elapsed())
+    }
+
+    async fn fetch_facts(&self, tenant: &str, user: &str) -> Result<Vec<facts::Fact>, Failure> {
         // PostgreSQL rejects a bound value that the query does not use.
         let ids: &[&str] = match self.ownership {
             Ownership::TokenAndDirectory => &[tenant, user],
             Ownership::Token => &[tenant],
         };
         let ids = ids.iter().map(|id| Value::Text((*id).to_owned())).collect();
-        Ok(self.connections.fetch_for(tenant, Arc::clone(&self.query), ids).await?)
+        self.connections.fetch_for(tenant, Arc::clone(&self.query), ids).await
     }
 }
 
 #[async_trait]
 impl Directory for SqlDirectory {
     async fn look_up(&self, tenant: &TenantId, user: &UserId) -> Result<DirectoryEntry, Refusal> {
-        let facts = self.fetch_facts(tenant.as_str(), user.as_str()).await?;
+        let facts = self.fetch_facts(tenant.as_str(), user.as_str()).await;
+        let facts = facts.inspect_err(|failure| self.outage.suspect(failure))?;
         facts::entry(facts, self.ownership, tenant, user)
     }
 }

@@ -45,6 +45,16 @@ impl Keys {
         self.current().map(|keys| keys.len())
     }
 
+    /// Returns for how long every token has been refused because the set is too old, or `None` if tokens can be verified.
+    #[must_use]
+    pub fn failing_for(&self) -> Option<Duration> {
+        let age = match &self.source {
+            Source::File(file) => file.age(),
+            Source::Url(url) => url.age(),
+        };
+        age?.checked_sub(self.max_age)
+    }
+
     pub(super) fn current(&self) -> Option<Arc<KeySet>> {
         match &self.source {
             Source::File(file) => file.get_fresh(self.max_age),

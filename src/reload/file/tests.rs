@@ -24,7 +24,7 @@ impl Polled {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("n"), "1").unwrap();
         let file = ReloadingFile::open("--n", folder.path().join("n"), number, agree).await;
-        file.poll.abort();
+        file._poll.abort();
         assert_eq!(file.get().as_deref(), Some(&1));
         Self { folder, file }
     }
@@ -150,4 +150,21 @@ async fn pipe_is_refused_instead_of_blocking() {
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     let file = ReloadingFile::open_document("--n", path, number).await;
     assert_eq!(file.error(), Some(FileError::NotAFile));
+}
+
+#[tokio::test]
+async fn file_is_still_read_after_its_parser_panicked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("n");
+    std::fs::write(&path, "1").unwrap();
+    let file = ReloadingFile::open_document("--n", path.clone(), number).await;
+    let mut changes = file.changes();
+    let panicked = Arc::clone(&file.shared);
+    // Not UTF-8, so the parser panics while it holds the lock.
+    std::fs::write(&path, [0xff]).unwrap();
+    while !panicked.seen.is_poisoned() {
+        tokio::task::yield_now().await;
+    }
+    std::fs::write(&path, "2").unwrap();
+    changes.wait_for(|value| value.as_deref() == Some(&2)).await.unwrap();
 }

@@ -11,7 +11,7 @@ const LEVELS: [&[&str]; 8] = [
     &["grpc", "adapters"],
     &["reload"],
     &["portal"],
-    &["telemetry", "json"],
+    &["telemetry", "json", "supervisor"],
 ];
 
 /// Returns whether `use crate::{ … }` or a path names a module of the crate.

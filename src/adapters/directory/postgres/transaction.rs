@@ -1,8 +1,8 @@
 //! One query in a transaction of its own.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, pool::PoolConnection, postgres::PgRow};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -41,11 +41,16 @@ impl Transaction {
         mut connection: PoolConnection<Postgres>,
         caller_gone: CancellationToken,
     ) -> Result<Vec<Fact>, Failure> {
-        let outcome = timeout(self.limit + GRACE, self.facts(&mut connection, caller_gone)).await;
-        let Ok(outcome) = outcome else {
-            // A server that has disappeared never responds. A graceful close would wait for it as well.
-            drop(connection.detach());
-            return Err(FailureKind::Timeout.into());
+        // The driver panics if a message is malformed.
+        let facts = AssertUnwindSafe(self.facts(&mut connection, caller_gone)).catch_unwind();
+        let outcome = match timeout(self.limit + GRACE, facts).await {
+            Ok(Ok(outcome)) => outcome,
+            // A server that has disappeared never responds, and one that sent a malformed message may not respond either. A
+            // graceful close and a return to the pool would wait for it.
+            ended => {
+                drop(connection.detach());
+                return Err(if ended.is_ok() { FailureKind::Driver } else { FailureKind::Timeout }.into());
+            }
         };
         match &outcome {
             Ok(_) => drop(tokio::spawn(timeout(GRACE, connection.return_to_pool()))),

@@ -94,6 +94,9 @@ async fn metrics_have_documented_names_and_no_private_values() {
     assert_eq!(call(&world, &serving).await, [false, false]);
     world.sql("DELETE FROM billing_portal_tenants WHERE tenant_id = 'globex' AND stripe_customer_id = 'cus_A'").await;
     assert_eq!(call(&world, &serving).await, [true, false]);
+    world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved").await;
+    assert_eq!(call(&world, &serving).await, [false, false]);
+    world.sql("ALTER TABLE moved RENAME TO billing_portal_tenants").await;
     let mut names = BTreeSet::new();
     let mut exported = String::new();
     let end = tokio::time::Instant::now() + EXPORT_TIMEOUT;

@@ -20,7 +20,7 @@ async fn acme() -> TestDatabase {
     database
 }
 
-const NOT_READY: &str = "not ready: database was not reached yet";
+const NOT_READY: &str = "directory is not available";
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]

@@ -3,6 +3,7 @@
 mod connection;
 mod fairness;
 mod ids;
+mod malformed;
 mod outage;
 mod privileges;
 mod recovery;
