@@ -3,6 +3,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use super::{error::SettingError, value};
+use crate::adapters::stripe::Mode;
 
 /// The highest rate that can be configured.
 const MAX_RATE: u32 = 10_000;
@@ -74,15 +75,10 @@ pub(super) struct LimitsArguments {
     )]
     session_rate: u32,
 
-    /// Maximum sessions requested from Stripe per second, each with one GET and one POST; a call waits at most 1 s for its turn
-    #[arg(
-        long,
-        env = "BILLING_PORTAL_STRIPE_RATE",
-        value_name = "COUNT",
-        default_value_t = 20,
-        hide_short_help = true
-    )]
-    stripe_rate: u32,
+    /// Maximum sessions requested from Stripe per second, each with one GET and one POST; a call waits at most 1 s for its turn; by
+    /// default 20 in live mode and 10 in test mode
+    #[arg(long, env = "BILLING_PORTAL_STRIPE_RATE", value_name = "COUNT", hide_short_help = true)]
+    stripe_rate: Option<u32>,
 }
 
 /// Validated settings.
@@ -105,7 +101,7 @@ pub struct LimitsConfig {
 }
 
 impl LimitsArguments {
-    pub(super) fn validate(self) -> Result<LimitsConfig, SettingError> {
+    pub(super) fn validate(self, mode: Mode) -> Result<LimitsConfig, SettingError> {
         let deadline = value::positive("--deadline", self.deadline)?;
         let stripe_attempt_timeout = value::positive("--stripe-attempt-timeout", self.stripe_attempt_timeout)?;
         if stripe_attempt_timeout > deadline {
@@ -118,8 +114,17 @@ impl LimitsArguments {
             max_in_flight: count("--max-in-flight", self.max_in_flight)?,
             max_connections: count("--max-connections", self.max_connections)?,
             session_rate: rate("--session-rate", self.session_rate)?,
-            stripe_rate: rate("--stripe-rate", self.stripe_rate)?,
+            stripe_rate: rate("--stripe-rate", self.stripe_rate.unwrap_or_else(|| default_stripe_rate(mode)))?,
         })
+    }
+}
+
+/// Stripe allows an account 100 requests per second in live mode and 25 in test mode, and 25 on one endpoint. A session takes two
+/// requests on two endpoints. The rest is for the other users of the account.
+const fn default_stripe_rate(mode: Mode) -> u32 {
+    match mode {
+        Mode::Live => 20,
+        Mode::Test => 10,
     }
 }
 

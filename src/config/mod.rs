@@ -88,6 +88,7 @@ impl Arguments {
     /// The first setting that is missing, wrong, contradictory or unsafe.
     pub fn validate(self) -> Result<Config, SettingError> {
         let listener = self.listener.validate();
+        let stripe = self.stripe.validate()?;
         Ok(Config {
             callers: self.caller.validate(listener.address)?,
             listener,
@@ -95,8 +96,8 @@ impl Arguments {
             return_origins: self.return_url.validate()?,
             directory: self.directory.validate()?,
             flag: self.flag.validate()?,
-            stripe: self.stripe.validate()?,
-            limits: self.limits.validate()?,
+            limits: self.limits.validate(stripe.sessions.mode)?,
+            stripe,
             audit: self.audit.validate()?,
             logging: self.logging.validate(),
         })

@@ -103,13 +103,14 @@ impl Metrics {
         self.stripe_calls.add(1, &attributes);
     }
 
-    /// Counts one attempt; `None` means that no complete response was received.
-    pub fn stripe_attempt(&self, method: &'static str, status: Option<u16>) {
+    /// Counts one attempt. Without a status, no complete response was received. `rate_limited` is Stripe's reason for a 429.
+    pub fn stripe_attempt(&self, method: &'static str, status: Option<u16>, rate_limited: Option<&'static str>) {
         let mut attributes = vec![KeyValue::new(HTTP_REQUEST_METHOD, method)];
         match status {
             Some(status) => attributes.push(KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(status))),
             None => attributes.push(KeyValue::new(ERROR_TYPE, "no_answer")),
         }
+        attributes.extend(rate_limited.map(|reason| KeyValue::new("stripe.rate_limited_reason", reason)));
         self.stripe_attempts.add(1, &attributes);
     }
 

@@ -186,12 +186,14 @@ class Settings(unittest.TestCase):
 
     def test_divide_stripe_rate_by_maximum_number_of_pods(self):
         for settings, rate in [
-            ([], 6),  # 20 divided by 2 replicas and 1 surge pod
-            (["replicas=4"], 4),
-            (["rollout.maxSurge=2"], 5),
-            (["autoscaling.enabled=true", "autoscaling.maxReplicas=9"], 2),
-            (["canary.enabled=true", "canary.image.tag=v2"], 4),
-            (["replicas=19"], 1),
+            ([], 3),  # 10 in test mode, divided by 2 replicas and 1 surge pod
+            (["stripe.mode=live"], 6),
+            (["stripe.ratePerSecond=20"], 6),
+            (["stripe.mode=live", "replicas=4"], 4),
+            (["stripe.mode=live", "rollout.maxSurge=2"], 5),
+            (["autoscaling.enabled=true", "autoscaling.maxReplicas=9"], 1),
+            (["stripe.mode=live", "canary.enabled=true", "canary.image.tag=v2"], 4),
+            (["stripe.mode=live", "replicas=19"], 1),
         ]:
             self.assertIn(f'BILLING_PORTAL_STRIPE_RATE, value: "{rate}"', render(ISTIO, *settings), settings)
 

@@ -90,7 +90,7 @@
 {{- $values := .Values -}}
 {{- $pods := include "billing-portal.maxPods" . | int -}}
 {{- if lt (include "billing-portal.stripeRate" . | int) 1 -}}
-{{- fail (printf "stripe.ratePerSecond is %d, which is less than one per second for each of the %d pods that can exist at the same time (surge and canary included); raise it or run fewer pods" (int $values.stripe.ratePerSecond) $pods) -}}
+{{- fail (printf "stripe.ratePerSecond is %d, which is less than one per second for each of the %d pods that can exist at the same time (surge and canary included); raise it or run fewer pods" (include "billing-portal.stripeRateOfAllPods" . | int) $pods) -}}
 {{- end -}}
 {{- if gt (int $values.stripe.attemptTimeoutSeconds) (int $values.limits.deadlineSeconds) -}}
 {{- fail "stripe.attemptTimeoutSeconds must not exceed limits.deadlineSeconds" -}}

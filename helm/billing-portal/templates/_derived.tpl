@@ -26,9 +26,14 @@
 {{- $pods -}}
 {{- end -}}
 
+{{/* Portal sessions per second of all pods together; 0 stands for the default of the mode. */}}
+{{- define "billing-portal.stripeRateOfAllPods" -}}
+{{- .Values.stripe.ratePerSecond | default (ternary 20 10 (eq .Values.stripe.mode "live")) -}}
+{{- end -}}
+
 {{/* Portal sessions per second of one pod, rounded down. */}}
 {{- define "billing-portal.stripeRate" -}}
-{{- div .Values.stripe.ratePerSecond (include "billing-portal.maxPods" . | int) -}}
+{{- div (include "billing-portal.stripeRateOfAllPods" . | int) (include "billing-portal.maxPods" . | int) -}}
 {{- end -}}
 
 {{/*

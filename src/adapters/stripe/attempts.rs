@@ -113,7 +113,9 @@ fn method(name: &'static str) -> &'static str {
 }
 
 fn record_outcome(span: &Span, name: &'static str, outcome: &Result<StripeResponse, TransportError>) {
-    METRICS.stripe_attempt(method(name), outcome.as_ref().ok().map(|response| response.status.as_u16()));
+    let response = outcome.as_ref().ok();
+    let status = response.map(|response| response.status.as_u16());
+    METRICS.stripe_attempt(method(name), status, response.and_then(|response| response.rate_limited));
     match outcome {
         Ok(response) => {
             span.record("http.response.status_code", response.status.as_u16());

@@ -90,8 +90,11 @@ pub(super) fn refusal(response: &StripeResponse, request: StripeRequest<'_>) -> 
         StripeRequest::CreateSession(_) => "session",
     };
     let request_id = response.request_id.as_deref().unwrap_or("none");
-    let cause =
-        format!("Stripe refused the {refused} request with {} (Stripe request id: {request_id})", response.status);
+    let rate_limited = response.rate_limited.map_or_else(String::new, |reason| format!(", rate limit: {reason}"));
+    let cause = format!(
+        "Stripe refused the {refused} request with {} (Stripe request id: {request_id}{rate_limited})",
+        response.status
+    );
     let refusal = Refusal::because(reason, cause);
     match field {
         Some(field) => refusal.at(field),
@@ -162,10 +165,26 @@ mod tests {
             status: http::StatusCode::from_u16(status).unwrap(),
             should_retry: None,
             replayed: false,
+            rate_limited: None,
             request_id: None,
             body: json.to_owned().into(),
         };
         refusal(&response, flow.map_or(StripeRequest::Read, StripeRequest::CreateSession)).reason()
+    }
+
+    #[test]
+    fn cause_of_a_429_names_the_limit() {
+        let response = StripeResponse {
+            status: http::StatusCode::TOO_MANY_REQUESTS,
+            should_retry: None,
+            replayed: false,
+            rate_limited: Some("endpoint-rate"),
+            request_id: Some("req_1".to_owned()),
+            body: "{}".into(),
+        };
+        let refusal = refusal(&response, StripeRequest::Read);
+        assert_eq!(refusal.reason(), Reason::StripeRateLimited);
+        assert!(refusal.to_string().contains("(Stripe request id: req_1, rate limit: endpoint-rate)"), "{refusal}");
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(super) struct StripeResponse {
     pub(super) should_retry: Option<bool>,
     /// `Idempotent-Replayed`.
     pub(super) replayed: bool,
+    /// `Stripe-Rate-Limited-Reason`.
+    pub(super) rate_limited: Option<&'static str>,
     /// `Request-Id`, `req_…`.
     pub(super) request_id: Option<String>,
     pub(super) body: Bytes,
@@ -136,6 +138,7 @@ impl Transport {
             status: head.status,
             should_retry: header_text(&head.headers, "stripe-should-retry").and_then(|value| value.parse().ok()),
             replayed: is_replayed(&head.headers),
+            rate_limited: header_text(&head.headers, "stripe-rate-limited-reason").map(rate_limited_reason),
             request_id: header_text(&head.headers, "request-id").filter(|id| is_request_id(id)).map(str::to_owned),
             body: body.to_bytes(),
         })
@@ -187,6 +190,13 @@ fn is_replayed(headers: &HeaderMap) -> bool {
     !matches!((values.next().map(HeaderValue::as_bytes), values.next()), (None | Some(b"false"), None))
 }
 
+/// Returns a documented reason (<https://docs.stripe.com/rate-limits>), or `other`.
+fn rate_limited_reason(text: &str) -> &'static str {
+    const DOCUMENTED: [&str; 5] =
+        ["global-concurrency", "global-rate", "endpoint-concurrency", "endpoint-rate", "resource-specific"];
+    DOCUMENTED.into_iter().find(|known| *known == text).unwrap_or("other")
+}
+
 /// Returns whether an id has the shape of Stripe's request ids. It is written to the audit log, so nothing else is
 /// accepted.
 fn is_request_id(id: &str) -> bool {
@@ -196,6 +206,12 @@ fn is_request_id(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_documented_reasons_of_a_rate_limit_are_kept() {
+        assert_eq!(rate_limited_reason("endpoint-rate"), "endpoint-rate");
+        assert_eq!(rate_limited_reason("per-customer\n"), "other");
+    }
 
     #[test]
     fn response_is_replayed_unless_header_is_absent_or_a_single_false() {

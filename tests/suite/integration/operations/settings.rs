@@ -122,6 +122,18 @@ async fn https_keys_must_be_fetched_more_often_than_their_maximum_age() {
     assert!(String::from_utf8(output.stderr).unwrap().contains("--principal-jwks-max-age"));
 }
 
+#[test]
+fn default_stripe_rate_fits_the_mode() {
+    for (mode, rate) in [("live", 20), ("test", 10)] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut arguments = arguments(&folder, "http://127.0.0.1:1");
+        arguments.retain(|argument| !argument.starts_with("--stripe-rate"));
+        override_settings(&mut arguments, &[&format!("--stripe-mode={mode}")]);
+        let (_, config) = billing_portal::commands::parse(arguments).unwrap();
+        assert_eq!(config.limits.stripe_rate.get(), rate, "{mode}");
+    }
+}
+
 #[tokio::test]
 async fn loopback_session_host_requires_a_loopback_api() {
     let changes = ["--stripe-api-base=https://api.stripe.com", "--stripe-session-hosts=http://127.0.0.1:4242"];
