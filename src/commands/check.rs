@@ -16,7 +16,7 @@ use crate::{
         report::{self, ReportFormat, Row, Severity},
     },
     config::{AuditTarget, Config, KeySource},
-    portal::Refusal,
+    portal::{Refusal, ReturnUrl},
     wiring::open,
 };
 
@@ -144,12 +144,43 @@ fn audit(config: &Config) -> Item {
 
 async fn stripe(config: &Config, portal_sessions: &StripePortalSessions) -> Vec<Item> {
     let deadline = Instant::now() + config.limits.deadline;
-    let (account, configuration) =
-        tokio::join!(portal_sessions.inspect_account(deadline), portal_sessions.inspect_configuration(deadline));
+    let (account, configuration, customer, session) = tokio::join!(
+        portal_sessions.inspect_account(deadline),
+        portal_sessions.inspect_configuration(deadline),
+        portal_sessions.probe_customer(deadline),
+        async {
+            match ReturnUrl::root_of(&config.return_origins) {
+                Ok(return_url) => portal_sessions.probe_session(return_url, deadline).await,
+                Err(refusal) => Err(refusal),
+            }
+        }
+    );
     let mode = config.stripe.sessions.mode.as_str();
-    let mut items = vec![ok("Stripe key", format!("{mode} mode")), stripe_account(account)];
+    let mut items = vec![stripe_key(portal_sessions.has_restricted_key(), mode), stripe_account(account)];
+    items.push(permission("read customers", customer));
+    items.push(permission("create sessions", session));
     items.extend(portal_configuration(configuration, mode));
     items
+}
+
+fn stripe_key(is_restricted: Result<bool, Refusal>, mode: &str) -> Item {
+    const WHAT: &str = "Stripe key";
+    match is_restricted {
+        Ok(true) => ok(WHAT, format!("restricted key, {mode} mode")),
+        Ok(false) => warning(
+            WHAT,
+            format!("secret key, {mode} mode; use a restricted key, which cannot do more than the service needs"),
+        ),
+        Err(refusal) => failed(WHAT, with_reason(&refusal)),
+    }
+}
+
+/// The outcome of a probe. The refusal names the permission if Stripe does.
+fn permission(what: &'static str, probed: Result<(), Refusal>) -> Item {
+    match probed {
+        Ok(()) => ok(what, "the key has the permission"),
+        Err(refusal) => failed(what, with_reason(&refusal)),
+    }
 }
 
 fn stripe_account(account: Result<Inspected<Account>, Refusal>) -> Item {

@@ -43,6 +43,10 @@ impl ReturnOrigins {
         Ok(Self(origins.to_vec()))
     }
 
+    pub(super) fn first(&self) -> Option<&str> {
+        self.0.first().map(String::as_str)
+    }
+
     /// Returns whether a normalized URL begins with one of the origins. This compares the text instead of `url.origin()`, which
     /// for a blob URL returns the origin of the URL inside it.
     pub(super) fn contain_origin_of(&self, url: &str) -> bool {

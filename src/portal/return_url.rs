@@ -52,6 +52,14 @@ impl ReturnUrl {
         Ok(Self(text.to_owned()))
     }
 
+    /// Returns the root of the first configured origin.
+    ///
+    /// # Errors
+    /// RETURN_URL_NOT_ALLOWED if there is none.
+    pub fn root_of(origins: &ReturnOrigins) -> Result<Self, Refusal> {
+        Self::parse(&format!("{}/", origins.first().unwrap_or_default()), origins)
+    }
+
     /// The URL, in normalized form.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -8,6 +8,8 @@ mod error;
 mod exchange_limit;
 mod inspect;
 mod pace;
+mod permission;
+mod probe;
 mod request;
 mod response;
 mod secret_key;

@@ -8,7 +8,10 @@ use crate::adapters::stripe::Mode;
 
 /// A restricted or secret key. `Debug` and errors never print it.
 #[derive(PartialEq, Eq)]
-pub struct SecretKey(HeaderValue);
+pub struct SecretKey {
+    header: HeaderValue,
+    is_restricted: bool,
+}
 
 /// Why a key is not accepted. The texts never contain the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,12 +52,17 @@ impl SecretKey {
         }
         let mut header = HeaderValue::from_str(&format!("Bearer {text}")).map_err(|_| SecretKeyError::Malformed)?;
         header.set_sensitive(true);
-        Ok(Self(header))
+        Ok(Self { header, is_restricted: text.starts_with("rk_") })
     }
 
     /// Returns the value of the `Authorization` header, which is marked as sensitive.
     pub(super) fn header(&self) -> HeaderValue {
-        self.0.clone()
+        self.header.clone()
+    }
+
+    /// Returns whether the key can be limited to permissions.
+    pub(super) const fn is_restricted(&self) -> bool {
+        self.is_restricted
     }
 }
 
@@ -78,6 +86,6 @@ mod tests {
             assert!(!error.contains("abc"), "{error}");
         }
         let key = SecretKey::parse(b"sk_test_abc123", Mode::Test).unwrap();
-        assert!(!format!("{key:?} {:?}", key.0).contains("abc123"));
+        assert!(!format!("{key:?} {:?}", key.header).contains("abc123"));
     }
 }

@@ -3,12 +3,30 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stripe_simulator::{Answer, RecordedRequest, Simulator, Tamper};
-use tokio::sync::{Notify, Semaphore};
+use stripe_simulator::{Answer, Customer, Permission, RecordedRequest, Settings, Simulator, Subscription, Tamper};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, Semaphore},
+};
 
 use super::World;
 
 pub(crate) const SESSIONS: &str = "/v1/billing_portal/sessions";
+
+/// Starts a simulator with the customers of the world's tenants, and restricted keys.
+pub(crate) async fn simulator(settings: Settings) -> Simulator {
+    let settings = settings
+        .restricted_key("rk_test_customers", &[Permission::CustomersRead])
+        .restricted_key("rk_test_sessions", &[Permission::PortalSessionsWrite])
+        .restricted_key("rk_test_all", &Permission::ALL);
+    let stripe = Simulator::start_with(TcpListener::bind("127.0.0.1:0").await.unwrap(), settings).unwrap();
+    for (tenant, customer) in [("acme", "cus_A"), ("globex", "cus_B"), ("dark", "cus_D")] {
+        stripe.add_customer(Customer::new(customer).metadata("tenant_id", tenant));
+    }
+    stripe.add_subscription(Subscription::new("sub_A", "cus_A").item("si_A", "price_A", 1));
+    stripe.add_subscription(Subscription::new("sub_B", "cus_B").item("si_B", "price_A", 1));
+    stripe
+}
 
 /// Alters the responses of the endpoints whose path starts with `path`.
 pub(crate) fn alter(path: &'static str, change: impl Fn(Answer) -> Answer + Send + Sync + 'static) -> Tamper {

@@ -13,7 +13,7 @@ use billing_portal::{
 };
 use serde_json::Value;
 use sqlx::SqlitePool;
-use stripe_simulator::{Customer, Mode, Permission, Settings, Simulator, Subscription};
+use stripe_simulator::{Mode, Settings, Simulator};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tonic::{
@@ -81,13 +81,7 @@ impl World {
 
     async fn start_with(stripe: Settings, settings: &[&str]) -> Self {
         let folder = private_folder();
-        let stripe = stripe.restricted_key("rk_test_customers", &[Permission::CustomersRead]);
-        let stripe = Simulator::start_with(TcpListener::bind("127.0.0.1:0").await.unwrap(), stripe).unwrap();
-        for (tenant, customer) in [("acme", "cus_A"), ("globex", "cus_B"), ("dark", "cus_D")] {
-            stripe.add_customer(Customer::new(customer).metadata("tenant_id", tenant));
-        }
-        stripe.add_subscription(Subscription::new("sub_A", "cus_A").item("si_A", "price_A", 1));
-        stripe.add_subscription(Subscription::new("sub_B", "cus_B").item("si_B", "price_A", 1));
+        let stripe = super::stripe::simulator(stripe).await;
         let database = SqlitePool::connect(&format!("{}?mode=rwc", database_url(&folder))).await.unwrap();
         sqlx::raw_sql(DIRECTORY).execute(&database).await.unwrap();
         let issuer = Issuer::new("key-1");

@@ -31,6 +31,7 @@ async fn check(world: &World, changes: &[&str]) -> (BTreeMap<String, String>, i3
 #[tokio::test]
 async fn valid_configuration_passes_every_check() {
     let world = World::start().await;
+    std::fs::write(world.path("stripe.key"), "rk_test_all").unwrap();
     let (items, code) = check(&world, &[]).await;
     let expected = [
         "settings",
@@ -40,11 +41,16 @@ async fn valid_configuration_passes_every_check() {
         "audit log",
         "Stripe key",
         "Stripe account",
+        "read customers",
+        "create sessions",
         "portal configuration",
     ];
     assert_eq!(items, expected.map(|what| (what.to_owned(), "ok".to_owned())).into());
     assert_eq!(code, 0);
-    assert!(world.stripe.requests().iter().all(|request| request.method == "GET"));
+    // The only write asks for a session of a customer that does not exist.
+    let requests = world.stripe.requests();
+    let mut writes = requests.iter().filter(|request| request.method != "GET");
+    assert!(writes.next().unwrap().body.contains("customer=cus_NoSuchCustomer") && writes.next().is_none());
 
     let output = run(&world, &["check"], &[]).await;
     let table = text(&output.stdout);
@@ -92,10 +98,32 @@ async fn warns_about_owner_check_bypasses_and_unreadable_items() {
     let (items, code) = check(&world, &["--stripe-portal-configuration=bpc_open"]).await;
     assert_eq!((items["e-mail editing"].as_str(), items["login page"].as_str(), code), ("warning", "warning", 0));
 
-    std::fs::write(world.path("stripe.key"), "rk_test_customers").unwrap();
+    // A secret key can do more than the service needs.
     let (items, code) = check(&world, &[]).await;
-    let statuses = (items["Stripe account"].as_str(), items["portal configuration"].as_str(), code);
-    assert_eq!(statuses, ("warning", "warning", 0));
+    assert_eq!((items["Stripe key"].as_str(), code), ("warning", 0));
+    std::fs::write(world.path("stripe.key"), "rk_test_sessions").unwrap();
+    let (items, _) = check(&world, &[]).await;
+    assert_eq!(items["Stripe account"], "warning");
+}
+
+#[tokio::test]
+async fn key_that_lacks_a_permission_fails_and_the_permission_is_named() {
+    let world = World::start().await;
+    for (key, lacking, permission, other) in [
+        ("rk_test_customers", "create sessions", "rak_customer_portal_write", "read customers"),
+        ("rk_test_sessions", "read customers", "rak_customer_read", "create sessions"),
+    ] {
+        std::fs::write(world.path("stripe.key"), key).unwrap();
+        let (rows, code) = rows(&world, &[]).await;
+        let row = |what: &str| rows.iter().find(|row| row["what"] == what).unwrap();
+        assert_eq!((cell(row(lacking), "status"), cell(row(other), "status"), code), ("failed", "ok", 1));
+        let detail = cell(row(lacking), "detail");
+        assert!(detail.contains("STRIPE_CREDENTIALS") && detail.contains(permission), "{detail}");
+        assert!(!detail.contains("rk_test") && !detail.contains("acct_"), "{detail}");
+        // A call is refused with the same cause in the log.
+        world.wait_for_reload().await;
+        assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "STRIPE_CREDENTIALS");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,66 @@
+//! Probes of what the key may do, for `check`: the requests of a call, for a customer that cannot exist. Nothing is created.
+
+use http::StatusCode;
+use tokio::time::Instant;
+
+use crate::{
+    adapters::stripe::{
+        StripePortalSessions,
+        error::{self, StripeRequest},
+        request,
+        transport::StripeResponse,
+    },
+    portal::{CustomerId, Flow, PortalRequest, Reason, Refusal, ReturnUrl},
+};
+
+/// Stripe's own ids have 14 letters and digits after the prefix.
+const NO_CUSTOMER: &str = "cus_NoSuchCustomerCheckOfBillingPortal";
+
+impl StripePortalSessions {
+    /// Returns whether the key is a restricted one.
+    ///
+    /// # Errors
+    /// STRIPE_CREDENTIALS if there is no valid key.
+    pub fn has_restricted_key(&self) -> Result<bool, Refusal> {
+        Ok(self.attempts.key()?.is_restricted())
+    }
+
+    /// Finds out whether the key may read customers.
+    ///
+    /// # Errors
+    /// The refusal that every call would receive, such as STRIPE_CREDENTIALS.
+    pub async fn probe_customer(&self, deadline: Instant) -> Result<(), Refusal> {
+        let request = request::retrieve_customer(&no_customer()?);
+        let name = "GET /v1/customers/{id}";
+        let response = self.attempts.send(&*self.attempts.key()?, &request, name, deadline).await?;
+        verdict(&response, StripeRequest::Read)
+    }
+
+    /// Finds out whether the key may create sessions.
+    ///
+    /// # Errors
+    /// The refusal that every call would receive, such as STRIPE_CREDENTIALS.
+    pub async fn probe_session(&self, return_url: ReturnUrl, deadline: Instant) -> Result<(), Refusal> {
+        let portal_request = PortalRequest { return_url, locale: None, flow: Flow::Home };
+        let configuration = self.settings.configuration.as_deref();
+        let request = request::create_session(&no_customer()?, &portal_request, configuration);
+        let name = "POST /v1/billing_portal/sessions";
+        let response = self.attempts.send(&*self.attempts.key()?, &request, name, deadline).await?;
+        verdict(&response, StripeRequest::CreateSession(&Flow::Home))
+    }
+}
+
+fn no_customer() -> Result<CustomerId, Refusal> {
+    CustomerId::parse(NO_CUSTOMER).ok_or_else(|| Refusal::because(Reason::Bug, "id of the probe is not valid"))
+}
+
+/// Stripe checks permissions first: a request that fails for its customer or configuration was permitted.
+fn verdict(response: &StripeResponse, request: StripeRequest<'_>) -> Result<(), Refusal> {
+    if response.status == StatusCode::OK {
+        return Err(Refusal::because(Reason::StripeProtocol, "Stripe has a customer that cannot exist"));
+    }
+    let refusal = error::refusal(response, request);
+    let was_permitted =
+        [Reason::BillingAccountMissingAtStripe, Reason::PortalNotConfigured].contains(&refusal.reason());
+    if was_permitted { Ok(()) } else { Err(refusal) }
+}
