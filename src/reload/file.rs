@@ -16,13 +16,13 @@ use std::{
     fmt::Display,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{supervisor, telemetry::metrics::METRICS};
+use crate::{reload::status::Status, supervisor};
 pub use error::FileError;
 use read::read;
 
@@ -47,6 +47,7 @@ struct Shared<T> {
     agree: Option<fn(&T, &T) -> bool>,
     value: watch::Sender<Option<Arc<T>>>,
     seen: Mutex<Seen<T>>,
+    status: Arc<Status>,
     reading: tokio::sync::Mutex<()>,
 }
 
@@ -56,7 +57,6 @@ struct Seen<T> {
     good: Option<(Vec<u8>, Arc<T>)>,
     /// The error of the latest reading, if it failed.
     failed: Option<FileError>,
-    valid_at: Option<Instant>,
     /// The error that was reported; `None` while the file is valid.
     error: Option<FileError>,
 }
@@ -92,7 +92,7 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
     ) -> Self {
         let parse: Box<Parse<T>> =
             Box::new(move |bytes| parse(bytes).map_err(|error| FileError::Invalid(error.to_string())));
-        let seen = Mutex::new(Seen { good: None, failed: None, valid_at: None, error: None });
+        let seen = Mutex::new(Seen { good: None, failed: None, error: None });
         let shared = Arc::new(Shared {
             setting,
             path,
@@ -100,6 +100,7 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
             agree,
             value: watch::channel(None).0,
             seen,
+            status: Status::of(setting),
             reading: tokio::sync::Mutex::default(),
         });
         shared.read_first().await;
@@ -117,7 +118,7 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
     /// Returns how long ago the file was last valid, or `None` if it never was.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
-        Some(self.shared.seen().valid_at?.elapsed())
+        self.shared.status.age()
     }
 
     /// Returns the last valid value, unless the file was last valid longer than `max_age` ago.
@@ -159,7 +160,7 @@ impl<T> Shared<T> {
                 self.accept(&mut seen, value);
             }
             Err(error) => {
-                METRICS.file(self.setting, false);
+                self.status.failed();
                 seen.error = Some(error);
             }
         }
@@ -206,15 +207,14 @@ impl<T> Shared<T> {
 
     /// Uses a value. Returns whether this is a change: the value is a new one, or an error had been reported.
     fn accept(&self, seen: &mut Seen<T>, value: Arc<T>) -> bool {
-        seen.valid_at = Some(Instant::now());
         let is_current = self.value.borrow().as_ref().is_some_and(|current| {
             Arc::ptr_eq(current, &value) || self.agree.is_some_and(|agree| agree(current, &value))
         });
+        self.status.valid(!is_current);
         let recovered = seen.error.take().is_some();
         if is_current && !recovered {
             return false;
         }
-        METRICS.file(self.setting, true);
         self.value.send_replace(Some(value));
         true
     }
@@ -229,8 +229,8 @@ impl<T> Shared<T> {
         let Some(earlier) = seen.failed.replace(error.clone()) else { return };
         let is_new = seen.error.as_ref() != Some(&error) && (seen.error.is_none() || earlier == error);
         if is_new {
-            METRICS.file(self.setting, false);
-            let kept_last_good = seen.valid_at.is_some();
+            self.status.failed();
+            let kept_last_good = self.status.age().is_some();
             tracing::error!(setting = self.setting, path = %self.path.display(), %error, kept_last_good, "file is not valid");
             seen.error = Some(error);
         }

@@ -2,5 +2,6 @@
 //! connections trust.
 
 pub mod file;
+mod status;
 pub mod tls;
 pub mod url;

@@ -24,7 +24,10 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
-use crate::{reload::tls, supervisor};
+use crate::{
+    reload::{status::Status, tls},
+    supervisor,
+};
 
 /// The time limit of one fetch.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,12 +67,15 @@ struct Shared<T> {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     value: watch::Sender<Option<Arc<T>>>,
     early: Notify,
-    times: Mutex<Times>,
+    status: Arc<Status>,
+    latest: Mutex<Latest>,
 }
 
+/// The latest fetches.
 #[derive(Default)]
-struct Times {
-    valid_at: Option<Instant>,
+struct Latest {
+    /// The latest valid document.
+    document: Option<Bytes>,
     early_at: Option<Instant>,
     error: Option<String>,
 }
@@ -93,7 +99,8 @@ impl<T: Send + Sync + 'static> ReloadingUrl<T> {
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().build();
         let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
         let (value, early) = (watch::channel(None).0, Notify::new());
-        let shared = Arc::new(Shared { setting, url, parse, client, value, early, times: Mutex::default() });
+        let (status, latest) = (Status::of(setting), Mutex::default());
+        let shared = Arc::new(Shared { setting, url, parse, client, value, early, status, latest });
         match shared.refresh().await {
             Err(error @ FetchError::Invalid(_)) => return Err(error),
             first => shared.log(first),
@@ -106,7 +113,7 @@ impl<T: Send + Sync + 'static> ReloadingUrl<T> {
     /// Returns how long ago the last valid value was fetched, or `None` if there is none.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
-        Some(self.shared.times().valid_at?.elapsed())
+        self.shared.status.age()
     }
 
     /// Returns the last valid value, unless it was fetched longer than `max_age` ago.
@@ -117,9 +124,9 @@ impl<T: Send + Sync + 'static> ReloadingUrl<T> {
 
     /// Requests an early fetch, at most once in 30 s, because a missing key may have just been published.
     pub fn refresh_soon(&self) {
-        let mut times = self.shared.times();
-        if times.early_at.is_none_or(|at| at.elapsed() >= EARLY_INTERVAL) {
-            times.early_at = Some(Instant::now());
+        let mut latest = self.shared.latest();
+        if latest.early_at.is_none_or(|at| at.elapsed() >= EARLY_INTERVAL) {
+            latest.early_at = Some(Instant::now());
             self.shared.early.notify_one();
         }
     }
@@ -144,7 +151,8 @@ impl<T> Shared<T> {
         let bytes =
             timeout(FETCH_TIMEOUT, self.fetch()).await.unwrap_or_else(|_| unreachable("no response in time"))?;
         let value = (self.parse)(&bytes)?;
-        self.times().valid_at = Some(Instant::now());
+        let earlier = self.latest().document.replace(bytes.clone());
+        self.status.valid(earlier != Some(bytes));
         self.value.send_replace(Some(Arc::new(value)));
         Ok(())
     }
@@ -152,16 +160,19 @@ impl<T> Shared<T> {
     /// Logs each change: a new error, and the first success after an error.
     fn log(&self, outcome: Result<(), FetchError>) {
         let error = outcome.err().map(|error| error.to_string());
-        let mut times = self.times();
+        if error.is_some() {
+            self.status.failed();
+        }
+        let mut latest = self.latest();
         if let Some(error) = &error
-            && times.error.as_ref() != Some(error)
+            && latest.error.as_ref() != Some(error)
         {
-            let kept_last_good = times.valid_at.is_some();
+            let kept_last_good = self.status.age().is_some();
             tracing::error!(setting = self.setting, url = %self.url, error, kept_last_good, "document not fetched");
-        } else if error.is_none() && times.error.is_some() {
+        } else if error.is_none() && latest.error.is_some() {
             tracing::info!(setting = self.setting, url = %self.url, "document fetched");
         }
-        times.error = error;
+        latest.error = error;
     }
 
     async fn fetch(&self) -> Result<Bytes, FetchError> {
@@ -189,8 +200,8 @@ impl<T> Shared<T> {
         }
     }
 
-    fn times(&self) -> MutexGuard<'_, Times> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    fn latest(&self) -> MutexGuard<'_, Latest> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

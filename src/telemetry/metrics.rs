@@ -4,7 +4,10 @@
 //! Names: <https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/>; those of this service start with
 //! `billing_portal`.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use opentelemetry::{
     KeyValue, global,
@@ -16,7 +19,7 @@ use opentelemetry_semantic_conventions::{
 };
 
 /// The names as a collector receives them.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 14] = [
     RPC_SERVER_CALL_DURATION,
     "billing_portal.refusals",
     "billing_portal.sessions",
@@ -25,11 +28,18 @@ pub const NAMES: [&str; 12] = [
     "billing_portal.stripe.attempts",
     "billing_portal.flag.on",
     "billing_portal.calls.in_flight",
-    "billing_portal.file.good",
+    SOURCE_GOOD,
+    SOURCE_AGE,
+    SOURCE_CHANGED,
     "billing_portal.directory.up",
     "billing_portal.directory.failures",
     CONNECTIONS,
 ];
+
+/// The names of the metrics of reloaded files and URLs.
+const SOURCE_GOOD: &str = "billing_portal.source.good";
+const SOURCE_AGE: &str = "billing_portal.source.age";
+const SOURCE_CHANGED: &str = "billing_portal.source.changed";
 
 /// The name of the metric that counts connections to the directory, by state.
 const CONNECTIONS: &str = "billing_portal.directory.connections";
@@ -48,14 +58,14 @@ pub struct Metrics {
     stripe_attempts: Counter<u64>,
     flag_on: Gauge<u64>,
     in_flight: UpDownCounter<i64>,
-    file_good: Gauge<u64>,
     directory_up: Gauge<u64>,
     directory_failures: Counter<u64>,
 }
 
 impl Metrics {
     fn new(meter: &Meter) -> Self {
-        let [duration, refusals, sessions, integrity, calls, attempts, flag, in_flight, file, up, failures, _] = NAMES;
+        let [duration, refusals, sessions, integrity, calls, attempts, flag, in_flight, _, _, _, up, failures, _] =
+            NAMES;
         let seconds = vec![0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
         Self {
             duration: meter.f64_histogram(duration).with_unit("s").with_boundaries(seconds).build(),
@@ -66,7 +76,6 @@ impl Metrics {
             stripe_attempts: meter.u64_counter(attempts).with_unit("{attempt}").build(),
             flag_on: meter.u64_gauge(flag).with_unit("1").build(),
             in_flight: meter.i64_up_down_counter(in_flight).with_unit("{call}").build(),
-            file_good: meter.u64_gauge(file).with_unit("1").build(),
             directory_up: meter.u64_gauge(up).with_unit("1").build(),
             directory_failures: meter.u64_counter(failures).with_unit("{failure}").build(),
         }
@@ -119,12 +128,6 @@ impl Metrics {
         self.flag_on.record(u64::from(could_be_on), &[]);
     }
 
-    /// Records whether a reloaded file was valid when it was last read; if not, its last valid content is used.
-    /// `setting` is the flag that names the file.
-    pub fn file(&self, setting: &'static str, is_good: bool) {
-        self.file_good.record(u64::from(is_good), &[KeyValue::new("setting", setting)]);
-    }
-
     /// Records whether the latest probe of the directory succeeded.
     pub fn directory_up(&self, is_up: bool) {
         self.directory_up.record(u64::from(is_up), &[]);
@@ -151,6 +154,34 @@ impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.in_flight.add(-1, &[]);
     }
+}
+
+/// The state of a reloaded file or URL.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceState {
+    /// Whether it was valid when it was last read.
+    pub is_good: bool,
+    /// How long ago it was last valid, if ever.
+    pub age: Option<Duration>,
+    /// When its content last changed, if it was ever valid.
+    pub changed_at: Option<SystemTime>,
+}
+
+/// Registers a callback that returns the state of a reloaded file or URL. It is called at each export; nothing is recorded when
+/// it returns `None`. `setting` is the flag that names the source.
+pub fn watch_source(setting: &'static str, state: impl Fn() -> Option<SourceState> + Send + Sync + 'static) {
+    let (meter, state) = (global::meter(env!("CARGO_PKG_NAME")), Arc::new(state));
+    let observe = |name: &'static str, unit: &'static str, value: fn(SourceState) -> Option<f64>| {
+        let (state, attributes) = (Arc::clone(&state), [KeyValue::new("setting", setting)]);
+        let observed = move || state().and_then(value);
+        let gauge = meter.f64_observable_gauge(name).with_unit(unit);
+        gauge
+            .with_callback(move |gauge| observed().iter().for_each(|value| gauge.observe(*value, &attributes)))
+            .build();
+    };
+    observe(SOURCE_GOOD, "1", |state| Some(if state.is_good { 1.0 } else { 0.0 }));
+    observe(SOURCE_AGE, "s", |state| Some(state.age?.as_secs_f64()));
+    observe(SOURCE_CHANGED, "s", |state| Some(state.changed_at?.duration_since(UNIX_EPOCH).ok()?.as_secs_f64()));
 }
 
 /// Registers a callback that returns the number of used and of idle connections to the directory. It is called at each

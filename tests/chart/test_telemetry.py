@@ -14,14 +14,19 @@ SUFFIXES = {
     "i64_up_down_counter": ("",),
     "u64_observable_gauge": ("",),
 }
+UNITS = {"1": "_ratio", "s": "_seconds"}
 
 
 def emitted_metrics():
     """Returns the names in Prometheus: dots become underscores; the unit and the suffix of the instrument are appended."""
     names = ["rpc.server.call.duration", *re.findall(r'"(billing_portal\.[a-z_.]+)"', METRICS)]
+    # The metrics of a source are registered by a function of their own, by constant and unit.
+    constants = dict(re.findall(r'const ([A-Z_]+): &str = "(billing_portal\.[a-z_.]+)";', METRICS))
+    sources = {constants[name]: UNITS[unit] for name, unit in re.findall(r'observe\(([A-Z_]+), "(\w+)"', METRICS)}
     kinds = re.findall(rf"\.({'|'.join(SUFFIXES)})\(", METRICS)
-    pairs = list(zip(names, kinds, strict=True))
-    return {name.replace(".", "_") + suffix for name, kind in pairs for suffix in SUFFIXES[kind]}
+    pairs = list(zip([name for name in names if name not in sources], kinds, strict=True))
+    suffixed = [(name, suffix) for name, kind in pairs for suffix in SUFFIXES[kind]] + list(sources.items())
+    return {name.replace(".", "_") + suffix for name, suffix in suffixed}
 
 
 def queried_metrics(expression):

@@ -10,8 +10,9 @@ use tonic::transport::Endpoint;
 
 use crate::support::{
     World,
+    key_server::KeyServer,
     process::{Serving, binary, serve, signal},
-    world::{arguments, bearer, home, override_settings},
+    world::{FLAG_OFF, arguments, bearer, home, override_settings},
 };
 
 const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -21,9 +22,14 @@ const EXPORT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Starts a second service process with the world's directory and Stripe, and a collector.
 async fn start(world: &World, collector: &str, variables: &[(&str, &str)]) -> Serving {
+    start_with(world, collector, &[], variables).await
+}
+
+async fn start_with(world: &World, collector: &str, settings: &[&str], variables: &[(&str, &str)]) -> Serving {
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
     override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+    override_settings(&mut arguments, settings);
     let mut command = binary();
     command.args(arguments).env("OTEL_EXPORTER_OTLP_ENDPOINT", collector).env("OTEL_BSP_SCHEDULE_DELAY", "50");
     serve({
@@ -114,19 +120,52 @@ async fn metrics_have_documented_names_and_no_private_values() {
     for counted in ["MAPPING_INTEGRITY", "shared_customer", "NOT_OWNER", "customers.retrieve", "PERMISSION_DENIED"] {
         assert!(exported.contains(counted), "{counted} is not in {exported}");
     }
-    std::fs::write(world.path("flags.json"), "{").unwrap();
-    let mut flags_file_metric = String::new();
-    while !flags_file_metric.contains(":0}") && tokio::time::Instant::now() < end {
-        for metric in collector.exported_metrics(1, EXPORT_TIMEOUT).await.into_iter().flat_map(|export| export.metrics)
-        {
-            let points = serde_json::to_value(&metric).unwrap()["data"]["Gauge"]["data_points"].take();
-            let is_flags_file = |point: &&Value| point["attributes"]["setting"].to_string().contains("--flags-file");
-            if let Some(point) = points.as_array().and_then(|points| points.iter().find(is_flags_file)) {
-                flags_file_metric = point["value"].to_string();
+    signal(&serving.child, "-TERM");
+}
+
+/// Waits for an export in which a source has this value of `billing_portal.source.good`, and returns its other metrics.
+async fn source(collector: &mut FakeCollectorServer, setting: &str, good: f64) -> [f64; 2] {
+    let end = tokio::time::Instant::now() + EXPORT_TIMEOUT;
+    while tokio::time::Instant::now() < end {
+        for ExportedMetric { metrics, .. } in collector.exported_metrics(1, EXPORT_TIMEOUT).await {
+            let value = |name: &str| {
+                let metric = metrics.iter().find(|metric| metric.name == format!("billing_portal.source.{name}"))?;
+                let points = serde_json::to_value(metric).unwrap()["data"]["Gauge"]["data_points"].take();
+                let is_source = |point: &&Value| point["attributes"]["setting"].to_string().contains(setting);
+                let value = points.as_array()?.iter().find(is_source)?["value"].clone();
+                value.as_object()?.values().next()?.as_f64()
+            };
+            if let (Some(found), Some(age), Some(changed)) = (value("good"), value("age"), value("changed"))
+                && (found - good).abs() < 0.5
+            {
+                return [age, changed];
             }
         }
     }
-    assert!(flags_file_metric.contains(":0}"), "a broken flag file is reported as {flags_file_metric}");
+    panic!("{setting} is not reported as {good}");
+}
+
+#[tokio::test]
+async fn every_reloaded_source_reports_its_state_age_and_last_change() {
+    let (world, mut collector) = (World::start().await, FakeCollectorServer::start().await.unwrap());
+    let key_server = KeyServer::start((200, None, world.issuer.jwks().to_string())).await;
+    let settings = [&*format!("--principal-jwks={}", key_server.url), "--principal-jwks-refresh=100ms"];
+    let ca = key_server.ca_file().display().to_string();
+    let serving = start_with(&world, &collector.endpoint(), &settings, &[("SSL_CERT_FILE", &ca)]).await;
+    let flag = source(&mut collector, "--flags-file", 1.0).await;
+    let keys = source(&mut collector, "--principal-jwks", 1.0).await;
+    source(&mut collector, "--stripe-secret-key-file", 1.0).await;
+    // What is not valid gets older and does not change.
+    std::fs::write(world.path("flags.json"), "{").unwrap();
+    key_server.set_response((200, None, "{}".to_owned()));
+    for (setting, before) in [("--flags-file", flag), ("--principal-jwks", keys)] {
+        let [age, changed] = source(&mut collector, setting, 0.0).await;
+        let [later, still] = source(&mut collector, setting, 0.0).await;
+        assert!(age < later && (changed - before[1]).abs() < 0.001 && (changed - still).abs() < 0.001, "{setting}");
+    }
+    std::fs::write(world.path("flags.json"), FLAG_OFF).unwrap();
+    let [age, changed] = source(&mut collector, "--flags-file", 1.0).await;
+    assert!(changed > flag[1] && age < 5.0, "{age} {changed}");
     signal(&serving.child, "-TERM");
 }
 
