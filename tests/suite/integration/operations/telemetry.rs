@@ -115,19 +115,61 @@ async fn metrics_have_documented_names_and_no_private_values() {
         assert!(exported.contains(counted), "{counted} is not in {exported}");
     }
     std::fs::write(world.path("flags.json"), "{").unwrap();
-    let mut flags_file_metric = String::new();
-    while !flags_file_metric.contains(":0}") && tokio::time::Instant::now() < end {
-        for metric in collector.exported_metrics(1, EXPORT_TIMEOUT).await.into_iter().flat_map(|export| export.metrics)
-        {
-            let points = serde_json::to_value(&metric).unwrap()["data"]["Gauge"]["data_points"].take();
-            let is_flags_file = |point: &&Value| point["attributes"]["setting"].to_string().contains("--flags-file");
-            if let Some(point) = points.as_array().and_then(|points| points.iter().find(is_flags_file)) {
-                flags_file_metric = point["value"].to_string();
+    let is_flags_file = |point: &Value| point["attributes"]["setting"].to_string().contains("--flags-file");
+    wait_for_gauge(&mut collector, "billing_portal.file.good", is_flags_file, 0).await;
+    signal(&serving.child, "-TERM");
+}
+
+/// Waits until a gauge is exported with this value.
+async fn wait_for_gauge(
+    collector: &mut FakeCollectorServer,
+    name: &str,
+    is_expected: impl Fn(&Value) -> bool,
+    value: u64,
+) {
+    let exported = async {
+        loop {
+            let exports = collector.exported_metrics(1, EXPORT_TIMEOUT).await;
+            for metric in exports.into_iter().flat_map(|export| export.metrics).filter(|metric| metric.name == name) {
+                let points = serde_json::to_value(&metric).unwrap()["data"]["Gauge"]["data_points"].take();
+                let mut points = points.as_array().unwrap().iter().filter(|point| is_expected(point));
+                if points.any(|point| point["value"].to_string().contains(&format!(":{value}}}"))) {
+                    return;
+                }
             }
         }
+    };
+    tokio::time::timeout(EXPORT_TIMEOUT, exported).await.unwrap_or_else(|_| panic!("{name} never is {value}"));
+}
+
+#[tokio::test]
+async fn outage_of_directory_is_one_log_line_and_a_gauge_and_failure_for_one_tenant_is_neither() {
+    let world = World::start().await;
+    let mut collector = FakeCollectorServer::start().await.unwrap();
+    let serving = start(&world, &collector.endpoint(), &[]).await;
+    wait_for_gauge(&mut collector, "billing_portal.directory.up", |_| true, 1).await;
+    let fails_for_acme = "BEGIN; ALTER TABLE billing_portal_tenants RENAME TO mapping;
+        CREATE VIEW billing_portal_tenants AS SELECT tenant_id, CASE tenant_id WHEN 'acme'
+            THEN abs(-9223372036854775807 + 3 - length(tenant_id)) ELSE stripe_customer_id END AS stripe_customer_id
+        FROM mapping; COMMIT";
+    world.sql(fails_for_acme).await;
+    assert_eq!(call(&world, &serving).await, [false, false]);
+    world.sql("DROP VIEW billing_portal_tenants").await;
+    for _ in 0..3 {
+        assert_eq!(call(&world, &serving).await, [false, false]);
     }
-    assert!(flags_file_metric.contains(":0}"), "a broken flag file is reported as {flags_file_metric}");
+    wait_for_gauge(&mut collector, "billing_portal.directory.up", |_| true, 0).await;
+    world.sql("ALTER TABLE mapping RENAME TO billing_portal_tenants").await;
+    wait_for_gauge(&mut collector, "billing_portal.directory.up", |_| true, 1).await;
+    assert_eq!(call(&world, &serving).await, [true, false]);
     signal(&serving.child, "-TERM");
+    let log = serving.log.await.unwrap();
+    let lines = |text: &str| log.lines().filter(|line| line.contains(text)).map(str::to_owned).collect::<Vec<_>>();
+    let refusals = lines("DATABASE_UNAVAILABLE");
+    assert!(refusals.iter().any(|line| line.contains("integer overflow")), "{log}");
+    let failures = lines("directory is not available");
+    assert!(failures.len() == 1 && failures[0].contains("no such table"), "{log}");
+    assert_eq!(lines("directory is available again").len(), 1, "{log}");
 }
 
 #[tokio::test]
