@@ -8,9 +8,8 @@
 //! - [`config`]: every setting, one file per concern.
 //! - [`grpc`]: the inbound side. [`adapters`]: the outbound side: directory, Stripe, flag, audit log.
 //! - [`reload`]: files and URLs that are read again while the process runs.
-//! - [`portal`]: the domain: who may open which portal.
-//! - [`telemetry`]: logs, traces and metrics. [`json`]: objects without duplicate members. [`supervisor`]: restarts background
-//!   loops that panic.
+//! - [`portal`]: the domain: who may open which portal. [`supervisor`]: restarts background loops that panic.
+//! - [`telemetry`]: logs, traces and metrics. [`json`]: objects without duplicate members.
 
 pub mod adapters;
 pub mod commands;

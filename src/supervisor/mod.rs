@@ -10,6 +10,8 @@ use std::{
 use futures_util::FutureExt as _;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::telemetry::metrics::METRICS;
+
 /// The pause before a loop is restarted, so that a loop that always panics neither uses a whole core nor fills the log.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
@@ -19,9 +21,10 @@ pub fn spawn<F>(name: &'static str, mut start: impl FnMut() -> F + Send + 'stati
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    METRICS.task_restarts(name, 0);
     AbortOnDropHandle::new(tokio::spawn(async move {
         while AssertUnwindSafe(start()).catch_unwind().await.is_err() {
-            log(name);
+            report(name);
             tokio::time::sleep(RESTART_PAUSE).await;
         }
     }))
@@ -29,14 +32,16 @@ where
 
 /// Runs a function on this thread until it returns. If it panics, it is called again after a pause.
 pub fn run(name: &'static str, mut function: impl FnMut()) {
+    METRICS.task_restarts(name, 0);
     while catch_unwind(AssertUnwindSafe(&mut function)).is_err() {
-        log(name);
+        report(name);
         std::thread::sleep(RESTART_PAUSE);
     }
 }
 
 /// The panic hook has already logged where the panic happened.
-fn log(name: &str) {
+fn report(name: &'static str) {
+    METRICS.task_restarts(name, 1);
     tracing::error!(task = name, pause_s = RESTART_PAUSE.as_secs(), "background task panicked and is restarted");
 }
 

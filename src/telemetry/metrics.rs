@@ -19,7 +19,7 @@ use opentelemetry_semantic_conventions::{
 };
 
 /// The names as a collector receives them.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 15] = [
     RPC_SERVER_CALL_DURATION,
     "billing_portal.refusals",
     "billing_portal.sessions",
@@ -33,6 +33,7 @@ pub const NAMES: [&str; 14] = [
     SOURCE_CHANGED,
     "billing_portal.directory.up",
     "billing_portal.directory.failures",
+    "billing_portal.task.restarts",
     CONNECTIONS,
 ];
 
@@ -60,12 +61,28 @@ pub struct Metrics {
     in_flight: UpDownCounter<i64>,
     directory_up: Gauge<u64>,
     directory_failures: Counter<u64>,
+    task_restarts: Counter<u64>,
 }
 
 impl Metrics {
     fn new(meter: &Meter) -> Self {
-        let [duration, refusals, sessions, integrity, calls, attempts, flag, in_flight, _, _, _, up, failures, _] =
-            NAMES;
+        let [
+            duration,
+            refusals,
+            sessions,
+            integrity,
+            calls,
+            attempts,
+            flag,
+            in_flight,
+            _,
+            _,
+            _,
+            up,
+            failures,
+            restarts,
+            _,
+        ] = NAMES;
         let seconds = vec![0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
         Self {
             duration: meter.f64_histogram(duration).with_unit("s").with_boundaries(seconds).build(),
@@ -78,6 +95,7 @@ impl Metrics {
             in_flight: meter.i64_up_down_counter(in_flight).with_unit("{call}").build(),
             directory_up: meter.u64_gauge(up).with_unit("1").build(),
             directory_failures: meter.u64_counter(failures).with_unit("{failure}").build(),
+            task_restarts: meter.u64_counter(restarts).with_unit("{restart}").build(),
         }
     }
 
@@ -136,6 +154,11 @@ impl Metrics {
     /// Counts a failure of the directory, in a call or in a probe.
     pub fn directory_failure(&self, kind: &'static str) {
         self.directory_failures.add(1, &[KeyValue::new("kind", kind)]);
+    }
+
+    /// Counts restarts of a background task; 0 creates the series, so that the first restart is an increase.
+    pub fn task_restarts(&self, task: &'static str, count: u64) {
+        self.task_restarts.add(count, &[KeyValue::new("task", task)]);
     }
 
     /// Counts a call as in flight until the guard is dropped.

@@ -27,7 +27,14 @@ pub(super) struct Outage {
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
     was_reached: bool,
-    failing_since: Option<Instant>,
+    failing: Option<Failing>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Failing {
+    since: Instant,
+    /// The kind of the latest failure.
+    kind: &'static str,
 }
 
 impl Outage {
@@ -39,31 +46,34 @@ impl Outage {
         }
     }
 
-    /// Records the outcome of a probe. Logs only a change.
+    /// Records the outcome of a probe. Logs only a change. A failure of another kind is a change: during a failover, a server
+    /// that does not respond may become a standby, which somebody must fix.
     pub(super) fn record(&self, outcome: Result<(), Failure>) {
-        let State { was_reached, failing_since } = *self.state.borrow();
+        let State { was_reached, failing } = *self.state.borrow();
+        METRICS.directory_up(outcome.is_ok());
         let state = match outcome {
-            Ok(()) => State { was_reached: true, failing_since: None },
-            Err(_) => State { was_reached, failing_since: failing_since.or_else(|| Some(Instant::now())) },
-        };
-        METRICS.directory_up(state.failing_since.is_none());
-        match outcome {
-            Ok(()) if failing_since.is_some() => tracing::info!("directory is available again"),
-            Ok(()) => {}
+            Ok(()) => {
+                if failing.is_some() {
+                    tracing::info!("directory is available again");
+                }
+                State { was_reached: true, failing: None }
+            }
             Err(failure) => {
                 let kind = failure.kind.as_str();
                 METRICS.directory_failure(kind);
-                if failing_since.is_none() {
+                if failing.is_none_or(|failing| failing.kind != kind) {
                     tracing::error!(kind, cause = %Refusal::from(failure), "directory is not available");
                 }
+                let since = failing.map_or_else(Instant::now, |failing| failing.since);
+                State { was_reached, failing: Some(Failing { since, kind }) }
             }
-        }
+        };
         self.state.send_replace(state);
     }
 
     /// Returns since when the directory has failed, or `None` if it works.
     pub(super) fn failing_since(&self) -> Option<Instant> {
-        self.state.borrow().failing_since
+        self.state.borrow().failing.map(|failing| failing.since)
     }
 
     /// Waits until a probe has succeeded.

@@ -10,8 +10,8 @@ const LEVELS: [&[&str]; 8] = [
     &["config"],
     &["grpc", "adapters"],
     &["reload"],
-    &["portal"],
-    &["telemetry", "json", "supervisor"],
+    &["portal", "supervisor"],
+    &["telemetry", "json"],
 ];
 
 /// Returns whether `use crate::{ … }` or a path names a module of the crate.

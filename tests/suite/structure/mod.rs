@@ -6,3 +6,4 @@ mod documents;
 mod layers;
 mod settings_page;
 mod sources;
+mod tasks;

@@ -1,31 +1,34 @@
-//! Integration: the traces and metrics that an OTLP receiver gets, and that they contain nothing private.
+//! Integration: the traces that an OTLP receiver gets, that they contain nothing private, and the settings of the export.
 
 use std::{collections::BTreeSet, time::Duration};
 
-use billing_portal::{grpc::proto::billing_portal_client::BillingPortalClient, telemetry::metrics::NAMES};
-use fake_opentelemetry_collector::{ExportedMetric, ExportedSpan, FakeCollectorServer};
-use serde_json::Value;
+use billing_portal::grpc::proto::billing_portal_client::BillingPortalClient;
+use fake_opentelemetry_collector::{ExportedSpan, FakeCollectorServer};
 use stripe_simulator::Mode;
 use tonic::transport::Endpoint;
 
 use crate::support::{
     World,
-    key_server::KeyServer,
     process::{Serving, binary, serve, signal},
-    world::{FLAG_OFF, arguments, bearer, home, override_settings},
+    world::{arguments, bearer, home, override_settings},
 };
 
 const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER_SPAN_ID: &str = "b7ad6b7169203331";
 /// How long a test waits for an expected export.
-const EXPORT_TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const EXPORT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Starts a second service process with the world's directory and Stripe, and a collector.
-async fn start(world: &World, collector: &str, variables: &[(&str, &str)]) -> Serving {
+pub(super) async fn start(world: &World, collector: &str, variables: &[(&str, &str)]) -> Serving {
     start_with(world, collector, &[], variables).await
 }
 
-async fn start_with(world: &World, collector: &str, settings: &[&str], variables: &[(&str, &str)]) -> Serving {
+pub(super) async fn start_with(
+    world: &World,
+    collector: &str,
+    settings: &[&str],
+    variables: &[(&str, &str)],
+) -> Serving {
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
     override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
@@ -40,7 +43,7 @@ async fn start_with(world: &World, collector: &str, settings: &[&str], variables
 }
 
 /// Calls as an owner and as a member, with the caller's span as the parent. Returns which of the calls succeeded.
-async fn call(world: &World, serving: &Serving) -> [bool; 2] {
+pub(super) async fn call(world: &World, serving: &Serving) -> [bool; 2] {
     let channel = Endpoint::from_shared(format!("http://{}", serving.address)).unwrap().connect_lazy();
     let mut client = BillingPortalClient::new(channel);
     let mut succeeded = [false; 2];
@@ -89,84 +92,6 @@ async fn call_span_has_caller_as_parent_and_stripe_attempts_as_children() {
         lines.len() == 2 && lines.iter().all(|line| line.contains(TRACE_ID) && line.contains("request_id")),
         "{log}"
     );
-}
-
-#[tokio::test]
-async fn metrics_have_documented_names_and_no_private_values() {
-    let world = World::start().await;
-    world.sql("INSERT INTO billing_portal_tenants VALUES ('globex', 'cus_A')").await;
-    let mut collector = FakeCollectorServer::start().await.unwrap();
-    let serving = start(&world, &collector.endpoint(), &[]).await;
-    assert_eq!(call(&world, &serving).await, [false, false]);
-    world.sql("DELETE FROM billing_portal_tenants WHERE tenant_id = 'globex' AND stripe_customer_id = 'cus_A'").await;
-    assert_eq!(call(&world, &serving).await, [true, false]);
-    world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved").await;
-    assert_eq!(call(&world, &serving).await, [false, false]);
-    world.sql("ALTER TABLE moved RENAME TO billing_portal_tenants").await;
-    let mut names = BTreeSet::new();
-    let mut exported = String::new();
-    let end = tokio::time::Instant::now() + EXPORT_TIMEOUT;
-    while names.len() < NAMES.len() && tokio::time::Instant::now() < end {
-        for metric in collector.exported_metrics(1, EXPORT_TIMEOUT).await {
-            exported.push_str(&format!("{metric:?}\n"));
-            let ExportedMetric { metrics, .. } = metric;
-            names.extend(metrics.into_iter().map(|metric| metric.name));
-        }
-    }
-    assert_eq!(names, NAMES.map(str::to_owned).into());
-    for private in ["acme", "olivia", "cus_A", "bps_", "127.0.0.1"] {
-        assert!(!exported.contains(private), "{private} is in {exported}");
-    }
-    for counted in ["MAPPING_INTEGRITY", "shared_customer", "NOT_OWNER", "customers.retrieve", "PERMISSION_DENIED"] {
-        assert!(exported.contains(counted), "{counted} is not in {exported}");
-    }
-    signal(&serving.child, "-TERM");
-}
-
-/// Waits for an export in which a source has this value of `billing_portal.source.good`, and returns its other metrics.
-async fn source(collector: &mut FakeCollectorServer, setting: &str, good: f64) -> [f64; 2] {
-    let end = tokio::time::Instant::now() + EXPORT_TIMEOUT;
-    while tokio::time::Instant::now() < end {
-        for ExportedMetric { metrics, .. } in collector.exported_metrics(1, EXPORT_TIMEOUT).await {
-            let value = |name: &str| {
-                let metric = metrics.iter().find(|metric| metric.name == format!("billing_portal.source.{name}"))?;
-                let points = serde_json::to_value(metric).unwrap()["data"]["Gauge"]["data_points"].take();
-                let is_source = |point: &&Value| point["attributes"]["setting"].to_string().contains(setting);
-                let value = points.as_array()?.iter().find(is_source)?["value"].clone();
-                value.as_object()?.values().next()?.as_f64()
-            };
-            if let (Some(found), Some(age), Some(changed)) = (value("good"), value("age"), value("changed"))
-                && (found - good).abs() < 0.5
-            {
-                return [age, changed];
-            }
-        }
-    }
-    panic!("{setting} is not reported as {good}");
-}
-
-#[tokio::test]
-async fn every_reloaded_source_reports_its_state_age_and_last_change() {
-    let (world, mut collector) = (World::start().await, FakeCollectorServer::start().await.unwrap());
-    let key_server = KeyServer::start((200, None, world.issuer.jwks().to_string())).await;
-    let settings = [&*format!("--principal-jwks={}", key_server.url), "--principal-jwks-refresh=100ms"];
-    let ca = key_server.ca_file().display().to_string();
-    let serving = start_with(&world, &collector.endpoint(), &settings, &[("SSL_CERT_FILE", &ca)]).await;
-    let flag = source(&mut collector, "--flags-file", 1.0).await;
-    let keys = source(&mut collector, "--principal-jwks", 1.0).await;
-    source(&mut collector, "--stripe-secret-key-file", 1.0).await;
-    // What is not valid gets older and does not change.
-    std::fs::write(world.path("flags.json"), "{").unwrap();
-    key_server.set_response((200, None, "{}".to_owned()));
-    for (setting, before) in [("--flags-file", flag), ("--principal-jwks", keys)] {
-        let [age, changed] = source(&mut collector, setting, 0.0).await;
-        let [later, still] = source(&mut collector, setting, 0.0).await;
-        assert!(age < later && (changed - before[1]).abs() < 0.001 && (changed - still).abs() < 0.001, "{setting}");
-    }
-    std::fs::write(world.path("flags.json"), FLAG_OFF).unwrap();
-    let [age, changed] = source(&mut collector, "--flags-file", 1.0).await;
-    assert!(changed > flag[1] && age < 5.0, "{age} {changed}");
-    signal(&serving.child, "-TERM");
 }
 
 #[tokio::test]

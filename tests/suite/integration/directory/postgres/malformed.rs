@@ -18,9 +18,11 @@ const AUTHENTICATED: &[u8] = b"R\0\0\0\x08\0\0\0\0";
 const READY: &[u8] = b"Z\0\0\0\x05I";
 
 /// What the server sends, and what is wrong with it.
-const REPLIES: [(&[&[u8]], &str); 6] = [
+const REPLIES: [(&[&[u8]], &str); 8] = [
     (&[b"R\0\0\0\x04"], "authentication message without a body"),
     (&[b"R\0\0\0\0"], "length that does not include itself"),
+    (&[b"R\0\0\0\x0a\0\0\0\x05ab"], "short salt of an MD5 password"),
+    (&[b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0", b"R\0\0\0\x08\0\0\0\x0b"], "empty SCRAM challenge"),
     (&[AUTHENTICATED, b"K\0\0\0\x06\0\0", READY], "short BackendKeyData"),
     (&[AUTHENTICATED, b"Z\0\0\0\x04"], "ReadyForQuery without a body"),
     (&[AUTHENTICATED, READY, b"Z\0\0\0\x04"], "ReadyForQuery without a body, in place of the result of BEGIN"),

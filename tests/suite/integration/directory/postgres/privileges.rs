@@ -1,6 +1,6 @@
 //! PostgreSQL: rows that policies hide, and privileges that are too small.
 
-use super::{ACME, world_with};
+use super::{ACME, start, world_with};
 use crate::{
     integration::directory::{TABLES, lookup_outcome},
     support::{
@@ -72,4 +72,19 @@ async fn grant_of_too_few_columns_has_its_own_cause() {
     assert_cause(&world, &database, "role may read single columns only of public.billing_portal_owners").await;
     database.run(&format!("GRANT SELECT (user_id) ON billing_portal_owners TO {role}")).await;
     assert_eq!(lookup_outcome(&world, "olivia").await.0, "OK");
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn directory_that_fails_for_another_reason_is_logged_again() {
+    let database = Postgres::shared().database().await;
+    let (_folder, mut service) = start(&[&database.setting()], &[]);
+    let fields = service.wait_for_log("directory is not available").await;
+    assert_eq!(fields["kind"], "schema", "{fields}");
+    let role = &database.name;
+    database.run(&format!("{TABLES} REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")).await;
+    let fields = service.wait_for_log("directory is not available").await;
+    assert_eq!(fields["kind"], "privilege", "{fields}");
+    database.run(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")).await;
+    service.wait_for_log("directory is available again").await;
 }

@@ -1,0 +1,42 @@
+//! No task or thread can end in silence: each is started by `src/supervisor`, or it is listed here with how its panic is noticed.
+
+use super::sources::{code_without_tests, sources};
+
+/// The files that start tasks or threads on their own, and how many.
+const STARTS: [(&str, usize); 8] = [
+    // The thread runs only what `supervisor::run` restarts.
+    ("src/adapters/audit_log.rs", 1),
+    // Each query waits for its tasks; a panic is DATABASE_UNAVAILABLE.
+    ("src/adapters/directory/postgres/mod.rs", 2),
+    // Each returns or closes one connection; a panic closes it.
+    ("src/adapters/directory/postgres/transaction.rs", 3),
+    ("src/adapters/directory/sqlite.rs", 1),
+    // Without signals, the process exits.
+    ("src/commands/serve.rs", 1),
+    // The call waits for its task; a panic is BUG.
+    ("src/grpc/layers/detach.rs", 1),
+    // A panic closes one connection.
+    ("src/server/connections.rs", 1),
+    ("src/supervisor/mod.rs", 1),
+];
+
+#[test]
+fn every_task_is_supervised_or_its_end_is_noticed() {
+    let mut found: Vec<_> = sources("src")
+        .into_iter()
+        .filter(|(path, _)| path.file_name().is_none_or(|name| name != "tests.rs"))
+        .map(|(path, text)| {
+            (
+                path.display().to_string(),
+                code_without_tests(&text)
+                    .replace("supervisor::spawn(", "")
+                    .replace("fn spawn<", "")
+                    .matches("spawn")
+                    .count(),
+            )
+        })
+        .filter(|(_, starts)| *starts > 0)
+        .collect();
+    found.sort();
+    assert_eq!(found, STARTS.map(|(path, starts)| (path.to_owned(), starts)));
+}
