@@ -108,7 +108,11 @@ async fn changed_password_is_used_for_new_connections_without_restart() {
     database.run(close_connections).await;
     assert_eq!(lookup_outcome(&world, "olivia").await.0, "DATABASE_UNAVAILABLE");
     std::fs::write(&path, "second-secret").unwrap();
-    // The refused password makes the service read the file again, without waiting for the next poll.
+    // The refused password makes the service read the file again, without waiting for the next poll, for every call that it
+    // affects.
+    let token = world.olivia();
+    let calls = futures_util::future::join_all((0..4).map(|_| world.access(&token, "")));
+    assert!(calls.await.into_iter().all(|outcome| outcome.is_ok()));
     assert_eq!(lookup_outcome(&world, "olivia").await.0, "OK");
     assert_eq!(service.wait_for_log("file loaded").await["setting"], "--database-password-file");
 
