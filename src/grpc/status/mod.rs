@@ -16,7 +16,7 @@ use axum::{
     http::{Response, StatusCode},
 };
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
+use tonic_types::{BadRequest, ErrorDetail, ErrorInfo, RetryInfo, StatusExt as _};
 
 pub use table::code_and_text;
 pub(in crate::grpc) use table::{Severity, code_name, severity};
@@ -93,14 +93,15 @@ pub(super) fn refusal_of(response: &Response<Body>, caller_disconnected: bool) -
 pub(super) fn final_response(refusal: &Refusal, request_id: &str) -> Response<Body> {
     let (code, text) = code_and_text(refusal.reason());
     let metadata = HashMap::from([("request_id".to_owned(), request_id.to_owned())]);
-    let mut details = ErrorDetails::with_error_info(refusal.reason().as_str(), DOMAIN, metadata);
+    // First, for clients that read only one detail.
+    let mut details: Vec<ErrorDetail> = vec![ErrorInfo::new(refusal.reason().as_str(), DOMAIN, metadata).into()];
     if let Some(field) = refusal.field() {
-        details.add_bad_request_violation(field, text);
+        details.push(BadRequest::with_violation(field, text).into());
     }
     if code == Code::Unavailable || refusal.retry_delay().is_some() {
-        details.set_retry_info(Some(refusal.retry_delay().unwrap_or(RETRY_DELAY)));
+        details.push(RetryInfo::new(Some(refusal.retry_delay().unwrap_or(RETRY_DELAY))).into());
     }
-    Status::with_error_details(code, text, details).into_http()
+    Status::with_error_details_vec(code, text, details).into_http()
 }
 
 #[cfg(test)]

@@ -165,6 +165,10 @@ async fn printed_grpcurl_line_returns_url_over_reflection() {
     assert!(ok && text.contains("billing.portal.v1.BillingPortal") && text.contains("grpc.health.v1.Health"), "{text}");
     let (ok, text) = shell(&format!("grpcurl -plaintext {address} grpc.health.v1.Health/Check")).await;
     assert!(ok && text.contains("SERVING"), "{text}");
+    // The session URL stays marked as a secret for clients that learn the message from reflection.
+    let describe = format!("grpcurl -plaintext {address} describe billing.portal.v1.CreatePortalSessionResponse");
+    let (ok, text) = shell(&describe).await;
+    assert!(ok && text.contains("debug_redact = true"), "{text}");
     // Without a token, grpcurl prints the refusal with its details.
     let call = format!("grpcurl -plaintext {address} billing.portal.v1.BillingPortal/CreatePortalSession");
     let (ok, text) = shell(&call).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
+use tonic_types::{ErrorDetail, StatusExt as _};
 
 /// A refusal as a client receives it.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,8 +20,10 @@ pub(crate) struct ClientError {
 impl ClientError {
     /// Reads the details of a status.
     ///
-    /// Panics without the service's ErrorInfo, because every refusal carries one with a request id.
+    /// Panics unless the service's ErrorInfo is the first detail, because every refusal carries one with a request id.
     pub(crate) fn of(status: &Status) -> Self {
+        let first = status.get_error_details_vec().into_iter().next();
+        assert!(matches!(first, Some(ErrorDetail::ErrorInfo(_))), "{status:?}");
         let details = status.get_error_details();
         let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
         assert_eq!(info.domain, "billing.portal.v1");
