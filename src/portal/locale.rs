@@ -71,7 +71,9 @@ mod tests {
     fn every_well_formed_tag_has_a_locale() {
         assert_eq!(Locale::parse("").unwrap(), None);
         for known in STRIPE_LOCALES {
-            assert_eq!(Locale::parse(known).unwrap(), Some(Locale(known)));
+            for spelling in [known.to_owned(), known.to_lowercase(), known.to_uppercase()] {
+                assert_eq!(Locale::parse(&spelling).unwrap(), Some(Locale(known)));
+            }
         }
         for (tag, expected) in [
             ("de-DE", "de"),
@@ -83,8 +85,11 @@ mod tests {
             ("nb-NO", "nb"),
             ("nn-NO", "nb"),
             ("no", "nb"),
+            ("no-bok", "nb"),
+            ("in-ID", "id"),
             ("en-US", "en"),
             ("en-GB-oxendict", "en-GB"),
+            ("en-GB-oed", "en-GB"),
             ("fr-CA", "fr-CA"),
             ("fr-BE", "fr"),
             ("es-419", "es-419"),
@@ -98,6 +103,11 @@ mod tests {
             ("zh-Hant-HK", "zh-HK"),
             ("zh-MO", "zh-HK"),
             ("zh-Hans-HK", "zh"),
+            ("zh-Hans-TW", "zh"),
+            ("zh-Hant-MY", "zh-TW"),
+            ("zh-yue-HK", "zh-HK"),
+            ("zh-x-hant", "zh"),
+            ("zh-TW-x-hans", "zh-TW"),
             ("zh-cmn-Hans-CN", "zh"),
             ("cmn-Hant", "zh-TW"),
             ("yue", "zh-HK"),

@@ -59,7 +59,7 @@ reasons! {
     ReturnUrlNotAllowed = "RETURN_URL_NOT_ALLOWED", Unknown;
     /// The flow is malformed, or Stripe refuses it for this customer.
     FlowInvalid = "FLOW_INVALID", Unknown;
-    /// The locale is not one of the locales of Stripe's portal.
+    /// The locale is not a well-formed language tag, or Stripe refuses it.
     LocaleInvalid = "LOCALE_INVALID", Unknown;
     /// `grpc-timeout` is malformed or duplicate.
     DeadlineInvalid = "DEADLINE_INVALID", Unknown;

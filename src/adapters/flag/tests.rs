@@ -194,3 +194,30 @@ fn could_be_on_if_enabled_and_on_or_targeted() {
     assert!(!parsed(&definition("DISABLED", r#""on""#, "null")).could_be_on());
     assert!(!parsed(r#"{"flags":{}}"#).could_be_on());
 }
+
+/// A change in the middle of an evaluation must not combine the default of one definition with the variants of another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_definition_is_used_for_an_evaluation() {
+    let definition = |default: &str, variants: &str| {
+        let flag = format!(r#"{{"state":"ENABLED","defaultVariant":"{default}","variants":{variants}}}"#);
+        format!(r#"{{"flags":{{"billing-portal":{flag}}}}}"#)
+    };
+    // Each of them is off. The default of one with the variants of the other is on.
+    let definitions = [definition("a", r#"{"a":false,"b":true}"#), definition("b", r#"{"a":true,"b":false}"#)];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flags.json");
+    std::fs::write(&path, &definitions[0]).unwrap();
+    let file = Arc::new(ReloadingFile::open_document("--flags-file", path.clone(), |bytes| parse(bytes, KEY)).await);
+    let flag = FileFlag::new(Arc::clone(&file), KEY.to_owned()).await;
+    let changes = tokio::spawn(async move {
+        for content in definitions.iter().cycle().take(1_000) {
+            std::fs::write(&path, content).unwrap();
+            file.refresh().await;
+        }
+    });
+    let tenant = TenantId::parse("acme").unwrap();
+    while !changes.is_finished() {
+        assert!(!flag.is_on(&tenant).await);
+    }
+    changes.await.unwrap();
+}

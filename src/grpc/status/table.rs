@@ -16,7 +16,7 @@ pub const fn code_and_text(reason: Reason) -> (Code, &'static str) {
         R::NotOwner => (Code::PermissionDenied, "only an owner of the tenant may do this"),
         R::ReturnUrlNotAllowed => (Code::InvalidArgument, "return URL is not allowed"),
         R::FlowInvalid => (Code::InvalidArgument, "flow is invalid"),
-        R::LocaleInvalid => (Code::InvalidArgument, "locale is not supported by the portal"),
+        R::LocaleInvalid => (Code::InvalidArgument, "locale is not a well-formed language tag"),
         R::DeadlineInvalid => (Code::InvalidArgument, "grpc-timeout is malformed"),
         R::MessageInvalid => (Code::InvalidArgument, "message cannot be parsed"),
         R::FeatureDisabled => (Code::FailedPrecondition, "billing portal is switched off"),

@@ -1,4 +1,5 @@
-//! Tests at scale: tenants stay isolated under load, and a call stays cheap with a million tenants.
+//! Tests at scale: tenants stay isolated under load, a change during a call prevents the release of a URL, and a call stays
+//! cheap with a million tenants.
 
 mod audit_memory;
 mod isolation;

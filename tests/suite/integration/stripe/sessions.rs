@@ -97,6 +97,20 @@ async fn every_flow_is_accepted_and_audited() {
 }
 
 #[tokio::test]
+async fn nearest_locale_is_sent_to_stripe() {
+    let world = World::start().await;
+    for (tag, sent) in [("", None), ("de-AT", Some("de")), ("zh-Hant-TW", Some("zh-TW")), ("xx", Some("auto"))] {
+        world.stripe.forget_requests();
+        let message = CreatePortalSessionRequest { locale: tag.to_owned(), ..home() };
+        world.open_with(&world.olivia(), message).await.unwrap();
+        let requests = world.stripe.requests();
+        let body = body(requests.iter().find(|request| request.method == "POST").unwrap());
+        let locale = body.iter().find(|(name, _)| name == "locale").map(|(_, value)| value.as_str());
+        assert_eq!(locale, sent, "{tag}");
+    }
+}
+
+#[tokio::test]
 async fn pinned_configuration_is_sent_to_stripe() {
     let world = World::with(&["--stripe-portal-configuration=bpc_own"]).await;
     world.stripe.add_configuration(Configuration::new("bpc_own").active(true));
