@@ -4,7 +4,7 @@
 
 mod definition;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use flagd_evaluation_engine::Operator;
@@ -12,12 +12,16 @@ use open_feature::{
     Client, EvaluationContext, EvaluationError, EvaluationErrorCode, EvaluationResult, OpenFeature, StructValue,
     provider::{FeatureProvider, ProviderMetadata, ResolutionDetails},
 };
+use tokio::time::timeout;
 
 use crate::{
     portal::{Flag, TenantId},
     reload::file::ReloadingFile,
 };
 pub use definition::{Definition, NotJson, OffReason, Rules, parse};
+
+/// How long a call waits for the file. Reading it takes well under a millisecond.
+const REFRESH_LIMIT: Duration = Duration::from_millis(250);
 
 /// The feature flag of this service.
 pub struct FileFlag {
@@ -51,7 +55,8 @@ impl Flag for FileFlag {
     }
 
     async fn refresh(&self) {
-        self.file.refresh().await;
+        // A file system that does not respond must not hold a call until its deadline: the last good definition is used.
+        drop(timeout(REFRESH_LIMIT, self.file.refresh()).await);
     }
 }
 
