@@ -1,5 +1,6 @@
 //! Logs to standard error: text on a terminal, otherwise one JSON object per line. Traces and metrics to a collector.
 
+mod filter;
 pub mod metrics;
 mod otlp;
 
@@ -7,7 +8,7 @@ use std::io::IsTerminal as _;
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
-    EnvFilter, Layer as _,
+    Layer as _,
     filter::{FilterExt as _, filter_fn},
     layer::SubscriberExt as _,
     util::SubscriberInitExt as _,
@@ -30,12 +31,12 @@ pub enum LogFormat {
 /// reason, their spans are dropped.
 ///
 /// # Errors
-/// If the value of an `OTEL_*` variable is not supported.
+/// If the value of `RUST_LOG` or of an `OTEL_*` variable is not supported.
 pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, TelemetryError> {
     let exporters = Exporters::from_environment()?;
     let format =
         format.unwrap_or_else(|| if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json });
-    let enabled = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let enabled = filter::from_environment(level)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),

@@ -14,12 +14,17 @@ use opentelemetry_sdk::{
     trace::{SdkTracer, SdkTracerProvider},
 };
 
-/// Why the `OTEL_*` variables are not accepted.
+use super::filter::LogFilterError;
+
+/// Why `RUST_LOG` or the `OTEL_*` variables are not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// A protocol other than gRPC.
     #[error("{0}: unsupported protocol; expected grpc")]
     Protocol(&'static str),
+    /// `RUST_LOG` is not valid.
+    #[error(transparent)]
+    Filter(#[from] LogFilterError),
     /// An exporter that cannot be built.
     #[error("OTEL_EXPORTER_OTLP_ENDPOINT or a related variable: exporter cannot be built: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),

@@ -149,6 +149,13 @@ async fn unknown_variables_and_missing_settings_prevent_startup() {
     assert_eq!(output.status.code(), Some(64));
     assert!(text.contains("BILLING_PORTAL_STRIPE_SECRET_KEY") && !text.contains("abc123"), "{text}");
 
+    for filter in ["verbose", "billing_portal=verbose"] {
+        let output = run_with(&[], &[("RUST_LOG", filter)]).await;
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{text}");
+        assert!(text.contains("RUST_LOG") && text.contains(filter) && text.lines().count() == 1, "{text}");
+    }
+
     let output = binary().output().await.unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(64));

@@ -1,0 +1,48 @@
+//! Which log lines are written: `RUST_LOG`.
+
+use std::{env::VarError, str::FromStr as _};
+
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+
+const VARIABLE: &str = "RUST_LOG";
+
+/// Why `RUST_LOG` is refused.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{VARIABLE}: {0:?} is not a level or TARGET=LEVEL; levels are off, error, warn, info, debug and trace")]
+pub struct LogFilterError(String);
+
+/// Returns the filter in the variable, or the one for `level` if it is not set or empty.
+pub(super) fn from_environment(level: &str) -> Result<EnvFilter, LogFilterError> {
+    match std::env::var(VARIABLE) {
+        Err(VarError::NotPresent) => parse(level),
+        Err(VarError::NotUnicode(text)) => Err(LogFilterError(text.to_string_lossy().into_owned())),
+        Ok(text) if text.trim().is_empty() => parse(level),
+        Ok(text) => parse(&text),
+    }
+}
+
+/// The library takes a misspelled level for the name of a target, and then writes nothing.
+fn parse(text: &str) -> Result<EnvFilter, LogFilterError> {
+    for directive in text.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+        let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level);
+        if level.is_empty() || LevelFilter::from_str(level).is_err() {
+            return Err(LogFilterError(directive.to_owned()));
+        }
+    }
+    EnvFilter::try_new(text).map_err(|_| LogFilterError(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_directive_has_a_level() {
+        for good in ["info", "WARN", "off", "billing_portal=debug", "warn,billing_portal=trace,", "hyper=off, info"] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
+        for bad in ["verbose", "billing_portal", "billing_portal=verbose", "info,=", "billing_portal=", "a=b=c"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}
