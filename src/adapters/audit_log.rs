@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
+    json::ascii,
     portal::{AuditEntry, AuditLog, Reason, Refusal},
     supervisor,
 };
@@ -81,8 +82,8 @@ impl JsonAuditLog {
 impl AuditLog for JsonAuditLog {
     async fn append(&self, entry: AuditEntry, durable: bool) -> Result<(), Refusal> {
         let unavailable = || Refusal::because(Reason::AuditUnavailable, "audit entry cannot be written");
-        let mut json = serde_json::to_vec(&entry).map_err(|error| unavailable().caused_by(error))?;
-        json.push(b'\n');
+        let json = serde_json::to_string(&entry).map_err(|error| unavailable().caused_by(error))?;
+        let json = (ascii::escape(&json) + "\n").into_bytes();
         let (done, written) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(unavailable)?;
         jobs.try_send(Job { json, durable, done }).map_err(|_| unavailable())?;

@@ -3,6 +3,8 @@
 //! Parsers differ in which of two duplicate members they keep, so two readers of one text could disagree about who a person is or whose
 //! customer was read; serde silently keeps the last one. Names are compared after their escapes are resolved.
 
+pub mod ascii;
+
 use std::fmt;
 
 use serde::{

@@ -4,7 +4,7 @@ mod filter;
 pub mod metrics;
 mod otlp;
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
@@ -14,6 +14,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+use crate::json::ascii;
 pub use otlp::{Exporters, TelemetryError};
 
 /// The format of log lines.
@@ -37,7 +38,7 @@ pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, Tele
     let format =
         format.unwrap_or_else(|| if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json });
     let enabled = filter::from_environment(level)?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| VisibleAscii(std::io::stderr()));
     let lines = match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
@@ -53,6 +54,20 @@ pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, Tele
     drop(tracing_subscriber::registry().with(lines).with(spans).try_init());
     log_panics();
     Ok(exporters)
+}
+
+/// Escapes every character beyond visible ASCII. The layer writes each line at once.
+struct VisibleAscii<W>(W);
+
+impl<W: io::Write> io::Write for VisibleAscii<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_all(ascii::escape(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn cannot_leak(metadata: &Metadata<'_>) -> bool {

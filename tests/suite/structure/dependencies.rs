@@ -3,7 +3,7 @@
 use super::sources::{code, sources};
 
 /// The modules from top to bottom. Modules on one level do not depend on each other.
-const LEVELS: [&[&str]; 8] = [
+const LEVELS: [&[&str]; 9] = [
     &["commands"],
     &["server"],
     &["wiring"],
@@ -11,7 +11,8 @@ const LEVELS: [&[&str]; 8] = [
     &["grpc", "adapters"],
     &["reload"],
     &["portal", "supervisor"],
-    &["telemetry", "json"],
+    &["telemetry"],
+    &["json"],
 ];
 
 /// Returns whether `use crate::{ … }` or a path names a module of the crate.

@@ -120,6 +120,16 @@ async fn user_id_cannot_forge_record() {
     assert_eq!(world.audit().len(), 1);
 }
 
+#[tokio::test]
+async fn record_has_only_visible_ascii() {
+    let world = World::start().await;
+    let role = "ownеr\u{202e}\u{2028}\u{85}";
+    assert_eq!(world.open(&world.issuer.token("olivia", "acme", role)).await.unwrap_err().reason, "NOT_OWNER");
+    assert_eq!(world.audit().pop().unwrap()["role"], role);
+    let file = std::fs::read(world.path("audit.jsonl")).unwrap();
+    assert!(file.iter().all(|byte| byte.is_ascii_graphic() || *byte == b'\n'), "{}", String::from_utf8_lossy(&file));
+}
+
 /// Waits for the only outcome record.
 async fn wait_for_outcome(world: &World) -> Value {
     loop {

@@ -1,0 +1,32 @@
+//! JSON in visible ASCII.
+//!
+//! JSON itself allows characters that end a line for some programs (U+2028), reverse the text after them (U+202E), or control
+//! a terminal (U+0080 to U+009F). A person's role or id could then forge what an operator reads.
+
+/// Escapes every character of a JSON text beyond visible ASCII. Outside strings, JSON has none but line breaks.
+#[must_use]
+pub fn escape(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            escaped.push(c);
+        } else {
+            let mut units = [0; 2];
+            escaped.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_visible_ascii_remains_and_nothing_is_lost() {
+        let text = "owner\u{202e}\u{2028}\u{85}\u{7f}\n\"é\u{1f600}";
+        let json = escape(&serde_json::to_string(text).unwrap());
+        assert!(json.bytes().all(|byte| byte.is_ascii_graphic()), "{json}");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
+}
