@@ -33,7 +33,7 @@ impl Dialect {
     }
 
     /// Returns the expression by which a text is returned: cut off, and in PostgreSQL as bytes. PostgreSQL fails a query
-    /// whose result contains one text that is not valid UTF-8, which a database with the encoding SQL_ASCII allows.
+    /// whose result contains one text that cannot be converted to UTF-8, as the encodings SQL_ASCII and WIN1252 allow.
     pub(super) fn returned(self, column: &str) -> String {
         match self {
             Self::Sqlite => format!(
@@ -48,10 +48,10 @@ impl Dialect {
     pub(super) fn bytes(self, text: &str) -> String {
         match self {
             Self::Sqlite => format!("CAST(substr({text}, 1, {MAX_CHARACTERS}) AS blob)"),
-            Self::Postgres => format!(
-                "pg_catalog.convert_to(pg_catalog.left({text}, {MAX_CHARACTERS}), \
-                 CASE pg_catalog.getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)"
-            ),
+            // To SQL_ASCII, PostgreSQL converts nothing. No valid id needs a conversion, and some texts cannot be converted.
+            Self::Postgres => {
+                format!("pg_catalog.convert_to(pg_catalog.left({text}, {MAX_CHARACTERS}), 'SQL_ASCII')")
+            }
         }
     }
 

@@ -15,13 +15,14 @@ use crate::adapters::directory::{
 /// The pause between two requests to cancel a query.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Names the relations of which the role may read single columns only.
+/// Names the relations in an error text of which the role may read single columns only.
 const COLUMN_PRIVILEGES: &str = "
     SELECT pg_catalog.string_agg(nspname || '.' || relname, ', ')
     FROM pg_catalog.pg_class AS relation JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relnamespace
     WHERE relkind IN ('r', 'v', 'm', 'p', 'f') AND pg_catalog.has_any_column_privilege(relation.oid, 'SELECT')
         AND NOT pg_catalog.has_table_privilege(relation.oid, 'SELECT')
-        AND nspname NOT IN ('pg_catalog', 'information_schema')";
+        AND nspname NOT IN ('pg_catalog', 'information_schema') 
+        AND pg_catalog.strpos($1 || ' ', ' ' || relname || ' ') > 0";
 
 /// A query, and the limits of its transaction.
 pub(super) struct Transaction {
@@ -85,11 +86,11 @@ impl Transaction {
     }
 
     /// Begins a transaction and returns the process id of the server's backend. The transaction is READ ONLY, whatever the
-    /// role or a function has set. With `row_security` off, PostgreSQL fails a query from which a policy would hide rows.
+    /// role or a function has set. In READ COMMITTED, a query that has waited for a change sees it. With `row_security` off, PostgreSQL fails a query from which a policy would hide rows.
     async fn begin(&self, connection: &mut PgConnection) -> Result<i32, Failure> {
         let Self { search_path, limit, .. } = self;
         let begin = format!(
-            "BEGIN TRANSACTION READ ONLY; SET LOCAL row_security = off; SET LOCAL statement_timeout = {}; \
+            "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY; SET LOCAL row_security = off; SET LOCAL statement_timeout = {}; \
              SET LOCAL search_path = {search_path}; SELECT pg_catalog.pg_backend_pid()",
             limit.as_millis()
         );
@@ -115,7 +116,8 @@ impl Transaction {
         if failure.kind != FailureKind::Privilege || roll_back(connection).await.is_err() {
             return failure;
         }
-        let relations = sqlx::query_scalar(COLUMN_PRIVILEGES).persistent(false).fetch_one(connection).await;
+        let text = failure.error.as_ref().map(ToString::to_string);
+        let relations = sqlx::query_scalar(COLUMN_PRIVILEGES).bind(text).persistent(false).fetch_one(connection).await;
         match relations {
             Ok(Some(relations)) => Failure { kind: FailureKind::ColumnPrivilege(relations), ..failure },
             Ok(None) | Err(_) => failure,

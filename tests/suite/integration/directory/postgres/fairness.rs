@@ -19,7 +19,7 @@ const SLOW: &str = "
     INSERT INTO billing_portal_tenants VALUES ('globex', 'cus_B'); INSERT INTO owners VALUES ('globex', 'gina');";
 
 /// Waits until the service has this number of active queries.
-async fn wait_for_queries(database: &TestDatabase, count: usize) {
+pub(super) async fn wait_for_queries(database: &TestDatabase, count: usize) {
     let wait = format!(
         "SET statement_timeout = '20s'; DO $$ BEGIN
             WHILE (SELECT count(*) <> {count} FROM pg_stat_activity WHERE datname = current_database()

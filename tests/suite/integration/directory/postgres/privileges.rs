@@ -66,7 +66,9 @@ async fn policy_that_may_hide_rows_is_refused_with_its_cause() {
 async fn grant_of_too_few_columns_has_its_own_cause() {
     let (world, database) = world_with(&format!("{TABLES} {ACME}"), &[]).await;
     let role = &database.name;
-    database.run(&format!("REVOKE ALL ON billing_portal_owners FROM {role}")).await;
+    // A grant on another relation has nothing to do with it.
+    let other = "CREATE TABLE other (a text, b text); REVOKE ALL ON other, billing_portal_owners FROM {role}; GRANT SELECT (a) ON other TO {role}";
+    database.run(&other.replace("{role}", role)).await;
     assert_cause(&world, &database, "role has no permission to read a relation").await;
     database.run(&format!("GRANT SELECT (tenant_id) ON billing_portal_owners TO {role}")).await;
     assert_cause(&world, &database, "role may read single columns only of public.billing_portal_owners").await;

@@ -7,7 +7,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{ACME, start, world_with};
+use super::{ACME, fairness::wait_for_queries, start, world_with};
 use crate::{
     integration::directory::{TABLES, lookup_outcome},
     support::{Postgres, World},
@@ -122,4 +122,28 @@ async fn texts_of_notices_and_warnings_are_not_logged() {
     service.wait_for_log("ready").await;
     let log = service.kill().await;
     assert!(!log.contains("secret-"), "{log}");
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn query_that_waits_for_a_change_sees_it() {
+    let (_world, database) = world_with(&format!("{TABLES} {ACME}"), &[]).await;
+    for isolation in ["read committed", "repeatable read", "serializable"] {
+        database
+            .run("DELETE FROM billing_portal_owners; INSERT INTO billing_portal_owners VALUES ('acme', 'olivia')")
+            .await;
+        let role = &database.name;
+        database.run(&format!("ALTER ROLE {role} SET default_transaction_isolation = '{isolation}'")).await;
+        let world = World::with(&[&database.setting()]).await;
+        let mut change = database.admin.begin().await.unwrap();
+        let remove = "LOCK TABLE billing_portal_owners; DELETE FROM billing_portal_owners";
+        sqlx::raw_sql(remove).execute(&mut *change).await.unwrap();
+        let token = world.olivia();
+        let removal = async {
+            wait_for_queries(&database, 1).await;
+            change.commit().await.unwrap();
+        };
+        let (response, ()) = tokio::join!(world.access(&token, "acme"), removal);
+        assert!(!response.unwrap().visible, "{isolation}");
+    }
 }
