@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::{
     adapters::{
         flag::{Definition, OffReason},
-        stripe::{Account, Inspected, PortalConfiguration, StripePortalSessions},
+        stripe::{Account, Inspected, Permission, PortalConfiguration, StripePortalSessions},
     },
     commands::{
         exposed,
@@ -187,7 +187,7 @@ fn stripe_account(account: Result<Inspected<Account>, Refusal>) -> Item {
     const WHAT: &str = "Stripe account";
     match account {
         Ok(Inspected::Known(account)) => ok(WHAT, account.id),
-        Ok(Inspected::NotPermitted) => warning(WHAT, "not checked: the restricted key has no permission to read it"),
+        Ok(Inspected::NotPermitted(permission)) => warning(WHAT, not_permitted(permission)),
         Ok(Inspected::Missing) => failed(WHAT, "Stripe has no account for the key; check --stripe-secret-key-file"),
         Err(refusal) => failed(WHAT, with_reason(&refusal)),
     }
@@ -197,9 +197,7 @@ fn portal_configuration(configuration: Result<Inspected<PortalConfiguration>, Re
     const WHAT: &str = "portal configuration";
     let found = match configuration {
         Ok(Inspected::Known(found)) => found,
-        Ok(Inspected::NotPermitted) => {
-            return vec![warning(WHAT, "not checked: the restricted key has no permission to read it")];
-        }
+        Ok(Inspected::NotPermitted(permission)) => return vec![warning(WHAT, not_permitted(permission))],
         Ok(Inspected::Missing) => {
             let detail = "not found; save the portal settings in the Stripe Dashboard, or change \
                           --stripe-portal-configuration";
@@ -222,6 +220,11 @@ fn portal_configuration(configuration: Result<Inspected<PortalConfiguration>, Re
         items.push(warning("login page", detail));
     }
     items
+}
+
+fn not_permitted(missing: Option<Permission>) -> String {
+    let name = missing.map(|permission| format!(" ({permission})")).unwrap_or_default();
+    format!("not checked: the restricted key has no permission to read it{name}")
 }
 
 fn with_reason(refusal: &Refusal) -> String {

@@ -14,7 +14,7 @@ pub const STRIPE_LOCALES: [&str; 47] = [
 
 /// Other names of Stripe's languages, in lower case: macrolanguages and their parts, and codes that were replaced.
 const SAME_LANGUAGE: [(&str, &str); 7] =
-    [("no", "nb"), ("nn", "nb"), ("tl", "fil"), ("in", "id"), ("mo", "ro"), ("cmn", "zh"), ("yue", "zh-hk")];
+    [("no", "nb"), ("nn", "nb"), ("tl", "fil"), ("in", "id"), ("mo", "ro"), ("cmn", "zh"), ("yue", "zh")];
 
 /// What Stripe chooses by the person's browser.
 const AUTO: &str = "auto";
@@ -46,21 +46,29 @@ impl Locale {
 }
 
 fn look_up(tag: &LanguageTag<String>) -> Locale {
-    // Lookup does not know that scripts and regions of Chinese imply each other.
-    let chinese = match (tag.script(), tag.region()) {
-        (Some("hans"), _) => "zh",
-        (_, Some("hk" | "mo")) => "zh-hk",
-        (Some("hant"), _) => "zh-tw",
-        _ => tag.as_str(),
-    };
-    let range = if ["zh", "cmn"].contains(&tag.primary_language()) { chinese } else { tag.as_str() };
-    let language = range.split('-').next().unwrap_or_default();
+    let language = tag.as_str().split('-').next().unwrap_or_default();
     let same = SAME_LANGUAGE.iter().find(|(other, _)| *other == language).map_or(language, |(_, same)| same);
-    let range = range.replacen(language, same, 1);
+    let range = if same == "zh" { chinese(tag).to_owned() } else { tag.as_str().replacen(language, same, 1) };
+    // Stripe's locales have at most a region after the language. A script between them must not hide the region.
+    let with_region = tag.region().filter(|_| same != "zh").map(|region| format!("{same}-{region}"));
     // The range, then without its last subtag, and so on. A single letter before it is never the end of a known locale.
-    let mut ranges = std::iter::successors(Some(&*range), |range| Some(range.rsplit_once('-')?.0));
+    let ranges = std::iter::successors(Some(&*range), |range| Some(range.rsplit_once('-')?.0));
     let known = |range: &str| STRIPE_LOCALES.into_iter().find(|known| known.eq_ignore_ascii_case(range));
-    Locale(ranges.find_map(known).unwrap_or(AUTO))
+    Locale(with_region.as_deref().into_iter().chain(ranges).find_map(known).unwrap_or(AUTO))
+}
+
+/// Returns the locale of a Chinese tag. Lookup does not know that scripts and regions imply each other. Cantonese is usually
+/// written in Traditional script, and is then closest to the locale of Hong Kong.
+fn chinese(tag: &LanguageTag<String>) -> &'static str {
+    let is_cantonese = tag.primary_language() == "yue" || tag.extended_language() == Some("yue");
+    match (tag.script(), tag.region()) {
+        (Some("hans"), _) | (None, Some("cn" | "sg" | "my")) => "zh",
+        (_, Some("hk" | "mo")) => "zh-hk",
+        (_, Some("tw")) => "zh-tw",
+        (Some("hant") | None, _) if is_cantonese => "zh-hk",
+        (Some("hant"), _) => "zh-tw",
+        _ => "zh",
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +119,15 @@ mod tests {
             ("zh-cmn-Hans-CN", "zh"),
             ("cmn-Hant", "zh-TW"),
             ("yue", "zh-HK"),
+            ("yue-Hans", "zh"),
+            ("yue-CN", "zh"),
+            ("zh-yue", "zh-HK"),
+            ("zh-yue-Hant", "zh-HK"),
+            ("zh-min-nan", "zh"),
+            ("cmn-TW", "zh-TW"),
+            ("pt-Latn-BR", "pt-BR"),
+            ("fr-Latn-CA-x-a", "fr-CA"),
+            ("sr-Latn-RS", "auto"),
             ("ar", "auto"),
             ("he-IL", "auto"),
             ("tlh", "auto"),

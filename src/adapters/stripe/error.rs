@@ -3,6 +3,9 @@
 //!
 //! Format: <https://docs.stripe.com/api/errors>. Codes: <https://docs.stripe.com/error-codes>.
 
+use std::fmt;
+
+use http::StatusCode;
 use serde::Deserialize;
 
 use crate::{
@@ -72,11 +75,6 @@ impl StripeError {
             && !self.message_contains("no such customer")
     }
 
-    /// Returns the permission that the key lacks, if Stripe names it.
-    fn missing_permission(&self) -> Option<Permission> {
-        self.message.as_deref().and_then(Permission::in_message)
-    }
-
     fn message_contains(&self, text: &str) -> bool {
         self.message.as_ref().is_some_and(|message| message.to_ascii_lowercase().contains(text))
     }
@@ -87,23 +85,50 @@ pub(super) fn is_lock_timeout(response: &StripeResponse) -> bool {
     StripeError::from_response(response).has_code("lock_timeout")
 }
 
+/// What is logged about an error response. The name of the permission is the only text of Stripe in it.
+#[derive(Debug)]
+struct ErrorStatus {
+    status: StatusCode,
+    request_id: Option<String>,
+    rate_limited: Option<&'static str>,
+    missing_permission: Option<Permission>,
+}
+
+impl fmt::Display for ErrorStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (Stripe request id: {}", self.status, self.request_id.as_deref().unwrap_or("none"))?;
+        if let Some(limit) = self.rate_limited {
+            write!(f, ", rate limit: {limit}")?;
+        }
+        if let Some(permission) = &self.missing_permission {
+            write!(f, ", missing permission: {permission}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl std::error::Error for ErrorStatus {}
+
+/// Returns the permission that the key lacks, if Stripe names it.
+pub(super) fn missing_permission(response: &StripeResponse) -> Option<Permission> {
+    let is_forbidden = response.status == StatusCode::FORBIDDEN;
+    let message = StripeError::from_response(response).message.filter(|_| is_forbidden)?;
+    Permission::in_message(&message)
+}
+
 /// Returns the refusal for a response with a status other than 200.
 pub(super) fn refusal(response: &StripeResponse, request: StripeRequest<'_>) -> Refusal {
-    let error = StripeError::from_response(response);
-    let (reason, field) = classify(response.status.as_u16(), &error, request);
+    let (reason, field) = classify(response.status.as_u16(), &StripeError::from_response(response), request);
     let refused = match request {
         StripeRequest::Read => "read",
         StripeRequest::CreateSession(_) => "session",
     };
-    let request_id = response.request_id.as_deref().unwrap_or("none");
-    let rate_limited = response.rate_limited.map(|reason| format!(", rate limit: {reason}"));
-    let permission = error.missing_permission().map(|permission| format!(", missing permission: {permission}"));
-    let cause = format!(
-        "Stripe refused the {refused} request with {} (Stripe request id: {request_id}{})",
-        response.status,
-        rate_limited.or(permission).unwrap_or_default()
-    );
-    let refusal = Refusal::because(reason, cause);
+    let refusal = Refusal::because(reason, format!("Stripe refused the {refused} request")).caused_by(ErrorStatus {
+        status: response.status,
+        request_id: response.request_id.clone(),
+        rate_limited: response.rate_limited,
+        missing_permission: missing_permission(response),
+    });
     match field {
         Some(field) => refusal.at(field),
         None => refusal,

@@ -53,17 +53,24 @@ impl AsyncRead for Limited {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.read += buffer.filled().len() - before;
-        Poll::Ready(if self.read > MAX_EXCHANGE_BYTES { Err(io::Error::other(LimitExceeded)) } else { Ok(()) })
+        let left = MAX_EXCHANGE_BYTES - self.read;
+        if left == 0 {
+            return Poll::Ready(Err(io::Error::other(LimitExceeded)));
+        }
+        let mut limited = ReadBuf::new(buffer.initialize_unfilled_to(left.min(buffer.remaining())));
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut limited))?;
+        let read = limited.filled().len();
+        buffer.advance(read);
+        self.read += read;
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Limited {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
         self.read = 0;
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -71,8 +78,9 @@ impl AsyncWrite for Limited {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, bytes))?;
         self.read = 0;
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -91,5 +99,37 @@ impl AsyncWrite for Limited {
 impl Connection for Limited {
     fn connected(&self) -> Connected {
         self.stream.inner().connected()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn exactly_the_limit_is_read_for_each_exchange() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let mut server = accepted.unwrap().0;
+        tokio::spawn(async move { while server.write_all(&[b'0'; 1_000]).await.is_ok() {} });
+        let mut connection = limit(MaybeHttpsStream::Http(TokioIo::new(client.unwrap()))).into_inner();
+        let mut buffer = vec![0; 100_000];
+        for _ in 0..2 {
+            connection.write_all(b"request").await.unwrap();
+            let mut received = 0;
+            let error = loop {
+                match connection.read(&mut buffer).await {
+                    Ok(read) => received += read,
+                    Err(error) => break error,
+                }
+            };
+            assert!(is_exceeded(&error));
+            assert_eq!(received, MAX_EXCHANGE_BYTES);
+        }
     }
 }

@@ -9,7 +9,7 @@ use stripe_client_core::{RequestBuilder, StripeMethod};
 use tokio::time::Instant;
 
 use crate::{
-    adapters::stripe::{Mode, StripePortalSessions, error, response},
+    adapters::stripe::{Mode, Permission, StripePortalSessions, error, response},
     portal::{CustomerId, Reason, RecordedTenant, Refusal, account::is_stripe_id},
 };
 
@@ -20,8 +20,8 @@ pub enum Inspected<T> {
     Known(T),
     /// The object does not exist.
     Missing,
-    /// The restricted key has no permission to read the object.
-    NotPermitted,
+    /// The restricted key has no permission to read the object: the one that Stripe names.
+    NotPermitted(Option<Permission>),
 }
 
 impl<T> Inspected<T> {
@@ -29,7 +29,7 @@ impl<T> Inspected<T> {
         match self {
             Self::Known(value) => f(value),
             Self::Missing => Ok(Inspected::Missing),
-            Self::NotPermitted => Ok(Inspected::NotPermitted),
+            Self::NotPermitted(permission) => Ok(Inspected::NotPermitted(permission)),
         }
     }
 }
@@ -117,7 +117,7 @@ impl StripePortalSessions {
         let response = self.attempts.send(&*self.attempts.key()?, &request, "GET /v1", deadline).await?;
         match response.status.as_u16() {
             200 => response::parse_object(&response.body).map(|object| Inspected::Known(Value::Object(object))),
-            403 => Ok(Inspected::NotPermitted),
+            403 => Ok(Inspected::NotPermitted(error::missing_permission(&response))),
             404 => Ok(Inspected::Missing),
             _ => Err(error::refusal(&response, error::StripeRequest::Read)),
         }

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 pub use attempts::Attempts;
 pub use inspect::{Account, Inspected, PortalConfiguration};
 pub use pace::Pace;
+pub use permission::Permission;
 pub use secret_key::{SecretKey, SecretKeyError};
 pub use session_hosts::SessionHosts;
 pub use transport::{Transport, TransportError};

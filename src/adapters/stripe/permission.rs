@@ -10,7 +10,7 @@ const MAX_BYTES: usize = 64;
 
 /// The name of a permission of a restricted key, `rak_[a-z0-9_]+`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Permission(String);
+pub struct Permission(String);
 
 impl Permission {
     /// Finds the first name in quotation marks in a message: "Having the 'rak_customer_read' permission would allow this

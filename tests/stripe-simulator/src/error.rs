@@ -142,7 +142,11 @@ impl Error {
             error.insert("request_log_url".to_owned(), log.url(mode).into());
         }
         error.insert("type".to_owned(), self.kind.into());
-        Answer { status: self.status, headers: Vec::new(), body: json!({ "error": error }).to_string().into_bytes() }
+        // Stripe names the limit that was exceeded: <https://docs.stripe.com/rate-limits>.
+        let is_rate_limit = self.code == Some("rate_limit");
+        let limit = is_rate_limit.then(|| ("stripe-rate-limited-reason".to_owned(), "global-rate".to_owned()));
+        let body = json!({ "error": error }).to_string().into_bytes();
+        Answer { status: self.status, headers: limit.into_iter().collect(), body }
     }
 }
 

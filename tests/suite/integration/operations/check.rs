@@ -2,13 +2,15 @@
 
 use std::{collections::BTreeMap, fs::Permissions, os::unix::fs::PermissionsExt as _};
 
+use billing_portal::grpc::proto::billing_portal_client::BillingPortalClient;
 use serde_json::Value;
 use stripe_simulator::{Configuration, Mode};
+use tonic::transport::Endpoint;
 
 use crate::support::{
-    World,
-    process::{run, text},
-    world::FLAG_OFF,
+    ClientError, World,
+    process::{run, serve_at, signal, text},
+    world::{FLAG_OFF, arguments, bearer, home},
 };
 
 /// Runs `check`, and returns its rows and the exit code.
@@ -102,8 +104,10 @@ async fn warns_about_owner_check_bypasses_and_unreadable_items() {
     let (items, code) = check(&world, &[]).await;
     assert_eq!((items["Stripe key"].as_str(), code), ("warning", 0));
     std::fs::write(world.path("stripe.key"), "rk_test_sessions").unwrap();
-    let (items, _) = check(&world, &[]).await;
-    assert_eq!(items["Stripe account"], "warning");
+    let (rows, _) = rows(&world, &[]).await;
+    let account = rows.iter().find(|row| row["what"] == "Stripe account").unwrap();
+    assert_eq!(cell(account, "status"), "warning");
+    assert!(cell(account, "detail").ends_with("(rak_accounts_kyc_basic_read)"), "{account}");
 }
 
 #[tokio::test]
@@ -121,8 +125,16 @@ async fn key_that_lacks_a_permission_fails_and_the_permission_is_named() {
         assert!(detail.contains("STRIPE_CREDENTIALS") && detail.contains(permission), "{detail}");
         assert!(!detail.contains("rk_test") && !detail.contains("acct_"), "{detail}");
         // A call is refused with the same cause in the log.
-        world.wait_for_reload().await;
-        assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "STRIPE_CREDENTIALS");
+        let mut arguments = arguments(&world.folder, world.stripe.base_url());
+        arguments.remove(0);
+        arguments.push("--listen=127.0.0.1:0".to_owned());
+        let serving = serve_at("info", &arguments).await;
+        let channel = Endpoint::from_shared(format!("http://{}", serving.address)).unwrap().connect_lazy();
+        let call = BillingPortalClient::new(channel).create_portal_session(bearer(&world.olivia(), home())).await;
+        assert_eq!(ClientError::of(&call.unwrap_err()).reason, "STRIPE_CREDENTIALS");
+        signal(&serving.child, "-TERM");
+        let log = serving.log.await.unwrap();
+        assert!(log.contains(&format!(", missing permission: {permission})")) && !log.contains("would allow"), "{log}");
     }
 }
 

@@ -4,12 +4,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use billing_portal::grpc::proto::billing_portal_client::BillingPortalClient;
 use fake_opentelemetry_collector::{ExportedSpan, FakeCollectorServer};
-use stripe_simulator::Mode;
+use stripe_simulator::{Fault, Injection, Mode};
 use tonic::transport::Endpoint;
 
 use crate::support::{
     World,
     process::{Serving, binary, serve, signal},
+    stripe::{SESSIONS, alter},
     world::{arguments, bearer, home, override_settings},
 };
 
@@ -92,6 +93,33 @@ async fn call_span_has_caller_as_parent_and_stripe_attempts_as_children() {
         lines.len() == 2 && lines.iter().all(|line| line.contains(TRACE_ID) && line.contains("request_id")),
         "{log}"
     );
+}
+
+#[tokio::test]
+async fn limit_that_stripe_names_is_logged_and_counted_with_a_bounded_label() {
+    let world = World::start().await;
+    let mut collector = FakeCollectorServer::start().await.unwrap();
+    let serving = start(&world, &collector.endpoint(), &[]).await;
+    world.stripe.inject(Injection::from(Fault::RateLimit).on(stripe_simulator::Endpoint::Sessions));
+    assert_eq!(call(&world, &serving).await, [false, false]);
+    world.stripe.tamper(Some(alter(SESSIONS, |mut answer| {
+        answer.headers.retain(|(name, _)| name != "stripe-rate-limited-reason");
+        answer.headers.push(("stripe-rate-limited-reason".to_owned(), "a-limit-of-next-year".to_owned()));
+        answer
+    })));
+    assert_eq!(call(&world, &serving).await, [false, false]);
+    // The value of an attribute is text within text.
+    let is_counted = |exported: &str, limit: &str| exported.contains(&format!("StringValue(\\\"{limit}\\\")"));
+    let mut exported = String::new();
+    let end = tokio::time::Instant::now() + EXPORT_TIMEOUT;
+    while !is_counted(&exported, "other") && tokio::time::Instant::now() < end {
+        exported.push_str(&format!("{:?}\n", collector.exported_metrics(1, EXPORT_TIMEOUT).await));
+    }
+    assert!(is_counted(&exported, "other") && is_counted(&exported, "global-rate"));
+    signal(&serving.child, "-TERM");
+    let log = serving.log.await.unwrap();
+    assert!(log.contains("rate limit: global-rate") && log.contains("rate limit: other"), "{log}");
+    assert!(!format!("{exported}{log}").contains("next-year"));
 }
 
 #[tokio::test]

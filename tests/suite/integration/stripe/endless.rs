@@ -12,7 +12,7 @@ use tokio::{
 };
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::support::World;
+use crate::support::{World, stripe::alter};
 
 /// The service reads at most 256 KiB; everything else is in the buffers of the system.
 const MAX_SENT: u64 = 16 * 1024 * 1024;
@@ -82,5 +82,18 @@ async fn endless_response_is_cut_off_whatever_repeats() {
         server.await.unwrap();
         assert_eq!(refusal.reason, reason, "{what}");
         assert!(sent.load(Ordering::SeqCst) <= MAX_SENT, "{what}: {sent:?} bytes");
+    }
+}
+
+#[tokio::test]
+async fn limit_applies_to_each_exchange_and_not_to_the_connection() {
+    let world = World::start().await;
+    world.stripe.tamper(Some(alter("/v1/", |answer| {
+        let mut object = answer.json();
+        object["description"] = "x".repeat(60_000).into();
+        answer.with_json(&object)
+    })));
+    for _ in 0..6 {
+        world.open(&world.olivia()).await.unwrap();
     }
 }
