@@ -12,9 +12,9 @@ use std::{
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
 use tokio::{
@@ -25,7 +25,11 @@ use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 use crate::{
-    reload::{status::Status, tls},
+    reload::{
+        exchange_limit::{self, LimitedConnector},
+        status::Status,
+        tls,
+    },
     supervisor,
 };
 
@@ -64,7 +68,7 @@ struct Shared<T> {
     setting: &'static str,
     url: Url,
     parse: Box<Parse<T>>,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: Client<LimitedConnector, Empty<Bytes>>,
     value: watch::Sender<Option<Arc<T>>>,
     early: Notify,
     status: Arc<Status>,
@@ -97,7 +101,9 @@ impl<T: Send + Sync + 'static> ReloadingUrl<T> {
             Box::new(move |bytes| parse(bytes).map_err(|error| FetchError::Invalid(error.to_string())));
         let tls = tls::client_config().map_err(|error| FetchError::Invalid(error.to_string()))?;
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().build();
-        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .build(exchange_limit::limited(connector));
         let (value, early) = (watch::channel(None).0, Notify::new());
         let (status, latest) = (Status::of(setting), Mutex::default());
         let shared = Arc::new(Shared { setting, url, parse, client, value, early, status, latest });
@@ -180,6 +186,7 @@ impl<T> Shared<T> {
         let request = request.map_err(|error| FetchError::Invalid(error.to_string()))?;
         let (head, body) = match self.client.request(request).await {
             Ok(response) => response.into_parts(),
+            Err(error) if exchange_limit::is_exceeded(&error) => return Err(FetchError::Invalid(chain(&error))),
             Err(error) => return unreachable(&chain(&error)),
         };
         if head.status.is_redirection() {
@@ -196,6 +203,7 @@ impl<T> Shared<T> {
             Err(error) if error.is::<http_body_util::LengthLimitError>() => {
                 Err(FetchError::Invalid(format!("larger than {MAX_BYTES} bytes")))
             }
+            Err(error) if exchange_limit::is_exceeded(&*error) => Err(FetchError::Invalid(chain(&*error))),
             Err(error) => unreachable(&chain(&*error)),
         }
     }

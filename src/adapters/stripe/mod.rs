@@ -5,7 +5,6 @@
 
 mod attempts;
 mod error;
-mod exchange_limit;
 mod inspect;
 mod pace;
 mod permission;

@@ -5,22 +5,22 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioTimer},
 };
 use stripe_client_core::{RequestBuilder, StripeMethod};
 use tokio::time::{Instant, timeout_at};
-use tower::util::MapResponse;
 use url::Url;
 
 use crate::{
-    adapters::stripe::{
-        exchange_limit::{self, Limited, Unlimited},
-        secret_key::SecretKey,
+    adapters::stripe::secret_key::SecretKey,
+    reload::{
+        exchange_limit::{self, LimitedConnector},
+        file::ReloadingFile,
+        tls,
     },
-    reload::{file::ReloadingFile, tls},
 };
 
 /// The largest response body that is read, in bytes.
@@ -66,8 +66,6 @@ pub enum TransportError {
     TooLarge,
 }
 
-type LimitedConnector = MapResponse<HttpsConnector<HttpConnector>, fn(Unlimited) -> TokioIo<Limited>>;
-
 /// A pool of HTTP/1.1 connections to the Stripe API.
 pub struct Transport {
     client: Client<LimitedConnector, Full<Bytes>>,
@@ -89,13 +87,12 @@ impl Transport {
         } else {
             HttpsConnectorBuilder::new().with_tls_config(tls::without_roots()?).https_or_http()
         };
-        let limit: fn(Unlimited) -> TokioIo<Limited> = exchange_limit::limit;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             // `Attempts` is the only place that retries.
             .retry_canceled_requests(false)
-            .build(MapResponse::new(connector.enable_http1().wrap_connector(http), limit));
+            .build(exchange_limit::limited(connector.enable_http1().wrap_connector(http)));
         Ok(Self { client, base: base.as_str().trim_end_matches('/').to_owned(), key })
     }
 

@@ -1,16 +1,21 @@
 //! Integration: the key set over https, from a server whose CA only the test trusts.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use billing_portal::grpc::proto::{GetPortalAccessRequest, portal_access_client::PortalAccessClient};
 use serde_json::json;
-use tokio::process::Child;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    process::Child,
+};
+use tokio_rustls::TlsAcceptor;
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use crate::support::{
     ClientError, Issuer, World,
-    key_server::{CannedResponse, KeyServer},
+    key_server::{CannedResponse, KeyServer, loopback_tls},
     process::{Serving, binary, serve},
     world::{arguments, bearer, override_settings},
 };
@@ -130,6 +135,34 @@ async fn rejects_key_server_with_untrusted_certificate() {
     assert!(startup_log.contains("UnknownIssuer"), "{startup_log}");
     assert_eq!(get_access(&channel(address), &issuer).await, Err("KEYS_UNAVAILABLE".to_owned()));
     assert_eq!(key_server.request_count(), 0);
+}
+
+#[tokio::test]
+async fn endless_response_of_key_server_is_cut_off() {
+    let (world, listener) = (World::start().await, TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let (ca, config) = loopback_tls();
+    std::fs::write(world.path("ca.pem"), ca).unwrap();
+    let url = format!("--principal-jwks=https://{}/jwks.json", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            // The request must be there before its response.
+            let _request = stream.read(&mut [0; 4096]).await.unwrap();
+            let interim = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n".repeat(100);
+            while stream.write_all(&interim).await.is_ok() {}
+        }
+    });
+    let mut arguments = arguments(&world.folder, world.stripe.base_url());
+    arguments.remove(0);
+    override_settings(&mut arguments, &["--listen=127.0.0.1:0", &url]);
+    let mut command = binary();
+    command.args(arguments).env("SSL_CERT_FILE", world.path("ca.pem"));
+    let output = tokio::time::timeout(Duration::from_secs(60), command.kill_on_drop(true).output()).await;
+    let output = output.expect("the service has started").unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{text}");
+    assert!(text.contains("--principal-jwks") && text.contains("over 262144 bytes"), "{text}");
 }
 
 #[tokio::test]

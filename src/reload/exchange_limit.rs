@@ -8,24 +8,25 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use hyper_rustls::MaybeHttpsStream;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{
-    client::legacy::connect::{Connected, Connection},
+    client::legacy::connect::{Connected, Connection, HttpConnector},
     rt::TokioIo,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
+use tower::util::MapResponse;
 
 /// The maximum number of bytes that are read for one exchange, after decryption.
 const MAX_EXCHANGE_BYTES: usize = 256 * 1024;
 
 /// The connection as the connector returns it.
-pub(super) type Unlimited = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Unlimited = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// A connection that fails when one exchange reads too much.
-pub(super) struct Limited {
+pub(crate) struct Limited {
     stream: TokioIo<Unlimited>,
     /// The number of bytes read since the last byte of a request was written. HTTP/1.1 has one exchange at a time.
     read: usize,
@@ -36,13 +37,21 @@ pub(super) struct Limited {
 #[error("response with its interim responses, chunk headers and trailers is over {MAX_EXCHANGE_BYTES} bytes")]
 struct LimitExceeded;
 
+/// A connector whose connections are limited.
+pub(crate) type LimitedConnector = MapResponse<HttpsConnector<HttpConnector>, fn(Unlimited) -> TokioIo<Limited>>;
+
+/// Limits the connections of a connector.
+pub(crate) fn limited(connector: HttpsConnector<HttpConnector>) -> LimitedConnector {
+    MapResponse::new(connector, limit)
+}
+
 /// Limits a new connection.
-pub(super) fn limit(stream: Unlimited) -> TokioIo<Limited> {
+fn limit(stream: Unlimited) -> TokioIo<Limited> {
     TokioIo::new(Limited { stream: TokioIo::new(stream), read: 0 })
 }
 
 /// Returns whether an error was caused by the limit.
-pub(super) fn is_exceeded(error: &(dyn Error + 'static)) -> bool {
+pub(crate) fn is_exceeded(error: &(dyn Error + 'static)) -> bool {
     let io_error = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     io_error.is_some_and(<dyn Error + Send + Sync>::is::<LimitExceeded>) || error.source().is_some_and(is_exceeded)
 }
