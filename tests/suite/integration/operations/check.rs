@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, fs::Permissions, os::unix::fs::PermissionsExt as _};
 
 use billing_portal::grpc::proto::billing_portal_client::BillingPortalClient;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stripe_simulator::{Configuration, Mode};
 use tonic::transport::Endpoint;
 
 use crate::support::{
     ClientError, World,
     process::{run, serve_at, signal, text},
+    stripe::{alter, respond_with},
     world::{FLAG_OFF, arguments, bearer, home},
 };
 
@@ -136,6 +137,15 @@ async fn key_that_lacks_a_permission_fails_and_the_permission_is_named() {
         let log = serving.log.await.unwrap();
         assert!(log.contains(&format!(", missing permission: {permission})")) && !log.contains("would allow"), "{log}");
     }
+    // Stripe's later text names the permission without a prefix.
+    let message = "Permission denied. The provided key 'rk_test_***wxyz' does not have the required permissions for this endpoint on \
+                   account 'acct_1'. Enabling \"Customers Read\" ('customer_read') permissions on this key would allow this request \
+                   to continue. You can edit permissions at https://dashboard.stripe.com/b/acct_1";
+    let error = json!({"type": "invalid_request_error", "code": "more_permissions_required", "message": message});
+    world.stripe.tamper(Some(alter("/v1/customers", respond_with(403, json!({"error": error})))));
+    let (rows, _) = rows(&world, &[]).await;
+    let detail = cell(rows.iter().find(|row| row["what"] == "read customers").unwrap(), "detail");
+    assert!(detail.ends_with(", missing permission: customer_read)"), "{detail}");
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! Integration: a server that never ends one response. What the service reads for one exchange is limited, whatever it is.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 use tokio::{
@@ -76,8 +79,12 @@ async fn endless_response_is_cut_off_whatever_repeats() {
                 }
             }
         });
-        let refusal = world.open(&world.olivia()).await.unwrap_err();
+        let token = world.olivia();
+        let mut call = pin!(world.open(&token));
+        // Health answers while the call is in progress.
+        assert!(futures_util::poll!(&mut call).is_pending(), "{what}");
         world.wait_for_health("", ServingStatus::Serving).await;
+        let refusal = call.await.unwrap_err();
         // Ends only when the service has closed every connection.
         server.await.unwrap();
         assert_eq!(refusal.reason, reason, "{what}");
