@@ -108,7 +108,7 @@ impl PostgresConnections {
     /// Returns a connection. If the server refuses the password, the file is read again, because the password may have been
     /// changed a moment ago.
     async fn acquire(&self) -> Result<PoolConnection<Postgres>, Failure> {
-        self.apply_new_password();
+        let refused = self.apply_password();
         let failure = match self.connect().await {
             Err(failure) if failure.kind == FailureKind::Login => failure,
             other => return other,
@@ -116,7 +116,8 @@ impl PostgresConnections {
         if let Some(file) = &self.password {
             file.refresh().await;
         }
-        if self.apply_new_password() { self.connect().await } else { Err(failure) }
+        // Compared with the password of this attempt: another call may have applied the new one in the meantime.
+        if self.apply_password() == refused { Err(failure) } else { self.connect().await }
     }
 
     /// In its own task, because the driver panics if the server's first messages are malformed.
@@ -124,17 +125,16 @@ impl PostgresConnections {
         Ok(AbortOnDropHandle::new(tokio::spawn(self.pool.acquire())).await??)
     }
 
-    /// Makes new connections use the password in the file, and returns whether it is a new one. Open connections are kept.
-    fn apply_new_password(&self) -> bool {
+    /// Makes new connections use the password in the file, and returns it. Open connections are kept.
+    fn apply_password(&self) -> Option<Arc<Password>> {
         let current = self.password.as_ref().and_then(ReloadingFile::get);
         let mut applied = self.applied_password.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.is_none() || *applied == current {
-            return false;
+        if current.is_some() && *applied != current {
+            let options = self.server.options(current.as_deref());
+            self.pool.set_connect_options(options.clone());
+            self.cancellation.set_connect_options(options);
+            applied.clone_from(&current);
         }
-        let options = self.server.options(current.as_deref());
-        self.pool.set_connect_options(options.clone());
-        self.cancellation.set_connect_options(options);
-        *applied = current;
-        true
+        current
     }
 }
