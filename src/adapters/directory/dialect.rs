@@ -32,8 +32,9 @@ impl Dialect {
         }
     }
 
-    /// Returns the expression by which a text is returned: cut off, and in PostgreSQL as bytes. PostgreSQL fails a query
-    /// whose result contains one text that is not valid UTF-8, which a database with the encoding SQL_ASCII allows.
+    /// Returns the expression by which a text is returned: cut off, and in PostgreSQL as bytes in the encoding of
+    /// the database. PostgreSQL fails a query whose result contains one text that cannot be converted to UTF-8, which
+    /// SQL_ASCII and encodings with unassigned bytes allow. In every encoding, a valid id is the same ASCII bytes.
     pub(super) fn returned(self, column: &str) -> String {
         match self {
             Self::Sqlite => format!(
@@ -49,8 +50,7 @@ impl Dialect {
         match self {
             Self::Sqlite => format!("CAST(substr({text}, 1, {MAX_CHARACTERS}) AS blob)"),
             Self::Postgres => format!(
-                "pg_catalog.convert_to(pg_catalog.left({text}, {MAX_CHARACTERS}), \
-                 CASE pg_catalog.getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)"
+                "pg_catalog.convert_to(pg_catalog.left({text}, {MAX_CHARACTERS}), pg_catalog.getdatabaseencoding())"
             ),
         }
     }
