@@ -15,7 +15,10 @@ async fn missing_file_is_unavailable_and_is_not_created() {
     let path = folder.path().join("missing.db");
     let database = Database::Sqlite(path.clone());
     let directory = SqlDirectory::new(&database, None, &relations(Ownership::Token), LIMITS);
-    assert_eq!(directory.probe().await.unwrap_err().reason(), Reason::DatabaseUnavailable);
+    let refusal = directory.probe().await.unwrap_err();
+    assert_eq!(refusal.reason(), Reason::DatabaseUnavailable);
+    let cause = std::error::Error::source(&refusal).unwrap().to_string();
+    assert_eq!(cause, "unable to open database file", "SQLite has no SQLSTATE");
     assert!(!path.exists());
 }
 

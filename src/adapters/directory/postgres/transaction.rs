@@ -3,7 +3,9 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, pool::PoolConnection, postgres::PgRow};
+use sqlx::{
+    AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, error::DatabaseError, pool::PoolConnection, postgres::PgRow,
+};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -15,13 +17,15 @@ use crate::adapters::directory::{
 /// The pause between two requests to cancel a query.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Names the relations of which the role may read single columns only.
+/// Names the relation of an error with the text `$1`, if the role may read single columns only of it. The text may be
+/// translated, but contains the name.
 const COLUMN_PRIVILEGES: &str = "
     SELECT pg_catalog.string_agg(nspname || '.' || relname, ', ')
     FROM pg_catalog.pg_class AS relation JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relnamespace
     WHERE relkind IN ('r', 'v', 'm', 'p', 'f') AND pg_catalog.has_any_column_privilege(relation.oid, 'SELECT')
         AND NOT pg_catalog.has_table_privilege(relation.oid, 'SELECT')
-        AND nspname NOT IN ('pg_catalog', 'information_schema')";
+        AND nspname NOT IN ('pg_catalog', 'information_schema')
+        AND relname = ANY (pg_catalog.regexp_split_to_array($1, '[^[:alnum:]_]+'))";
 
 /// A query, and the limits of its transaction.
 pub(super) struct Transaction {
@@ -110,7 +114,9 @@ impl Transaction {
         if failure.kind != FailureKind::Privilege || roll_back(connection).await.is_err() {
             return failure;
         }
-        let relations = sqlx::query_scalar(COLUMN_PRIVILEGES).persistent(false).fetch_one(connection).await;
+        let message = failure.error.as_ref().and_then(sqlx::Error::as_database_error).map(DatabaseError::message);
+        let relations = sqlx::query_scalar(COLUMN_PRIVILEGES).bind(message).persistent(false);
+        let relations = relations.fetch_one(connection).await;
         match relations {
             Ok(Some(relations)) => Failure { kind: FailureKind::ColumnPrivilege(relations), ..failure },
             Ok(None) | Err(_) => failure,
