@@ -1,12 +1,17 @@
 //! One query in a transaction of its own.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
-
-use futures_util::{StreamExt as _, TryStreamExt as _};
-use sqlx::{
-    AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, error::DatabaseError, pool::PoolConnection, postgres::PgRow,
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
 };
-use tokio::time::{sleep, timeout};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, future::join};
+use sqlx::{
+    AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, error::DatabaseError, pool::PoolConnection,
+    postgres::PgRow,
+};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::directory::{
@@ -68,11 +73,13 @@ impl Transaction {
             Value::Text(text) => query.bind(text),
             Value::Bytes(bytes) => query.bind(bytes),
         });
-        let rows = query.fetch(&mut *connection).map(|row| fact(&row?));
-        let facts = tokio::select! {
-            biased;
-            facts = rows.try_collect::<Vec<_>>() => facts,
-            never = self.cancel_when(caller_gone, backend) => match never {},
+        let facts = {
+            let mut query = pin!(query.fetch(&mut *connection).map(|row| fact(&row?)).try_collect::<Vec<_>>());
+            tokio::select! {
+                biased;
+                facts = &mut query => facts,
+                () = caller_gone.cancelled() => self.cancel(query, backend).await,
+            }
         };
         let mut facts = match facts {
             Ok(facts) => facts,
@@ -84,28 +91,44 @@ impl Transaction {
     }
 
     /// Begins a transaction and returns the process id of the server's backend. The transaction is READ ONLY, whatever the
-    /// role or a function has set. With `row_security` off, PostgreSQL fails a query from which a policy would hide rows.
+    /// role or a function has set. It is READ COMMITTED, because at a higher level a query that waits for a lock answers from
+    /// before the change that it waited for. With `row_security` off, PostgreSQL fails a query from which a policy would hide
+    /// rows.
     async fn begin(&self, connection: &mut PgConnection) -> Result<i32, Failure> {
         let Self { search_path, limit, .. } = self;
         let begin = format!(
-            "BEGIN TRANSACTION READ ONLY; SET LOCAL row_security = off; SET LOCAL statement_timeout = {}; \
-             SET LOCAL search_path = {search_path}; SELECT pg_catalog.pg_backend_pid()",
+            "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY; SET LOCAL row_security = off; \
+             SET LOCAL statement_timeout = {}; SET LOCAL search_path = {search_path}; \
+             SELECT pg_catalog.pg_backend_pid()",
             limit.as_millis()
         );
         Ok(sqlx::raw_sql(AssertSqlSafe(begin)).fetch_one(connection).await?.try_get(0)?)
     }
 
-    /// Asks the server to cancel the query once the caller has disconnected, again and again, because a request that arrives before
-    /// the query has no effect. The connection is still in use by this transaction, so no request can reach a later one. If
-    /// all of them fail, the statement timeout ends the query.
-    async fn cancel_when(&self, caller_gone: CancellationToken, backend: i32) -> Infallible {
-        caller_gone.cancelled().await;
+    /// Asks the server to cancel the query until it has ended, again and again, because a request that arrives before the query
+    /// has no effect. A request that arrives later would cancel the next query of the connection. Each one is therefore
+    /// awaited, and if one is not answered, the failure closes the connection. If all of them fail, the statement timeout ends
+    /// the query.
+    async fn cancel<T>(
+        &self,
+        mut query: Pin<&mut impl Future<Output = Result<T, Failure>>>,
+        backend: i32,
+    ) -> Result<T, Failure> {
+        let request = format!("SELECT pg_catalog.pg_cancel_backend({backend})");
+        let mut is_answered = true;
         loop {
-            let cancel = sqlx::query("SELECT pg_catalog.pg_cancel_backend($1)").bind(backend).persistent(false);
-            if let Ok(Err(error)) = timeout(GRACE, cancel.execute(&self.cancellation)).await {
-                tracing::warn!(%error, "abandoned query cannot be cancelled");
+            let request = sqlx::raw_sql(AssertSqlSafe(&*request));
+            let request = timeout(GRACE, request.execute(&self.cancellation));
+            let (outcome, answer) = join(timeout(CANCEL_INTERVAL, &mut query), request).await;
+            is_answered &= matches!(answer, Ok(Ok(_)));
+            if let Ok(Err(error)) = answer {
+                tracing::warn!(%error, "abandoned query cannot be canceled");
             }
-            sleep(CANCEL_INTERVAL).await;
+            match outcome {
+                Ok(outcome) if is_answered => return outcome,
+                Ok(_) => return Err(FailureKind::Connection.into()),
+                Err(_) => {}
+            }
         }
     }
 
