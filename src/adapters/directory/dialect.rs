@@ -45,10 +45,11 @@ impl Dialect {
         }
     }
 
-    /// Returns the bytes of a text that is cut off. They have the same order in every collation.
+    /// Returns a text that is cut off, in a form that is ordered byte by byte whatever its collation: in PostgreSQL its bytes.
+    /// In SQLite it remains a text, because a file may store texts as UTF-16, and only texts are converted.
     pub(super) fn bytes(self, text: &str) -> String {
         match self {
-            Self::Sqlite => format!("CAST(substr({text}, 1, {MAX_CHARACTERS}) AS blob)"),
+            Self::Sqlite => format!("substr({text}, 1, {MAX_CHARACTERS}) COLLATE BINARY"),
             Self::Postgres => format!(
                 "pg_catalog.convert_to(pg_catalog.left({text}, {MAX_CHARACTERS}), pg_catalog.getdatabaseencoding())"
             ),

@@ -68,3 +68,25 @@ async fn sqlite_reads_both_relations_by_index() {
         assert!(scans.is_empty(), "{steps:#?}");
     }
 }
+
+#[tokio::test]
+async fn pages_contain_every_tenant_whatever_the_encoding_of_the_file() {
+    for encoding in ["UTF-8", "UTF-16le", "UTF-16be"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("directory.db");
+        let database = SqlitePool::connect(&format!("sqlite:{}?mode=rwc", path.display())).await.unwrap();
+        let schema = format!(
+            "PRAGMA encoding = '{encoding}';
+             CREATE TABLE billing_portal_tenants (tenant_id text COLLATE NOCASE, stripe_customer_id text);
+             CREATE INDEX customers ON billing_portal_tenants (stripe_customer_id);
+             INSERT INTO billing_portal_tenants
+                WITH RECURSIVE tenants (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM tenants LIMIT {PAGE_ROWS} + 5)
+                SELECT substr('tT', 1 + number % 2, 1) || number, 'cus_' || number FROM tenants"
+        );
+        sqlx::raw_sql(AssertSqlSafe(schema)).execute(&database).await.unwrap();
+        let directory = SqlDirectory::new(&Database::Sqlite(path), None, &relations(Ownership::Token), LIMITS);
+        let first = directory.mappings_page(None).await.unwrap();
+        let second = directory.mappings_page(first.next).await.unwrap();
+        assert_eq!((first.tenants.len() + second.tenants.len(), second.next), (PAGE_ROWS + 5, None), "{encoding}");
+    }
+}
