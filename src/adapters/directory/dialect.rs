@@ -32,8 +32,9 @@ impl Dialect {
         }
     }
 
-    /// Returns the expression by which a text is returned: cut off, and in PostgreSQL as bytes. PostgreSQL fails a query
-    /// whose result contains one text that cannot be converted to UTF-8, as the encodings SQL_ASCII and WIN1252 allow.
+    /// Returns the expression by which a text is returned: cut off, and in PostgreSQL as bytes in the encoding of
+    /// the database. PostgreSQL fails a query whose result contains one text that cannot be converted to UTF-8, which
+    /// SQL_ASCII and encodings with unassigned bytes allow. In every encoding, a valid id is the same ASCII bytes.
     pub(super) fn returned(self, column: &str) -> String {
         match self {
             Self::Sqlite => format!(
@@ -44,14 +45,14 @@ impl Dialect {
         }
     }
 
-    /// Returns the bytes of a text that is cut off. They have the same order in every collation.
+    /// Returns a text that is cut off, in a form that is ordered byte by byte whatever its collation: in PostgreSQL its bytes.
+    /// In SQLite it remains a text, because a file may store texts as UTF-16, and only texts are converted.
     pub(super) fn bytes(self, text: &str) -> String {
         match self {
-            Self::Sqlite => format!("CAST(substr({text}, 1, {MAX_CHARACTERS}) AS blob)"),
-            // To SQL_ASCII, PostgreSQL converts nothing. No valid id needs a conversion, and some texts cannot be converted.
-            Self::Postgres => {
-                format!("pg_catalog.convert_to(pg_catalog.left({text}, {MAX_CHARACTERS}), 'SQL_ASCII')")
-            }
+            Self::Sqlite => format!("substr({text}, 1, {MAX_CHARACTERS}) COLLATE BINARY"),
+            Self::Postgres => format!(
+                "pg_catalog.convert_to(pg_catalog.left({text}, {MAX_CHARACTERS}), pg_catalog.getdatabaseencoding())"
+            ),
         }
     }
 

@@ -38,7 +38,7 @@ pub(super) enum FailureKind {
          security_invoker"
     )]
     RowSecurity,
-    #[error("role has no permission to read a relation; GRANT SELECT on it")]
+    #[error("privilege is missing; GRANT it to the role of DATABASE_URL, or to the owner of the view")]
     Privilege,
     #[error(
         "role may read single columns only of {0}; GRANT SELECT on the relation or on every column that is read from it"
@@ -72,15 +72,14 @@ impl FailureKind {
     }
 
     fn of_database_error(error: &dyn DatabaseError) -> Self {
-        let code = error.code().unwrap_or_default();
-        let routine = error.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::routine);
-        match (&*code, code.get(..2).unwrap_or_default()) {
+        // The codes of SQLite are numbers, which could be mistaken for an SQLSTATE.
+        let Some(error) = error.try_downcast_ref::<PgDatabaseError>() else { return Self::Query };
+        match (error.code(), error.code().get(..2).unwrap_or_default()) {
             // PostgreSQL has no code of its own for this error, and its texts are translated.
-            ("42501", _) if routine == Some("check_enable_rls") => Self::RowSecurity,
+            ("42501", _) if error.routine() == Some("check_enable_rls") => Self::RowSecurity,
             ("42501", _) => Self::Privilege,
             ("57014", _) => Self::Timeout,
-            // A cached plan whose result has another type than before: a column was changed.
-            ("0A000" | "3D000" | "3F000" | "42703" | "42P01", _) => Self::Schema,
+            ("3D000" | "3F000" | "42703" | "42P01", _) => Self::Schema,
             (_, "28") => Self::Login,
             (_, "53") => Self::NoConnection,
             (_, "08" | "57") => Self::Connection,
@@ -130,8 +129,9 @@ impl From<Failure> for Refusal {
         match error {
             // The driver's own text repeats the message.
             Some(Error::Database(error)) => {
-                let code = error.code().unwrap_or_default();
-                refusal.caused_by(format!("{} (SQLSTATE {code})", error.message()))
+                let code = error.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::code);
+                let code = code.map(|code| format!(" (SQLSTATE {code})")).unwrap_or_default();
+                refusal.caused_by(format!("{}{code}", error.message()))
             }
             Some(error) => refusal.caused_by(error),
             None => refusal,

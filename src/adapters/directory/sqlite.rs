@@ -45,7 +45,7 @@ impl SqliteConnections {
             let query = sqlx::query(AssertSqlSafe(query));
             let query = values.into_iter().fold(query, |query, value| match value {
                 Value::Text(text) => query.bind(text),
-                Value::Bytes(bytes) => query.bind(bytes),
+                Value::Bytes(bytes) => query.bind(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
             });
             let Ok(rows) = timeout(limit, query.fetch_all(&mut *connection)).await else {
                 drop(connection.detach());

@@ -15,7 +15,10 @@ async fn missing_file_is_unavailable_and_is_not_created() {
     let path = folder.path().join("missing.db");
     let database = Database::Sqlite(path.clone());
     let directory = SqlDirectory::new(&database, None, &relations(Ownership::Token), LIMITS);
-    assert_eq!(directory.probe().await.unwrap_err().reason(), Reason::DatabaseUnavailable);
+    let refusal = directory.probe().await.unwrap_err();
+    assert_eq!(refusal.reason(), Reason::DatabaseUnavailable);
+    let cause = std::error::Error::source(&refusal).unwrap().to_string();
+    assert_eq!(cause, "unable to open database file", "SQLite has no SQLSTATE");
     assert!(!path.exists());
 }
 
@@ -63,5 +66,27 @@ async fn sqlite_reads_both_relations_by_index() {
         let scans = steps.iter().filter(|step| step.starts_with("SCAN"));
         let scans: Vec<_> = scans.filter(|step| step.contains("accounts") || step.contains("members")).collect();
         assert!(scans.is_empty(), "{steps:#?}");
+    }
+}
+
+#[tokio::test]
+async fn pages_contain_every_tenant_whatever_the_encoding_of_the_file() {
+    for encoding in ["UTF-8", "UTF-16le", "UTF-16be"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("directory.db");
+        let database = SqlitePool::connect(&format!("sqlite:{}?mode=rwc", path.display())).await.unwrap();
+        let schema = format!(
+            "PRAGMA encoding = '{encoding}';
+             CREATE TABLE billing_portal_tenants (tenant_id text COLLATE NOCASE, stripe_customer_id text);
+             CREATE INDEX customers ON billing_portal_tenants (stripe_customer_id);
+             INSERT INTO billing_portal_tenants
+                WITH RECURSIVE tenants (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM tenants LIMIT {PAGE_ROWS} + 5)
+                SELECT substr('tT', 1 + number % 2, 1) || number, 'cus_' || number FROM tenants"
+        );
+        sqlx::raw_sql(AssertSqlSafe(schema)).execute(&database).await.unwrap();
+        let directory = SqlDirectory::new(&Database::Sqlite(path), None, &relations(Ownership::Token), LIMITS);
+        let first = directory.mappings_page(None).await.unwrap();
+        let second = directory.mappings_page(first.next).await.unwrap();
+        assert_eq!((first.tenants.len() + second.tenants.len(), second.next), (PAGE_ROWS + 5, None), "{encoding}");
     }
 }

@@ -116,7 +116,7 @@ impl PostgresConnections {
         if let Some(file) = &self.password {
             file.refresh().await;
         }
-        // Another call may have read and applied the new password already.
+        // Compared with the password of this attempt: another call may have applied the new one in the meantime.
         if self.apply_password() == refused { Err(failure) } else { self.connect().await }
     }
 

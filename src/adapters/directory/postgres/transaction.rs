@@ -1,10 +1,18 @@
 //! One query in a transaction of its own.
 
-use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
-use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, pool::PoolConnection, postgres::PgRow};
-use tokio::time::{sleep, timeout};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::join};
+use sqlx::{
+    AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, error::DatabaseError, pool::PoolConnection,
+    postgres::PgRow,
+};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::directory::{
@@ -15,14 +23,15 @@ use crate::adapters::directory::{
 /// The pause between two requests to cancel a query.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Names the relations in an error text of which the role may read single columns only.
+/// Names the relation of an error with the text `$1`, if the role may read single columns only of it. The text may be
+/// translated, but contains the name.
 const COLUMN_PRIVILEGES: &str = "
     SELECT pg_catalog.string_agg(nspname || '.' || relname, ', ')
     FROM pg_catalog.pg_class AS relation JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relnamespace
     WHERE relkind IN ('r', 'v', 'm', 'p', 'f') AND pg_catalog.has_any_column_privilege(relation.oid, 'SELECT')
         AND NOT pg_catalog.has_table_privilege(relation.oid, 'SELECT')
-        AND nspname NOT IN ('pg_catalog', 'information_schema') 
-        AND pg_catalog.strpos($1 || ' ', ' ' || relname || ' ') > 0";
+        AND nspname NOT IN ('pg_catalog', 'information_schema')
+        AND relname = ANY (pg_catalog.regexp_split_to_array($1, '[^[:alnum:]_]+'))";
 
 /// A query, and the limits of its transaction.
 pub(super) struct Transaction {
@@ -70,11 +79,13 @@ impl Transaction {
             Value::Text(text) => query.bind(text),
             Value::Bytes(bytes) => query.bind(bytes),
         });
-        let rows = query.fetch(&mut *connection).map(|row| fact(&row?));
-        let facts = tokio::select! {
-            biased;
-            facts = rows.try_collect::<Vec<_>>() => facts,
-            never = self.cancel_when(caller_gone, backend) => match never {},
+        let facts = {
+            let mut query = pin!(query.fetch(&mut *connection).map(|row| fact(&row?)).try_collect::<Vec<_>>());
+            tokio::select! {
+                biased;
+                facts = &mut query => facts,
+                () = caller_gone.cancelled() => self.cancel(query, backend).await,
+            }
         };
         let mut facts = match facts {
             Ok(facts) => facts,
@@ -86,28 +97,44 @@ impl Transaction {
     }
 
     /// Begins a transaction and returns the process id of the server's backend. The transaction is READ ONLY, whatever the
-    /// role or a function has set. In READ COMMITTED, a query that has waited for a change sees it. With `row_security` off, PostgreSQL fails a query from which a policy would hide rows.
+    /// role or a function has set. It is READ COMMITTED, because at a higher level a query that waits for a lock answers from
+    /// before the change that it waited for. With `row_security` off, PostgreSQL fails a query from which a policy would hide
+    /// rows.
     async fn begin(&self, connection: &mut PgConnection) -> Result<i32, Failure> {
         let Self { search_path, limit, .. } = self;
         let begin = format!(
-            "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY; SET LOCAL row_security = off; SET LOCAL statement_timeout = {}; \
-             SET LOCAL search_path = {search_path}; SELECT pg_catalog.pg_backend_pid()",
+            "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY; SET LOCAL row_security = off; \
+             SET LOCAL statement_timeout = {}; SET LOCAL search_path = {search_path}; \
+             SELECT pg_catalog.pg_backend_pid()",
             limit.as_millis()
         );
         Ok(sqlx::raw_sql(AssertSqlSafe(begin)).fetch_one(connection).await?.try_get(0)?)
     }
 
-    /// Asks the server to cancel the query once the caller has disconnected, again and again, because a request that arrives before
-    /// the query has no effect. The connection is still in use by this transaction, so no request can reach a later one. If
-    /// all of them fail, the statement timeout ends the query.
-    async fn cancel_when(&self, caller_gone: CancellationToken, backend: i32) -> Infallible {
-        caller_gone.cancelled().await;
+    /// Asks the server to cancel the query until it has ended, again and again, because a request that arrives before the query
+    /// has no effect. A request that arrives later would cancel the next query of the connection. Each one is therefore
+    /// awaited, and if one is not answered, the failure closes the connection. If all of them fail, the statement timeout ends
+    /// the query.
+    async fn cancel<T>(
+        &self,
+        mut query: Pin<&mut impl Future<Output = Result<T, Failure>>>,
+        backend: i32,
+    ) -> Result<T, Failure> {
+        let request = format!("SELECT pg_catalog.pg_cancel_backend({backend})");
+        let mut is_answered = true;
         loop {
-            let cancel = sqlx::query("SELECT pg_catalog.pg_cancel_backend($1)").bind(backend).persistent(false);
-            if let Ok(Err(error)) = timeout(GRACE, cancel.execute(&self.cancellation)).await {
-                tracing::warn!(%error, "abandoned query cannot be cancelled");
+            let request = sqlx::raw_sql(AssertSqlSafe(&*request));
+            let request = timeout(GRACE, request.execute(&self.cancellation));
+            let (outcome, answer) = join(timeout(CANCEL_INTERVAL, &mut query), request).await;
+            is_answered &= matches!(answer, Ok(Ok(_)));
+            if let Ok(Err(error)) = answer {
+                tracing::warn!(%error, "abandoned query cannot be canceled");
             }
-            sleep(CANCEL_INTERVAL).await;
+            match outcome {
+                Ok(outcome) if is_answered => return outcome,
+                Ok(_) => return Err(FailureKind::Connection.into()),
+                Err(_) => {}
+            }
         }
     }
 
@@ -116,8 +143,9 @@ impl Transaction {
         if failure.kind != FailureKind::Privilege || roll_back(connection).await.is_err() {
             return failure;
         }
-        let text = failure.error.as_ref().map(ToString::to_string);
-        let relations = sqlx::query_scalar(COLUMN_PRIVILEGES).bind(text).persistent(false).fetch_one(connection).await;
+        let message = failure.error.as_ref().and_then(sqlx::Error::as_database_error).map(DatabaseError::message);
+        let relations = sqlx::query_scalar(COLUMN_PRIVILEGES).bind(message).persistent(false);
+        let relations = relations.fetch_one(connection).await;
         match relations {
             Ok(Some(relations)) => Failure { kind: FailureKind::ColumnPrivilege(relations), ..failure },
             Ok(None) | Err(_) => failure,

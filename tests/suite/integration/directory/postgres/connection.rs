@@ -1,11 +1,16 @@
 //! PostgreSQL connections: server verification, password changes, and read-only transactions.
 
+use std::{path::PathBuf, time::Duration};
+
 use billing_portal::{
     adapters::directory::{
         ConnectionLimits, Database, Host, Ownership, Password, PgSslMode, PostgresServer, Relations, SqlDirectory,
     },
+    portal::{Directory as _, TenantId, UserId},
     reload::file::ReloadingFile,
 };
+
+use futures_util::future::join_all;
 
 use super::{ACME, start};
 use crate::{
@@ -59,16 +64,11 @@ async fn verify_full_requires_matching_name_and_ca() {
     }
 }
 
-#[tokio::test]
-#[ignore = "needs PostgreSQL: `tests/run` installs it"]
-async fn first_connection_uses_the_password_in_the_file() {
-    let (database, server) = (acme().await, Postgres::shared());
-    let files = tempfile::tempdir().unwrap();
-    let path = files.path().join("password");
-    std::fs::write(&path, "first-secret\n").unwrap();
-    let target = Database::Postgres(PostgresServer {
+/// Creates a directory that connects over TCP, with the password in a file.
+async fn directory_over_tcp(database: &TestDatabase, password: PathBuf, max_connections: u32) -> SqlDirectory {
+    let server = Database::Postgres(PostgresServer {
         host: Host::Name("127.0.0.1".to_owned()),
-        port: server.port,
+        port: Postgres::shared().port,
         user: database.name.clone(),
         database: database.name.clone(),
         ssl_mode: PgSslMode::Disable,
@@ -77,11 +77,38 @@ async fn first_connection_uses_the_password_in_the_file() {
     });
     let relations =
         Relations { schema: "public".to_owned(), ownership: Ownership::TokenAndDirectory, tenants: None, owners: None };
-    let limits = ConnectionLimits { max_connections: 1, query: std::time::Duration::from_secs(10) };
+    let password = ReloadingFile::open_secret("--database-password-file", password, Password::parse).await;
+    let limits = ConnectionLimits { max_connections, query: Duration::from_secs(10) };
+    SqlDirectory::new(&server, Some(password), &relations, limits)
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn first_connection_uses_the_password_in_the_file() {
+    let database = acme().await;
+    let files = tempfile::tempdir().unwrap();
+    let path = files.path().join("password");
+    std::fs::write(&path, "first-secret\n").unwrap();
     for attempt in 0..100 {
-        let password = ReloadingFile::open_secret("--database-password-file", path.clone(), Password::parse).await;
-        let directory = SqlDirectory::new(&target, Some(password), &relations, limits);
+        let directory = directory_over_tcp(&database, path.clone(), 1).await;
         directory.probe().await.unwrap_or_else(|refusal| panic!("{attempt}: {refusal}"));
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn concurrent_calls_survive_a_changed_password() {
+    let database = acme().await;
+    let files = tempfile::tempdir().unwrap();
+    let path = files.path().join("password");
+    std::fs::write(&path, "first-secret").unwrap();
+    let directory = directory_over_tcp(&database, path.clone(), 8).await;
+    database.run(&format!("ALTER ROLE {} PASSWORD 'second-secret'", database.name)).await;
+    std::fs::write(&path, "second-secret").unwrap();
+    let user = UserId::parse("olivia").unwrap();
+    let tenants: Vec<_> = (0..8).map(|number| TenantId::parse(&format!("tenant{number}")).unwrap()).collect();
+    for outcome in join_all(tenants.iter().map(|tenant| directory.look_up(tenant, &user))).await {
+        outcome.unwrap();
     }
 }
 

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use billing_portal::grpc::proto::{GetPortalAccessRequest, portal_access_client::PortalAccessClient};
 
-use super::{ACME, world_with};
+use super::{
+    ACME,
+    session::{Proxy, contains},
+    world_with,
+};
 use crate::{
     integration::directory::TABLES,
     support::{World, postgres::TestDatabase, world::bearer},
@@ -20,10 +24,15 @@ const SLOW: &str = "
 
 /// Waits until the service has this number of active queries.
 pub(super) async fn wait_for_queries(database: &TestDatabase, count: usize) {
+    wait_for_connections(database, count, "state = 'active'").await;
+}
+
+/// Waits until the service has this number of connections that meet a condition.
+async fn wait_for_connections(database: &TestDatabase, count: usize, condition: &str) {
     let wait = format!(
         "SET statement_timeout = '20s'; DO $$ BEGIN
             WHILE (SELECT count(*) <> {count} FROM pg_stat_activity WHERE datname = current_database()
-                    AND application_name = 'billing-portal' AND state = 'active') LOOP
+                    AND application_name = 'billing-portal' AND {condition}) LOOP
                 PERFORM pg_stat_clear_snapshot(), pg_sleep(0.01);
             END LOOP; END $$"
     );
@@ -84,4 +93,32 @@ async fn query_whose_caller_is_gone_is_cancelled_at_the_server() {
     }
     drop(lock.close().await);
     assert!(world.access(&world.olivia(), "acme").await.unwrap().visible);
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn late_request_to_cancel_does_not_reach_the_query_of_another_caller() {
+    let (_, database, mut lock) = blocked().await;
+    let mut proxy = Proxy::start().await;
+    let limits = ["--database-max-connections=1", "--deadline=10m", "--stripe-attempt-timeout=1s"];
+    let world = World::with(&[&[&*proxy.setting(&database)], &limits[..]].concat()).await;
+    let call = || {
+        let mut client = PortalAccessClient::new(world.channel.clone());
+        let request = bearer(&world.olivia(), GetPortalAccessRequest::default());
+        tokio::spawn(async move { client.get_portal_access(request).await })
+    };
+    proxy.holds_cancel.send_replace(true);
+    let abandoned = call();
+    wait_for_queries(&database, 1).await;
+    abandoned.abort();
+    proxy.sent.wait_for(|sent| contains(sent, "pg_cancel_backend")).await.unwrap();
+    // The abandoned query ends, and the next one begins, before the request arrives.
+    sqlx::raw_sql("SELECT pg_advisory_unlock(1), pg_advisory_lock(1)").execute(&mut *lock).await.unwrap();
+    let next = call();
+    wait_for_queries(&database, 1).await;
+    proxy.holds_cancel.send_replace(false);
+    // Only the connection that cancels is idle over TCP, once it has executed the request.
+    wait_for_connections(&database, 1, "client_addr IS NOT NULL AND state = 'idle' AND query <> ''").await;
+    drop(lock.close().await);
+    assert!(next.await.unwrap().unwrap().into_inner().visible);
 }

@@ -1,51 +1,73 @@
 //! PostgreSQL: nothing in the session decides what is read, and nothing is left in it.
 
-use std::sync::{Arc, Mutex};
-
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    sync::watch,
 };
 
 use super::{ACME, fairness::wait_for_queries, start, world_with};
 use crate::{
     integration::directory::{TABLES, lookup_outcome},
-    support::{Postgres, World},
+    support::{Postgres, World, postgres::TestDatabase},
 };
 
-/// Starts a TCP proxy in front of the server. Returns its port, and everything that clients send through it.
-async fn recording_proxy() -> (u16, Arc<Mutex<Vec<u8>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (port, sent) = (listener.local_addr().unwrap().port(), Arc::new(Mutex::new(Vec::new())));
-    let record = Arc::clone(&sent);
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let record = Arc::clone(&record);
-            let (mut client_reader, mut client_writer) = client.into_split();
-            let server = TcpStream::connect(("127.0.0.1", Postgres::shared().port)).await.unwrap();
-            let (mut server_reader, mut server_writer) = server.into_split();
-            tokio::spawn(async move { tokio::io::copy(&mut server_reader, &mut client_writer).await });
-            tokio::spawn(async move {
-                let mut bytes = vec![0; 65_536];
-                while let Ok(read @ 1..) = client_reader.read(&mut bytes).await {
-                    record.lock().unwrap().extend_from_slice(&bytes[..read]);
-                    server_writer.write_all(&bytes[..read]).await.unwrap();
-                }
-            });
-        }
-    });
-    (port, sent)
+/// A TCP proxy in front of the server.
+pub(super) struct Proxy {
+    pub(super) port: u16,
+    /// Everything that clients have sent.
+    pub(super) sent: watch::Receiver<Vec<u8>>,
+    /// Whether requests to cancel a query are held back.
+    pub(super) holds_cancel: watch::Sender<bool>,
+}
+
+impl Proxy {
+    pub(super) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (record, sent) = watch::channel(Vec::new());
+        let (holds_cancel, holds) = watch::channel(false);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (record, mut holds) = (record.clone(), holds.clone());
+                let (mut client_reader, mut client_writer) = client.into_split();
+                let server = TcpStream::connect(("127.0.0.1", Postgres::shared().port)).await.unwrap();
+                let (mut server_reader, mut server_writer) = server.into_split();
+                tokio::spawn(async move { tokio::io::copy(&mut server_reader, &mut client_writer).await });
+                tokio::spawn(async move {
+                    let mut bytes = vec![0; 65_536];
+                    while let Ok(read @ 1..) = client_reader.read(&mut bytes).await {
+                        record.send_modify(|sent| sent.extend_from_slice(&bytes[..read]));
+                        if contains(&bytes[..read], "pg_cancel_backend") {
+                            holds.wait_for(|holds| !holds).await.unwrap();
+                        }
+                        server_writer.write_all(&bytes[..read]).await.unwrap();
+                    }
+                });
+            }
+        });
+        Self { port, sent, holds_cancel }
+    }
+
+    /// Returns a setting with which the service connects through the proxy.
+    pub(super) fn setting(&self, database: &TestDatabase) -> String {
+        let (name, port) = (&database.name, self.port);
+        format!("--database-url=postgres://{name}:first-secret@127.0.0.1:{port}/{name}?sslmode=disable")
+    }
+}
+
+pub(super) fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
 async fn nothing_is_set_for_the_session() {
     let (_world, database) = world_with(&format!("{TABLES} {ACME}"), &[]).await;
-    let (port, sent) = recording_proxy().await;
-    let url = format!("--database-url=postgres://{0}:first-secret@127.0.0.1:{port}/{0}?sslmode=disable", database.name);
-    let world = World::with(&[&url]).await;
+    let proxy = Proxy::start().await;
+    let world = World::with(&[&proxy.setting(&database)]).await;
     assert_eq!(lookup_outcome(&world, "olivia").await.0, "OK");
-    let sent = String::from_utf8_lossy(&sent.lock().unwrap()).into_owned();
+    let sent = String::from_utf8_lossy(&proxy.sent.borrow()).into_owned();
     let settings: Vec<_> = sent.split("SET ").skip(1).collect();
     assert!(settings.len() >= 3 && settings.iter().all(|setting| setting.starts_with("LOCAL ")), "{sent}");
     assert!(sent.contains("READ ONLY") && sent.contains("ROLLBACK"), "{sent}");
