@@ -91,7 +91,7 @@ pub async fn run(config: &Config, options: &AuditMappingOptions) -> Result<bool,
         Some(path) => Some(ResumeFile::open(path, &run_settings(config)).map_err(Failure::Resume)?),
         None => None,
     };
-    let mut audit = Audit { progress: Progress::begin(directory.rows().await?), ..Audit::default() };
+    let mut audit = Audit::begin(directory.rows().await?);
     let outcome = audit.check_all(config, &directory, &portal_sessions, resume.as_mut()).await;
     audit.progress.end();
     outcome?;
@@ -125,7 +125,6 @@ fn checked_row(checked: &PendingCheck, refusal: Option<&Refusal>) -> CheckedRow 
 }
 
 /// The results so far. Only findings are kept, so the memory does not grow with the number of tenants.
-#[derive(Default)]
 struct Audit {
     progress: Progress,
     findings: Vec<Finding>,
@@ -135,6 +134,11 @@ struct Audit {
 }
 
 impl Audit {
+    fn begin(rows: u64) -> Self {
+        let progress = Progress::begin(rows);
+        Self { progress, findings: Vec::new(), tenants: 0, verified: 0, without_account: 0 }
+    }
+
     /// Checks one page of tenants after the other.
     async fn check_all(
         &mut self,

@@ -10,16 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// The interval between lines if standard error is not a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
-#[derive(Default)]
 pub(super) enum Progress {
-    #[default]
-    None,
     Bar(ProgressBar),
-    Lines {
-        done: u64,
-        total: u64,
-        last_printed: Instant,
-    },
+    Lines { done: u64, total: u64, last_printed: Instant },
 }
 
 impl Progress {
@@ -38,7 +31,6 @@ impl Progress {
     pub(super) fn advance(&mut self, tenants: usize) {
         let tenants = tenants as u64;
         match self {
-            Self::None => {}
             Self::Bar(bar) => bar.inc(tenants),
             Self::Lines { done, total, last_printed } => {
                 *done += tenants;

@@ -26,6 +26,7 @@ pub use pace::Pace;
 pub use permission::Permission;
 pub use secret_key::{SecretKey, SecretKeyError};
 pub use session_hosts::SessionHosts;
+use transport::StripeResponse;
 pub use transport::{Transport, TransportError};
 
 use crate::{
@@ -81,14 +82,34 @@ impl StripePortalSessions {
         Self { attempts: Arc::new(attempts), pace, settings }
     }
 
+    async fn read_customer(
+        &self,
+        key: &SecretKey,
+        customer: &CustomerId,
+        deadline: Instant,
+    ) -> Result<StripeResponse, Refusal> {
+        let request = request::retrieve_customer(customer);
+        self.attempts.send(key, &request, "GET /v1/customers/{id}", deadline).await
+    }
+
+    async fn create_session(
+        &self,
+        key: &SecretKey,
+        customer: &CustomerId,
+        portal_request: &PortalRequest,
+        deadline: Instant,
+    ) -> Result<StripeResponse, Refusal> {
+        let request = request::create_session(customer, portal_request, self.settings.configuration.as_deref());
+        self.attempts.send(key, &request, "POST /v1/billing_portal/sessions", deadline).await
+    }
+
     async fn recorded_tenant(
         &self,
         key: &SecretKey,
         customer: &CustomerId,
         deadline: Instant,
     ) -> Result<RecordedTenant, Refusal> {
-        let request = request::retrieve_customer(customer);
-        let response = self.attempts.send(key, &request, "GET /v1/customers/{id}", deadline).await?;
+        let response = self.read_customer(key, customer, deadline).await?;
         response::reject_replayed(&response)?;
         if response.status != http::StatusCode::OK {
             return Err(error::refusal(&response, error::StripeRequest::Read));
@@ -104,8 +125,7 @@ impl StripePortalSessions {
         deadline: Instant,
         audit: &CallAudit,
     ) -> Result<CheckedSession, Refusal> {
-        let request = request::create_session(customer, portal_request, self.settings.configuration.as_deref());
-        let response = self.attempts.send(key, &request, "POST /v1/billing_portal/sessions", deadline).await?;
+        let response = self.create_session(key, customer, portal_request, deadline).await?;
         if let Some(id) = &response.request_id {
             audit.record_stripe_request(id);
         }

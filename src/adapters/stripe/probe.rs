@@ -7,7 +7,6 @@ use crate::{
     adapters::stripe::{
         StripePortalSessions,
         error::{self, StripeRequest},
-        request,
         transport::StripeResponse,
     },
     portal::{CustomerId, Flow, PortalRequest, Reason, Refusal, ReturnUrl},
@@ -30,9 +29,7 @@ impl StripePortalSessions {
     /// # Errors
     /// The refusal that every call would receive, such as STRIPE_CREDENTIALS.
     pub async fn probe_customer(&self, deadline: Instant) -> Result<(), Refusal> {
-        let request = request::retrieve_customer(&no_customer()?);
-        let name = "GET /v1/customers/{id}";
-        let response = self.attempts.send(&*self.attempts.key()?, &request, name, deadline).await?;
+        let response = self.read_customer(&*self.attempts.key()?, &no_customer()?, deadline).await?;
         verdict(&response, StripeRequest::Read)
     }
 
@@ -42,10 +39,8 @@ impl StripePortalSessions {
     /// The refusal that every call would receive, such as STRIPE_CREDENTIALS.
     pub async fn probe_session(&self, return_url: ReturnUrl, deadline: Instant) -> Result<(), Refusal> {
         let portal_request = PortalRequest { return_url, locale: None, flow: Flow::Home };
-        let configuration = self.settings.configuration.as_deref();
-        let request = request::create_session(&no_customer()?, &portal_request, configuration);
-        let name = "POST /v1/billing_portal/sessions";
-        let response = self.attempts.send(&*self.attempts.key()?, &request, name, deadline).await?;
+        let key = self.attempts.key()?;
+        let response = self.create_session(&key, &no_customer()?, &portal_request, deadline).await?;
         verdict(&response, StripeRequest::CreateSession(&Flow::Home))
     }
 }

@@ -59,7 +59,7 @@ fn p256(parameters: &EllipticCurveKeyParameters) -> Result<DecodingKey, KeyError
         point.extend(coordinate);
     }
     ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).map_err(|_| KeyError::BadParameters)?;
-    DecodingKey::from_ec_components(&parameters.x, &parameters.y).map_err(|_| KeyError::BadParameters)
+    Ok(DecodingKey::from_ec_der(&point))
 }
 
 /// aws-lc checks only the length. With a key of small order, anyone can sign: the signature with the identity as `R` and 0 as
@@ -69,7 +69,7 @@ fn ed25519(parameters: &OctetKeyPairParameters) -> Result<DecodingKey, KeyError>
     let encoded = CompressedEdwardsY::from_slice(&bytes).map_err(|_| KeyError::BadParameters)?;
     let point = encoded.decompress().filter(|point| !point.is_small_order() && point.compress() == encoded);
     point.ok_or(KeyError::BadParameters)?;
-    DecodingKey::from_ed_components(&parameters.x).map_err(|_| KeyError::BadParameters)
+    Ok(DecodingKey::from_ed_der(&bytes))
 }
 
 /// Decodes an unsigned number. Leading zero bytes, which RFC 7518 (section 2, `Base64urlUInt`) does not allow, are a common

@@ -63,8 +63,7 @@ impl Transaction {
             }
         };
         match &outcome {
-            Ok(_) => drop(tokio::spawn(timeout(GRACE, connection.return_to_pool()))),
-            Err(failure) if failure.kind == FailureKind::Timeout => {
+            Ok(_) | Err(Failure { kind: FailureKind::Timeout, .. }) => {
                 drop(tokio::spawn(timeout(GRACE, connection.return_to_pool())));
             }
             Err(_) => drop(tokio::spawn(timeout(GRACE, connection.close()))),
