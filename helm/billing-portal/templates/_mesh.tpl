@@ -13,7 +13,7 @@
 {{- if eq .Values.mesh.provider "istio" -}}
 sidecar.istio.io/inject: "true"
 {{- with .Values.mesh.istio.revision }}
-istio.io/rev: {{ . }}
+istio.io/rev: {{ . | quote }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -36,7 +36,7 @@ config.beta.linkerd.io/proxy-enable-native-sidecar: "true"
 {{- include "billing-portal.injectionLabels" .root }}
 {{- if eq .root.Values.mesh.provider "istio" }}
 # Istio's metrics use these names; they distinguish the canary from the stable version.
-service.istio.io/canonical-name: {{ include "billing-portal.fullname" .root }}
+service.istio.io/canonical-name: {{ include "billing-portal.fullname" .root | quote }}
 service.istio.io/canonical-revision: {{ .track }}
 {{- end }}
 {{- end -}}

@@ -22,8 +22,8 @@
 
 {{/* Labels common to all pods of the release, stable and canary. */}}
 {{- define "billing-portal.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "billing-portal.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "billing-portal.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "billing-portal.labels" -}}
@@ -40,8 +40,8 @@ object includes this template first.
 {{- define "billing-portal.metadata" -}}
 {{- $root := index . 0 -}}
 {{- include "billing-portal.check" $root -}}
-name: {{ include "billing-portal.fullname" $root }}{{ index . 1 }}
-namespace: {{ $root.Release.Namespace }}
+name: {{ printf "%s%s" (include "billing-portal.fullname" $root) (index . 1) | quote }}
+namespace: {{ $root.Release.Namespace | quote }}
 labels:
   {{- include "billing-portal.labels" $root | nindent 2 }}
 {{- end -}}

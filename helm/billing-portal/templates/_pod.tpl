@@ -19,7 +19,7 @@ metadata:
     checksum/sql: {{ list $values.database.tenantsSql $values.database.ownersSql | toJson | sha256sum }}
     {{- end }}
 spec:
-  serviceAccountName: {{ include "billing-portal.serviceAccountName" .root }}
+  serviceAccountName: {{ include "billing-portal.serviceAccountName" .root | quote }}
   automountServiceAccountToken: false
   # Service links would add BILLING_PORTAL_* variables for the Service, which have the prefix of the settings.
   enableServiceLinks: false
@@ -58,14 +58,14 @@ spec:
     {{- range $name, $source := $files }}
     {{- with $source.secret }}
     # 288 is 0440. YAML 1.1 and 1.2 write octal numbers differently.
-    - {name: {{ $name }}, secret: {secretName: {{ .name }}, defaultMode: 288, items: [{key: {{ .key }}, path: {{ .key }}}]}}
+    - {name: {{ $name }}, secret: {secretName: {{ .name | quote }}, defaultMode: 288, items: [{key: {{ .key | quote }}, path: {{ .key | quote }}}]}}
     {{- end }}
     {{- with $source.configMap }}
-    - {name: {{ $name }}, configMap: {name: {{ .name }}, items: [{key: {{ .key }}, path: {{ .key }}}]}}
+    - {name: {{ $name }}, configMap: {name: {{ .name | quote }}, items: [{key: {{ .key | quote }}, path: {{ .key | quote }}}]}}
     {{- end }}
     {{- end }}
     {{- if $hasSql }}
-    - {name: sql, configMap: {name: {{ include "billing-portal.fullname" .root }}-sql}}
+    - {name: sql, configMap: {name: {{ printf "%s-sql" (include "billing-portal.fullname" .root) | quote }}}}
     {{- end }}
   {{- include "billing-portal.scheduling" . | nindent 2 }}
 {{- end -}}
@@ -117,7 +117,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 {{- with $values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 

@@ -26,7 +26,7 @@ http:
     {{- end }}
     route:
       {{- range include "billing-portal.destinations" . | fromJsonArray }}
-      - destination: {host: {{ .name }}.{{ $root.Release.Namespace }}.svc.{{ $root.Values.clusterDomain }}, port: {number: 50051}}
+      - destination: {host: {{ printf "%s.%s.svc.%s" .name $root.Release.Namespace $root.Values.clusterDomain | quote }}, port: {number: 50051}}
         weight: {{ .weight }}
       {{- end }}
 {{- end -}}

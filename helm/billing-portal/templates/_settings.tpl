@@ -41,9 +41,9 @@
 - {name: BILLING_PORTAL_{{ $name }}, value: {{ $value | quote }}}
 {{- end }}
 - {name: DATABASE_URL, value: {{ include "billing-portal.databaseUrl" . | quote }}}
-- {name: RUST_LOG, value: {{ $values.logLevel }}}
+- {name: RUST_LOG, value: {{ $values.logLevel | quote }}}
 {{- with $values.trustedCertificatesConfigMap }}
-- {name: SSL_CERT_FILE, value: /etc/billing-portal/trusted/{{ .key }}}
+- {name: SSL_CERT_FILE, value: {{ printf "/etc/billing-portal/trusted/%s" .key | quote }}}
 {{- end }}
 {{- if $values.telemetry.otlpEndpoint }}
 - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ $values.telemetry.otlpEndpoint | quote }}}
@@ -63,7 +63,7 @@ is not updated.
 {{- $values := .Values }}
 stripe: {secret: {{ toJson $values.stripe.secretKeySecret }}}
 database: {secret: {{ toJson $values.database.passwordSecret }}}
-flag: {configMap: {name: {{ include "billing-portal.flagConfigMap" . }}, key: {{ include "billing-portal.flagFile" . }}}}
+flag: {configMap: {name: {{ include "billing-portal.flagConfigMap" . | quote }}, key: {{ include "billing-portal.flagFile" . | quote }}}}
 {{- with $values.principal.jwksConfigMap }}
 principal: {configMap: {{ toJson . }}}
 {{- end }}

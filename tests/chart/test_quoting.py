@@ -1,0 +1,89 @@
+"""Tests that names which YAML would read as another type, such as `on` or `1e3`, stay text wherever they appear."""
+
+import copy
+import json
+import tempfile
+import unittest
+
+import jsonschema
+import yaml
+
+from chart import CHART, example_path, helm, load_values
+
+# Valid names of namespaces, releases and object keys. YAML 1.1 or 1.2 reads them as booleans, numbers and null.
+AMBIGUOUS = ["yes", "on", "1e3", "0123", "0x1f", "null"]
+
+# Together, they render every object of the chart.
+EXAMPLES = [example_path("istio"), example_path("istio-grpcroute"), example_path("linkerd"), example_path("everything")]
+
+SCHEMA = jsonschema.Draft202012Validator(json.loads((CHART / "values.schema.json").read_text()))
+
+
+def merged(defaults, values):
+    """Returns the values as Helm merges them with the defaults of the chart."""
+    if not (isinstance(defaults, dict) and isinstance(values, dict)):
+        return values
+    return defaults | {key: merged(defaults.get(key), value) for key, value in values.items()}
+
+
+def text_places(tree):
+    """Yields the container and the key of every text in the values."""
+    for key, member in tree.items() if isinstance(tree, dict) else enumerate(tree):
+        if isinstance(member, dict | list):
+            yield from text_places(member)
+        elif isinstance(member, str):
+            yield tree, key
+
+
+def with_ambiguous_names(values, name):
+    """Returns the values with the name in each place where the schema accepts it, and the number of these places."""
+    values = copy.deepcopy(values)
+    # The checks of the chart compare the flag's key with the definition.
+    values["flag"]["definition"] = {}
+    count = 0
+    for container, key in text_places(values):
+        original = container[key]
+        container[key] = name
+        if SCHEMA.is_valid(values):
+            count += 1
+        else:
+            container[key] = original
+    return values, count
+
+
+def plain_scalars(node):
+    """Yields every scalar that is not quoted."""
+    if isinstance(node, yaml.ScalarNode):
+        if node.style is None:
+            yield node
+    elif isinstance(node, yaml.CollectionNode):
+        for member in node.value:
+            for each in member if isinstance(member, tuple) else [member]:
+                yield from plain_scalars(each)
+
+
+class Quoting(unittest.TestCase):
+    def test_ambiguous_names_are_quoted(self):
+        defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+        for path in EXAMPLES:
+            values = merged(defaults, load_values(path))
+            for name in AMBIGUOUS:
+                changed, count = with_ambiguous_names(values, name)
+                self.assertGreater(count, 15, f"{path.name} {name}")
+                with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+                    json.dump(changed, file)
+                    file.flush()
+                    result = helm("template", name, CHART, "--namespace", name, "--values", file.name)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                unquoted = [
+                    node.start_mark.line
+                    for document in yaml.compose_all(result.stdout)
+                    for node in plain_scalars(document)
+                    if node.value == name
+                ]
+                lines = result.stdout.splitlines()
+                self.assertEqual([lines[number] for number in unquoted], [], f"{path.name} {name}")
+
+
+if __name__ == "__main__":
+    unittest.main()
