@@ -95,8 +95,8 @@ pub(super) fn final_response(refusal: &Refusal, request_id: &str) -> Response<Bo
     let metadata = HashMap::from([("request_id".to_owned(), request_id.to_owned())]);
     // First, for clients that read only one detail.
     let mut details: Vec<ErrorDetail> = vec![ErrorInfo::new(refusal.reason().as_str(), DOMAIN, metadata).into()];
-    if let Some(field) = refusal.field() {
-        details.push(BadRequest::with_violation(field, text).into());
+    if let Some((field, rule)) = refusal.violation() {
+        details.push(BadRequest::with_violation(field, rule).into());
     }
     if code == Code::Unavailable || refusal.retry_delay().is_some() {
         details.push(RetryInfo::new(Some(refusal.retry_delay().unwrap_or(RETRY_DELAY))).into());
