@@ -63,7 +63,7 @@ reasons! {
     LocaleInvalid = "LOCALE_INVALID", Unknown;
     /// `grpc-timeout` is malformed or duplicate.
     DeadlineInvalid = "DEADLINE_INVALID", Unknown;
-    /// The message cannot be parsed.
+    /// The message cannot be parsed, or is not the only one.
     MessageInvalid = "MESSAGE_INVALID", Unknown;
     /// The feature flag is off for the tenant.
     FeatureDisabled = "FEATURE_DISABLED", Unknown;
@@ -93,11 +93,11 @@ reasons! {
     KeysUnavailable = "KEYS_UNAVAILABLE", Unknown;
     /// An audit entry cannot be written, so no URL is released.
     AuditUnavailable = "AUDIT_UNAVAILABLE", Unknown;
-    /// The maximum number of calls is in flight.
+    /// The maximum number of calls is in flight, in total or for this person.
     Overloaded = "OVERLOADED", Unknown;
     /// The process is shutting down.
     ShuttingDown = "SHUTTING_DOWN", Unknown;
-    /// The call's deadline was exceeded.
+    /// The call's deadline was exceeded, or its message was not complete in time.
     DeadlineExceeded = "DEADLINE_EXCEEDED", MayPass;
     /// The directory contradicts itself, or the directory and Stripe contradict each other, about the tenant's customer.
     MappingIntegrity = "MAPPING_INTEGRITY", SameUntilDataChanges;
