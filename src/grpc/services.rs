@@ -113,9 +113,7 @@ fn parse_flow(flow: Option<&FlowField>) -> Result<Flow, Refusal> {
         )?),
         Some(FlowField::SubscriptionUpdateConfirm(flow)) => {
             let id = SubscriptionId::parse(&flow.subscription_id, "subscription_update_confirm.subscription_id")?;
-            let item = flow.item.as_ref().ok_or_else(|| {
-                Refusal::because(Reason::FlowInvalid, "item is missing").at("subscription_update_confirm.item")
-            })?;
+            let item = flow.item.as_ref().ok_or_else(Item::missing)?;
             Flow::SubscriptionUpdateConfirm(id, Item::parse(&item.id, &item.price_id, item.quantity)?)
         }
     })

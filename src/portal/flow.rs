@@ -58,7 +58,7 @@ impl SubscriptionId {
     /// # Errors
     /// FLOW_INVALID, with that field.
     pub fn parse(text: &str, field: &'static str) -> Result<Self, Refusal> {
-        stripe_id(text, &["sub_"], field).map(Self)
+        stripe_id(text, &["sub_"], field, "must be sub_ and letters or digits, at most 255 bytes").map(Self)
     }
 
     /// The id, unchanged.
@@ -77,23 +77,32 @@ pub struct Item {
 }
 
 impl Item {
+    const FIELD: &'static str = "subscription_update_confirm.item";
+
+    /// Returns the refusal of a flow without its item.
+    #[must_use]
+    pub fn missing() -> Refusal {
+        invalid(Self::FIELD, "must be set")
+    }
+
     /// Parses an item id (`si_…`) and its change: a price (`price_…` or `plan_…`; empty means unchanged), a quantity of at least
     /// 1, or both.
     ///
     /// # Errors
     /// FLOW_INVALID, with the field that is not valid.
     pub fn parse(id: &str, price: &str, quantity: Option<u32>) -> Result<Self, Refusal> {
-        const ITEM: &str = "subscription_update_confirm.item";
-        let id = stripe_id(id, &["si_"], "subscription_update_confirm.item.id")?;
+        const ID: &str = "must be si_ and letters or digits, at most 255 bytes";
+        const PRICE: &str = "must be price_ or plan_ and letters or digits, at most 255 bytes";
+        let id = stripe_id(id, &["si_"], "subscription_update_confirm.item.id", ID)?;
         let price = match price {
             "" => None,
-            price => Some(stripe_id(price, &["price_", "plan_"], "subscription_update_confirm.item.price_id")?),
+            price => Some(stripe_id(price, &["price_", "plan_"], "subscription_update_confirm.item.price_id", PRICE)?),
         };
         if quantity == Some(0) {
-            return Err(invalid("quantity must be at least 1", "subscription_update_confirm.item.quantity"));
+            return Err(invalid("subscription_update_confirm.item.quantity", "must be at least 1"));
         }
         if price.is_none() && quantity.is_none() {
-            return Err(invalid("item changes neither price nor quantity", ITEM));
+            return Err(invalid(Self::FIELD, "must have a price_id or a quantity"));
         }
         Ok(Self { id, price, quantity })
     }
@@ -117,12 +126,12 @@ impl Item {
     }
 }
 
-fn stripe_id(text: &str, prefixes: &[&str], field: &'static str) -> Result<String, Refusal> {
-    if is_stripe_id(text, prefixes) { Ok(text.to_owned()) } else { Err(invalid("not a valid Stripe id", field)) }
+fn stripe_id(text: &str, prefixes: &[&str], field: &'static str, rule: &'static str) -> Result<String, Refusal> {
+    if is_stripe_id(text, prefixes) { Ok(text.to_owned()) } else { Err(invalid(field, rule)) }
 }
 
-fn invalid(cause: &str, field: &'static str) -> Refusal {
-    Refusal::because(Reason::FlowInvalid, cause).at(field)
+fn invalid(field: &'static str, rule: &'static str) -> Refusal {
+    Refusal::of_field(Reason::FlowInvalid, field, rule)
 }
 
 #[cfg(test)]
@@ -142,7 +151,8 @@ mod tests {
             ("si_1", "", None, "subscription_update_confirm.item"),
         ] {
             let refusal = Item::parse(id, price, quantity).unwrap_err();
-            assert_eq!((refusal.reason(), refusal.field()), (Reason::FlowInvalid, Some(field)));
+            let refused = refusal.violation().map(|(field, _)| field);
+            assert_eq!((refusal.reason(), refused), (Reason::FlowInvalid, Some(field)));
         }
     }
 

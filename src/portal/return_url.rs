@@ -1,6 +1,6 @@
 //! The return URL: the page of the product that Stripe links back to.
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::portal::{
     refusal::{Reason, Refusal},
@@ -14,41 +14,14 @@ const MAX_BYTES: usize = 2_048;
 #[derive(Clone, PartialEq, Eq)]
 pub struct ReturnUrl(String);
 
-/// The rule that a return URL breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum ReturnUrlError {
-    #[error("return_url is missing")]
-    Missing,
-    #[error("return_url is longer than 2,048 bytes")]
-    TooLong,
-    #[error("return_url is not an absolute URL")]
-    NotAUrl,
-    #[error("return_url is not in normalized form (new URL(x).href)")]
-    NotNormalized,
-    #[error("return_url contains user information")]
-    UserInformation,
-    #[error("return_url contains a fragment")]
-    Fragment,
-    #[error("return_url has a path that begins with //")]
-    DoubleSlash,
-    #[error("return_url has an origin that is not configured")]
-    Origin,
-}
-
-impl From<ReturnUrlError> for Refusal {
-    fn from(error: ReturnUrlError) -> Self {
-        Self::because(Reason::ReturnUrlNotAllowed, error.to_string()).at("return_url")
-    }
-}
-
 impl ReturnUrl {
     /// Parses a URL that is in normalized form and has a configured origin. Requiring the normalized form rules out other
     /// spellings of an origin that could be mistaken for it.
     ///
     /// # Errors
-    /// RETURN_URL_NOT_ALLOWED, with the broken rule as its cause.
+    /// RETURN_URL_NOT_ALLOWED, with the broken rule.
     pub fn parse(text: &str, origins: &ReturnOrigins) -> Result<Self, Refusal> {
-        check(text, origins)?;
+        check(text, origins).map_err(|rule| Refusal::of_field(Reason::ReturnUrlNotAllowed, "return_url", rule))?;
         Ok(Self(text.to_owned()))
     }
 
@@ -67,27 +40,38 @@ impl ReturnUrl {
     }
 }
 
-fn check(text: &str, origins: &ReturnOrigins) -> Result<(), ReturnUrlError> {
+/// Returns the rule that a URL breaks, if it breaks one.
+fn check(text: &str, origins: &ReturnOrigins) -> Result<(), &'static str> {
+    const SECURE: &str = "must be an https URL, or an http URL on a configured loopback origin";
     if text.is_empty() {
-        return Err(ReturnUrlError::Missing);
+        return Err("must be set");
     }
     if text.len() > MAX_BYTES {
-        return Err(ReturnUrlError::TooLong);
+        return Err("must have at most 2,048 bytes");
     }
-    let url = Url::parse(text).map_err(|_| ReturnUrlError::NotAUrl)?;
+    let url = Url::parse(text).map_err(|_| SECURE)?;
     if url.as_str() != text {
-        return Err(ReturnUrlError::NotNormalized);
+        return Err("must be in normalized form (new URL(x).href)");
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(ReturnUrlError::UserInformation);
+        return Err("must not have user information");
     }
     if url.fragment().is_some() {
-        return Err(ReturnUrlError::Fragment);
+        return Err("must not have a fragment");
     }
     if url.path().starts_with("//") {
-        return Err(ReturnUrlError::DoubleSlash);
+        return Err("must not have a path that begins with //");
     }
-    if origins.contain_origin_of(text) { Ok(()) } else { Err(ReturnUrlError::Origin) }
+    if origins.contain_origin_of(text) {
+        return Ok(());
+    }
+    match (url.scheme(), url.host()) {
+        ("https", Some(Host::Ipv4(_) | Host::Ipv6(_))) => {
+            Err("must not have an IP address as its host, except on a configured loopback origin")
+        }
+        ("https", _) => Err("must be on one of the configured origins"),
+        _ => Err(SECURE),
+    }
 }
 
 /// `Debug` does not print the URL: its query may contain anything that the page put there.

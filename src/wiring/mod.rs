@@ -18,7 +18,7 @@ use crate::{
     grpc::{
         auth::interceptor::{AdmitOwner, AdmitPrincipal},
         health,
-        layers::{load_shed::LoadShed, session_rate::SessionRate},
+        layers::{load_shed::LoadShed, person_limit::PersonLimit, session_rate::SessionRate},
         services::{BillingPortalService, PortalAccessService},
     },
     portal::UseCases,
@@ -87,6 +87,7 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
     let shared = Shared {
         calls: calls.in_flight.clone(),
         load: LoadShed::new(config.limits.max_in_flight, calls.draining.clone(), calls.cut_off.clone()),
+        people: PersonLimit::default(),
         deadline: config.limits.deadline,
         callers: Arc::new(config.callers),
     };

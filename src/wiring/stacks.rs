@@ -13,7 +13,7 @@ use axum::{
 use tokio_util::task::TaskTracker;
 use tonic::{
     server::NamedService,
-    service::{InterceptorLayer, Routes},
+    service::{Interceptor, InterceptorLayer, Routes},
 };
 use tonic_health::{
     pb::health_server::HealthServer,
@@ -29,7 +29,9 @@ use crate::{
         layers::{
             audit, call_id, deadline, detach, final_status,
             load_shed::{self, LoadShed},
-            log, metrics, not_grpc, panic, refusal,
+            log, message, metrics, not_grpc, panic,
+            person_limit::{self, PersonLimit},
+            refusal,
         },
         proto::{self, billing_portal_server::BillingPortalServer, portal_access_server::PortalAccessServer},
         services::{BillingPortalService, PortalAccessService},
@@ -38,9 +40,6 @@ use crate::{
     portal::{AuditLog, Reason, Refusal},
 };
 
-/// The largest message, in bytes.
-const MAX_MESSAGE_BYTES: usize = 16 * 1024;
-
 /// The state of the layers that all stacks have.
 #[derive(Debug)]
 pub struct Shared {
@@ -48,6 +47,8 @@ pub struct Shared {
     pub calls: TaskTracker,
     /// The limit of calls in flight, and the shutdown of the service.
     pub load: LoadShed,
+    /// The limit of calls in flight of one person, for both services together.
+    pub people: PersonLimit,
     /// The time limit of a call.
     pub deadline: Duration,
     /// The workloads that may call the service.
@@ -70,9 +71,8 @@ pub fn billing_portal(
     log: Arc<dyn AuditLog>,
     shared: &Shared,
 ) -> ServiceStack {
-    let server = BillingPortalServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    ServiceStack::new(server)
-        .layer(InterceptorLayer::new(admit))
+    ServiceStack::new(BillingPortalServer::new(service))
+        .add_person_checks(admit, shared)
         .add_checks(shared)
         .layer(from_fn_with_state(log, audit::record_outcome))
         .add_records(shared)
@@ -80,8 +80,8 @@ pub fn billing_portal(
 
 /// Returns the stack of PortalAccess: every method admits any authenticated person and is not audited.
 pub(super) fn portal_access(service: PortalAccessService, admit: AdmitPrincipal, shared: &Shared) -> ServiceStack {
-    let server = PortalAccessServer::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
-    ServiceStack::new(server).layer(InterceptorLayer::new(admit)).add_checks(shared).add_records(shared)
+    let stack = ServiceStack::new(PortalAccessServer::new(service));
+    stack.add_person_checks(admit, shared).add_checks(shared).add_records(shared)
 }
 
 /// Returns the stack of all other paths: it refuses allowed callers with METHOD_UNKNOWN.
@@ -115,6 +115,17 @@ impl ServiceStack {
     {
         self.layers.insert(0, type_name::<L>());
         Self { router: self.router.layer(layer), ..self }
+    }
+
+    /// Adds the interceptor, and inside it the layers that need a verified person: their limit, and the first read of a
+    /// message.
+    fn add_person_checks<I>(self, admit: I, shared: &Shared) -> Self
+    where
+        I: Interceptor + Clone + Send + Sync + 'static,
+    {
+        self.layer(from_fn(message::read))
+            .layer(from_fn_with_state(shared.people.clone(), person_limit::admit))
+            .layer(InterceptorLayer::new(admit))
     }
 
     /// Adds the layers that can refuse a call before its interceptor, and the one that reads their refusals.
@@ -158,7 +169,7 @@ pub(super) fn routes(
 ) -> Result<Router, SettingError> {
     let mut routes = Routes::builder();
     let server = HealthServer::new(HealthService::from_health_reporter(health.clone()));
-    routes.add_service(server.max_decoding_message_size(MAX_MESSAGE_BYTES));
+    routes.add_service(server.max_decoding_message_size(message::MAX_BYTES));
     if reflection {
         let builder = || {
             tonic_reflection::server::Builder::configure()
@@ -167,8 +178,8 @@ pub(super) fn routes(
                 .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
         let failed = |error: tonic_reflection::server::Error| SettingError::new("--reflection", error);
-        routes.add_service(builder().build_v1().map_err(failed)?.max_decoding_message_size(MAX_MESSAGE_BYTES));
-        routes.add_service(builder().build_v1alpha().map_err(failed)?.max_decoding_message_size(MAX_MESSAGE_BYTES));
+        routes.add_service(builder().build_v1().map_err(failed)?.max_decoding_message_size(message::MAX_BYTES));
+        routes.add_service(builder().build_v1alpha().map_err(failed)?.max_decoding_message_size(message::MAX_BYTES));
     }
     let [billing_portal, portal_access, unknown] = stacks.each_ref().map(|stack| stack.router.clone());
     Ok(routes.routes().into_axum_router().merge(billing_portal).merge(portal_access).fallback_service(unknown))

@@ -130,7 +130,7 @@ pub(super) fn refusal(response: &StripeResponse, request: StripeRequest<'_>) -> 
         missing_permission: missing_permission(response),
     });
     match field {
-        Some(field) => refusal.at(field),
+        Some(field) => refusal.at(field, "was refused by Stripe"),
         None => refusal,
     }
 }

@@ -1,8 +1,9 @@
 //! The layers around the two services, one concern per file. `wiring/stacks.rs` assembles them.
 //!
 //! Outermost first: [`not_grpc`], [`detach`], [`call_id`], [`final_status`], [`log`], [`metrics`], [`audit`] (BillingPortal
-//! only), [`refusal`], [`mod@panic`], [`load_shed`], [`deadline`], then [`caller`](crate::grpc::caller) and the interceptor of
-//! [`auth`](crate::grpc::auth). [`session_rate`] is not a layer: the handler calls it after it has parsed the message.
+//! only), [`refusal`], [`mod@panic`], [`load_shed`], [`deadline`], then [`caller`](crate::grpc::caller), the interceptor of
+//! [`auth`](crate::grpc::auth), [`person_limit`] and [`message`]. [`session_rate`] is not a layer: the handler calls it after it has
+//! parsed the message.
 
 pub mod audit;
 pub mod call_id;
@@ -11,9 +12,11 @@ pub mod detach;
 pub mod final_status;
 pub mod load_shed;
 pub mod log;
+pub mod message;
 pub mod metrics;
 pub mod not_grpc;
 pub mod panic;
+pub mod person_limit;
 pub mod refusal;
 pub mod session_rate;
 mod trace;

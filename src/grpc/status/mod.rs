@@ -9,7 +9,7 @@
 
 mod table;
 
-use std::{collections::HashMap, error::Error as _, sync::Arc, time::Duration};
+use std::{collections::HashMap, error::Error as _, iter::successors, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -58,7 +58,9 @@ pub(super) fn refusal_of(response: &Response<Body>, caller_disconnected: bool) -
     }
     let code = Code::from_bytes(response.headers().get("grpc-status")?.as_bytes());
     let status = response.extensions().get::<Status>();
-    if let Some(refusal) = status.and_then(|status| status.source()?.downcast_ref::<Refusal>()) {
+    // Directly below a status that was created from a refusal; deeper below one for a message that could not be read.
+    let mut sources = successors(status.and_then(|status| status.source()), |&error| error.source());
+    if let Some(refusal) = sources.find_map(|error| error.downcast_ref::<Refusal>()) {
         return Some(refusal.clone());
     }
     let reason = match (code, status.map_or("", Status::message)) {
@@ -67,7 +69,6 @@ pub(super) fn refusal_of(response: &Response<Body>, caller_disconnected: bool) -
         _ if caller_disconnected => Reason::Cancelled,
         (Code::Unimplemented, "") => Reason::MethodUnknown,
         (Code::Unimplemented, _) => Reason::EncodingUnsupported,
-        (Code::OutOfRange | Code::ResourceExhausted, _) => Reason::MessageTooLarge,
         // tonic's codes for a message that cannot be parsed, is cut short, missing, or compressed without a header.
         (Code::Internal | Code::InvalidArgument, _) => Reason::MessageInvalid,
         (Code::Cancelled, _) => Reason::Cancelled,
@@ -77,8 +78,10 @@ pub(super) fn refusal_of(response: &Response<Body>, caller_disconnected: bool) -
             | Code::NotFound
             | Code::AlreadyExists
             | Code::PermissionDenied
+            | Code::ResourceExhausted
             | Code::FailedPrecondition
             | Code::Aborted
+            | Code::OutOfRange
             | Code::Unavailable
             | Code::DataLoss
             | Code::Unauthenticated,
@@ -95,8 +98,8 @@ pub(super) fn final_response(refusal: &Refusal, request_id: &str) -> Response<Bo
     let metadata = HashMap::from([("request_id".to_owned(), request_id.to_owned())]);
     // First, for clients that read only one detail.
     let mut details: Vec<ErrorDetail> = vec![ErrorInfo::new(refusal.reason().as_str(), DOMAIN, metadata).into()];
-    if let Some(field) = refusal.field() {
-        details.push(BadRequest::with_violation(field, text).into());
+    if let Some((field, rule)) = refusal.violation() {
+        details.push(BadRequest::with_violation(field, rule).into());
     }
     if code == Code::Unavailable || refusal.retry_delay().is_some() {
         details.push(RetryInfo::new(Some(refusal.retry_delay().unwrap_or(RETRY_DELAY))).into());

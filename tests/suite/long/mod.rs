@@ -1,7 +1,8 @@
-//! Tests at scale: tenants stay isolated under load, a change during a call prevents the release of a URL, and a call stays
-//! cheap with a million tenants.
+//! Tests at scale: tenants stay isolated under load, a change during a call prevents the release of a URL, a call stays
+//! cheap with a million tenants, and slow calls of one person do not affect others.
 
 mod audit_memory;
 mod isolation;
 mod plan;
 mod races;
+mod slow_bodies;

@@ -18,6 +18,9 @@ const RECORDS: [&str; 6] = [
 const CHECKS: [&str; 5] =
     ["layers::refusal::", "layers::panic::", "layers::load_shed::", "layers::deadline::", "grpc::caller::"];
 
+/// The layers inside the interceptor, which need a verified person.
+const PERSON: [&str; 2] = ["layers::person_limit::", "layers::message::"];
+
 #[tokio::test]
 async fn each_service_has_its_layers_in_the_documented_order() {
     let (_folder, arguments) = valid_settings();
@@ -26,8 +29,8 @@ async fn each_service_has_its_layers_in_the_documented_order() {
     let (audit, owner, principal) = (["layers::audit::"], ["::AdmitOwner"], ["::AdmitPrincipal"]);
     // The stacks of BillingPortal, of PortalAccess, and of unknown services.
     for (stack, expected) in service.stacks.iter().zip([
-        [&RECORDS[..], &audit, &CHECKS, &owner].concat(),
-        [&RECORDS[..], &CHECKS, &principal].concat(),
+        [&RECORDS[..], &audit, &CHECKS, &owner, &PERSON].concat(),
+        [&RECORDS[..], &CHECKS, &principal, &PERSON].concat(),
         [&RECORDS[..], &CHECKS].concat(),
     ]) {
         let layers = stack.layers();

@@ -11,7 +11,8 @@ pub(crate) struct ClientError {
     pub(crate) code: Code,
     pub(crate) reason: String,
     pub(crate) request_id: String,
-    pub(crate) field: Option<String>,
+    /// The field that breaks a rule, and the rule.
+    pub(crate) violation: Option<(String, String)>,
     pub(crate) may_retry: bool,
     pub(crate) retry_after: Option<Duration>,
     pub(crate) text: String,
@@ -27,12 +28,15 @@ impl ClientError {
         let details = status.get_error_details();
         let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
         assert_eq!(info.domain, "billing.portal.v1");
-        let field = details.bad_request().map(|request| request.field_violations[0].field.clone());
+        let violation = details.bad_request().map(|request| {
+            let [violation] = &request.field_violations[..] else { panic!("not one violation: {status:?}") };
+            (violation.field.clone(), violation.description.clone())
+        });
         Self {
             code: status.code(),
             reason: info.reason.clone(),
             request_id: info.metadata["request_id"].clone(),
-            field,
+            violation,
             may_retry: details.retry_info().is_some(),
             retry_after: details.retry_info().and_then(|info| info.retry_delay),
             text: status.message().to_owned(),

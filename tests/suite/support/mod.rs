@@ -6,6 +6,7 @@ pub(crate) mod issuer;
 pub(crate) mod key_server;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod raw_call;
 pub(crate) mod service;
 pub(crate) mod stripe;
 pub(crate) mod world;

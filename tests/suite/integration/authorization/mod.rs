@@ -1,6 +1,7 @@
 //! Tests that only allowed callers and current owners open a portal, and only their own tenant's.
 
 mod caller;
+mod field_rules;
 mod keyset;
 mod predicate;
 mod refusals;

@@ -74,7 +74,7 @@ async fn invalid_field_is_named() {
     ] {
         let outcome = world.open_with(&world.olivia(), message).await;
         let refusal = assert_refused(&world, outcome, Code::InvalidArgument, reason).await;
-        assert_eq!(refusal.field.as_deref(), Some(field));
+        assert_eq!(refusal.violation.unwrap().0, field);
     }
 }
 

@@ -204,7 +204,8 @@ async fn subscription_of_other_tenant_gets_flow_invalid() {
     let flow = Some(Flow::SubscriptionCancel(SubscriptionCancel { subscription_id: "sub_B".to_owned() }));
     let message = billing_portal::grpc::proto::CreatePortalSessionRequest { flow, ..home() };
     let refusal = world.open_with(&world.olivia(), message).await.unwrap_err();
-    assert_eq!((refusal.reason.as_str(), refusal.field.as_deref()), ("FLOW_INVALID", Some("subscription_cancel")));
+    let field = refusal.violation.as_ref().map(|(field, _)| field.as_str());
+    assert_eq!((refusal.reason.as_str(), field), ("FLOW_INVALID", Some("subscription_cancel")));
 }
 
 #[tokio::test]

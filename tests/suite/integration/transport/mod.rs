@@ -4,4 +4,5 @@ mod backends;
 mod drain;
 mod health;
 mod redirect;
+mod slow_messages;
 mod wire;

@@ -13,7 +13,7 @@ use billing_portal::{
             token::Verifier,
         },
         caller::Callers,
-        layers::{load_shed::LoadShed, session_rate::SessionRate},
+        layers::{load_shed::LoadShed, person_limit::PersonLimit, session_rate::SessionRate},
         proto::{
             GetPortalAccessRequest, billing_portal_server::BillingPortal as _, portal_access_server::PortalAccess as _,
         },
@@ -27,9 +27,8 @@ use billing_portal::{
     wiring::stacks::{self, Shared},
 };
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use http::{Request, StatusCode};
+use http_body_util::Full;
 use prost::Message as _;
 use tempfile::TempDir;
 use tokio::{
@@ -40,40 +39,18 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Code, Status};
 
-use crate::support::{ClientError, Issuer, World, world::home};
-
-const OPEN: &str = "/billing.portal.v1.BillingPortal/CreatePortalSession";
-
-/// Returns a gRPC request without its body.
-fn grpc(address: impl std::fmt::Display, token: &str) -> http::request::Builder {
-    Request::post(format!("http://{address}{OPEN}"))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .header("authorization", format!("Bearer {token}"))
-}
-
-/// Returns a message in a gRPC frame: the compressed flag, the length, the bytes.
-fn frame(flag: u8, message: &[u8]) -> Vec<u8> {
-    let mut frame = vec![flag];
-    frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
-    frame.extend(message);
-    frame
-}
-
-async fn send(request: Request<Full<Bytes>>) -> (StatusCode, HeaderMap) {
-    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
-    let (head, body) = client.request(request).await.unwrap().into_parts();
-    let mut headers = head.headers;
-    // The status is in the trailers if there was a message.
-    headers.extend(body.collect().await.unwrap().trailers().cloned().unwrap_or_default());
-    (head.status, headers)
-}
+use crate::support::{
+    Issuer, World,
+    raw_call::{OPEN, RawClient, frame, grpc},
+    world::home,
+};
 
 #[tokio::test]
 async fn malformed_message_is_refused_with_message_invalid() {
     let world = World::start().await;
     let good = home().encode_to_vec();
     let truncated = &good[..good.len() - 1];
+    let client = RawClient::new();
     for (name, body) in [
         ("truncated", frame(0, truncated)),
         ("wrong wire type", frame(0, &[0x08, 0x01])),
@@ -82,12 +59,14 @@ async fn malformed_message_is_refused_with_message_invalid() {
         ("no message", Vec::new()),
         ("half a frame", frame(0, &good)[..4].to_vec()),
         ("wrong length", [&[0, 0, 0, 1, 0][..], &good].concat()),
+        ("two messages", [frame(0, &good), frame(0, &good)].concat()),
+        ("two empty messages", [frame(0, &[]), frame(0, &[])].concat()),
+        ("a byte after the message", [&frame(0, &good)[..], &[0]].concat()),
         ("compressed without a header", frame(1, &good)),
         ("unknown flag", frame(7, &good)),
     ] {
-        let request = grpc(world.address, &world.olivia()).body(Full::from(body)).unwrap();
-        let (_, headers) = send(request).await;
-        let error = ClientError::of(&Status::from_header_map(&headers).expect(name));
+        let request = grpc(world.address, &world.olivia()).body(Full::<Bytes>::from(body)).unwrap();
+        let error = client.refusal(request).await;
         assert_eq!((error.code, error.reason.as_str()), (Code::InvalidArgument, "MESSAGE_INVALID"), "{name}");
     }
     assert!(world.stripe.requests().is_empty());
@@ -96,8 +75,8 @@ async fn malformed_message_is_refused_with_message_invalid() {
     let mut unknown = good.clone();
     unknown.extend([0x9a, 0x06, 6]);
     unknown.extend(b"globex");
-    let request = grpc(world.address, &world.olivia()).body(Full::from(frame(0, &unknown))).unwrap();
-    assert_eq!(Status::from_header_map(&send(request).await.1).unwrap().code(), Code::Ok);
+    let request = grpc(world.address, &world.olivia()).body(Full::<Bytes>::from(frame(0, &unknown))).unwrap();
+    assert_eq!(Status::from_header_map(&RawClient::new().send(request).await.1).unwrap().code(), Code::Ok);
     assert_eq!(world.audit().pop().unwrap()["customer"], "cus_A");
 }
 
@@ -106,15 +85,15 @@ async fn request_that_is_not_grpc_gets_plain_http() {
     let world = World::start().await;
     let url = format!("http://{}{OPEN}", world.address);
     for (request, status) in [
-        (Request::get(&url).body(Full::default()), 405),
-        (Request::post(&url).body(Full::default()), 415),
-        (Request::post(&url).header("content-type", "application/json").body(Full::default()), 415),
-        (Request::post(&url).header("content-type", "application/grpc-web").body(Full::default()), 415),
+        (Request::get(&url).body(Full::<Bytes>::default()), 405),
+        (Request::post(&url).body(Full::<Bytes>::default()), 415),
+        (Request::post(&url).header("content-type", "application/json").body(Full::<Bytes>::default()), 415),
+        (Request::post(&url).header("content-type", "application/grpc-web").body(Full::<Bytes>::default()), 415),
     ] {
-        assert_eq!(send(request.unwrap()).await.0.as_u16(), status);
+        assert_eq!(RawClient::new().send(request.unwrap()).await.0.as_u16(), status);
     }
-    let large = grpc(world.address, &"x".repeat(40_000)).body(Full::default()).unwrap();
-    assert_eq!(send(large).await.0, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    let large = grpc(world.address, &"x".repeat(40_000)).body(Full::<Bytes>::default()).unwrap();
+    assert_eq!(RawClient::new().send(large).await.0, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
 }
 
 #[tokio::test]
@@ -137,8 +116,8 @@ async fn panic_is_refused_with_bug_and_audited() {
     let served = tokio::spawn(async move { axum::serve(listener, stack.into_router()).await });
 
     let token = issuer.token("olivia", "acme", "owner");
-    let request = grpc(address, &token).body(Full::from(frame(0, &home().encode_to_vec()))).unwrap();
-    let error = ClientError::of(&Status::from_header_map(&send(request).await.1).unwrap());
+    let request = grpc(address, &token).body(Full::<Bytes>::from(frame(0, &home().encode_to_vec()))).unwrap();
+    let error = RawClient::new().refusal(request).await;
     assert_eq!((error.code, error.reason.as_str()), (Code::Internal, "BUG"));
     let text = std::fs::read_to_string(audit_path).unwrap();
     assert!(text.contains("\"BUG\"") && text.contains(&error.request_id) && !text.contains("secret text"), "{text}");
@@ -161,6 +140,7 @@ fn shared() -> Shared {
     Shared {
         calls: TaskTracker::new(),
         load: LoadShed::new(1, CancellationToken::new(), CancellationToken::new()),
+        people: PersonLimit::default(),
         deadline: Duration::from_secs(10),
         callers: Arc::new(Callers::Anyone),
     }
@@ -175,8 +155,9 @@ async fn connection_without_preface_is_closed() {
     // Wait until it is closed: then it no longer counts toward the limit.
     let mut sent = Vec::new();
     assert_eq!(silent.read_to_end(&mut sent).await.unwrap(), 0);
-    let request = grpc(world.address, &world.olivia()).body(Full::from(frame(0, &home().encode_to_vec()))).unwrap();
-    assert_eq!(Status::from_header_map(&send(request).await.1).unwrap().code(), Code::Ok);
+    let request =
+        grpc(world.address, &world.olivia()).body(Full::<Bytes>::from(frame(0, &home().encode_to_vec()))).unwrap();
+    assert_eq!(Status::from_header_map(&RawClient::new().send(request).await.1).unwrap().code(), Code::Ok);
 }
 
 #[tokio::test]

@@ -1,0 +1,92 @@
+//! Limits how many calls of one person are in flight, so that one token cannot occupy the service for everyone. Inside the
+//! interceptor, which verifies who the person is, and outside the message, which is the first thing that can take time.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    body::Body,
+    extract::{Extension, Request, State},
+    http::Response,
+    middleware::Next,
+};
+
+use crate::{
+    grpc::status::refused,
+    portal::{Principal, Reason, Refusal, TenantId, UserId},
+};
+
+/// The maximum number of concurrent calls of one person.
+const MAX_CALLS: usize = 16;
+
+/// A person in a tenant, as for the [rate of sessions](super::session_rate).
+type Person = (TenantId, UserId);
+
+/// The calls in flight, by person. People without a call have no entry.
+#[derive(Clone, Debug, Default)]
+pub struct PersonLimit(Arc<Mutex<HashMap<Person, usize>>>);
+
+/// One call of a person. Dropped when the call ends, whatever ends it; a call whose caller has disconnected may still run.
+struct PersonCall {
+    limit: PersonLimit,
+    person: Person,
+}
+
+/// The layer. Counts the calls of both services together.
+pub async fn admit(
+    State(limit): State<PersonLimit>,
+    Extension(principal): Extension<Principal>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let Some(_call) = limit.begin((principal.tenant().clone(), principal.user().clone())) else {
+        return refused(Refusal::because(Reason::Overloaded, "maximum number of calls of this person is in flight"));
+    };
+    next.run(request).await
+}
+
+impl PersonLimit {
+    fn begin(&self, person: Person) -> Option<PersonCall> {
+        let mut people = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = people.entry(person.clone()).or_default();
+        if *calls == MAX_CALLS {
+            return None;
+        }
+        *calls += 1;
+        Some(PersonCall { limit: self.clone(), person })
+    }
+}
+
+impl Drop for PersonCall {
+    fn drop(&mut self) {
+        let mut people = self.limit.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(calls) = people.get_mut(&self.person) {
+            *calls -= 1;
+            if *calls == 0 {
+                people.remove(&self.person);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_person_has_16_calls_and_leaves_no_entry() {
+        let limit = PersonLimit::default();
+        let person = |tenant, user| (TenantId::parse(tenant).unwrap(), UserId::parse(user).unwrap());
+        let begin = |tenant, user| limit.begin(person(tenant, user));
+        let mut calls: Vec<_> = (0..16).map(|_| begin("acme", "olivia").unwrap()).collect();
+        assert!(begin("acme", "olivia").is_none());
+        assert!(begin("acme", "otto").is_some() && begin("globex", "olivia").is_some());
+        calls.pop();
+        let last = begin("acme", "olivia").unwrap();
+        assert!(begin("acme", "olivia").is_none());
+        drop((calls, last));
+        assert!(limit.0.lock().unwrap().is_empty());
+    }
+}
