@@ -4,7 +4,10 @@ mod filter;
 pub mod metrics;
 mod otlp;
 
-use std::io::{self, IsTerminal as _};
+use std::{
+    io::{self, IsTerminal as _},
+    time::Duration,
+};
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
@@ -54,6 +57,12 @@ pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, Tele
     drop(tracing_subscriber::registry().with(lines).with(spans).try_init());
     log_panics();
     Ok(exporters)
+}
+
+/// Returns a duration as log lines record it: `tracing` writes the integer of `Duration::as_millis` as text.
+#[must_use]
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Escapes every character beyond visible ASCII. The layer writes each line at once.
