@@ -6,13 +6,10 @@ use stripe_simulator::{Fault, Injection};
 use super::telemetry::{call, start_with};
 use crate::support::{World, process::signal};
 
-/// Returns the fields of a line and of its spans.
+/// Returns the fields of a line and of its span.
 fn fields(line: &Value) -> Vec<(String, Value)> {
-    let nested = line.as_object().unwrap().iter().flat_map(|(name, value)| match value {
-        Value::Object(fields) => fields.clone().into_iter().collect(),
-        value => vec![(name.clone(), value.clone())],
-    });
-    nested.collect()
+    let own = line.as_object().unwrap().iter().chain(line["span"].as_object().into_iter().flatten());
+    own.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 #[tokio::test]

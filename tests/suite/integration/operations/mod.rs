@@ -3,6 +3,7 @@
 mod audit;
 mod audit_mapping;
 mod check;
+mod collector;
 mod flag;
 mod log_lines;
 mod metrics;
