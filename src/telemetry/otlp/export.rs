@@ -72,7 +72,8 @@ impl<E> MonitoredExporter<E> {
         METRICS.export_failures(signal, 1);
         let cause = self.cause.lock().unwrap_or_else(PoisonError::into_inner).take();
         if !self.is_failing.swap(true, Ordering::Relaxed) {
-            tracing::warn!(signal, cause, %error, "telemetry export failed");
+            let cause = cause.unwrap_or_else(|| error.to_string());
+            tracing::warn!(signal, cause, "telemetry export failed");
         }
     }
 }

@@ -80,8 +80,12 @@ impl Exporters {
             return Ok((exporters, environment.into_warnings()));
         }
         settings::warn_of_unsupported(&mut environment);
-        if let Some(settings) = SignalSettings::read(&mut environment, Signal::Metrics)? {
-            let exporter = metric_exporter(&settings, exporters.end.subscribe())?;
+        let metrics = SignalSettings::read(&mut environment, Signal::Metrics)?;
+        let metrics = metrics.map(|settings| metric_exporter(&settings, exporters.end.subscribe())).transpose()?;
+        let traces = SignalSettings::read(&mut environment, Signal::Traces)?;
+        let traces = traces.map(|settings| span_exporter(&settings, exporters.end.subscribe())).transpose()?;
+        // Before this provider, the instruments do nothing.
+        if let Some(exporter) = metrics {
             let interval = settings::metric_interval(&mut environment);
             let reader = PeriodicReader::builder(exporter).with_interval(interval).build();
             let resource = resource::read(&mut environment);
@@ -90,8 +94,7 @@ impl Exporters {
             exporters.metrics = Some(provider);
             METRICS.export_failures(Signal::Metrics.as_str(), 0);
         }
-        if let Some(settings) = SignalSettings::read(&mut environment, Signal::Traces)? {
-            let exporter = span_exporter(&settings, exporters.end.subscribe())?;
+        if let Some(exporter) = traces {
             let batches = settings::batches(&mut environment);
             let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batches).build();
             let provider = SdkTracerProvider::builder()

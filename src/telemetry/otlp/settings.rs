@@ -4,7 +4,7 @@
 
 use std::{fmt::Display, time::Duration};
 
-use http::{HeaderName, HeaderValue, Uri};
+use http::{HeaderName, HeaderValue, Uri, uri::Scheme};
 use opentelemetry_sdk::trace::{BatchConfig, BatchConfigBuilder, Sampler};
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -119,15 +119,16 @@ impl SignalSettings {
             let set = environment.first_set(&variables);
             set.map(|(variable, path)| PemFile { variable: variable.to_owned(), path: path.to_owned() })
         };
-        Ok(Some(Self {
-            signal,
-            protocol,
-            endpoint: endpoint(environment, signal, protocol)?,
-            timeout: Duration::from_millis(timeout.into()),
-            certificate: file("CERTIFICATE"),
-            client_certificate: file("CLIENT_CERTIFICATE"),
-            client_key: file("CLIENT_KEY"),
-        }))
+        let files = [file("CERTIFICATE"), file("CLIENT_CERTIFICATE"), file("CLIENT_KEY")];
+        let endpoint = endpoint(environment, signal, protocol)?;
+        if endpoint.scheme() == Some(&Scheme::HTTP) {
+            for file in files.iter().flatten() {
+                environment.warn(&file.variable, "not used, because the endpoint is not https", None);
+            }
+        }
+        let [certificate, client_certificate, client_key] = files;
+        let timeout = Duration::from_millis(timeout.into());
+        Ok(Some(Self { signal, protocol, endpoint, timeout, certificate, client_certificate, client_key }))
     }
 }
 

@@ -85,6 +85,7 @@ fn value_that_is_not_supported_is_a_warning_and_the_default() {
         ("OTEL_RESOURCE_ATTRIBUTES", "a=b,c", Some("")),
         ("OTEL_EXPORTER_OTLP_INSECURE", "true", None),
         ("OTEL_PROPAGATORS", "b3", None),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "ca.pem", None),
     ] {
         let mut environment = environment(&[endpoint, (name, value)]);
         assert!(!settings::is_disabled(&mut environment));

@@ -16,6 +16,7 @@ use axum::{
     body::Bytes,
     http::{HeaderMap, StatusCode, Uri},
 };
+use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier};
 use tempfile::TempDir;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -24,7 +25,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::key_server::loopback_tls;
+use super::key_server::{loopback_tls, loopback_tls_for};
 
 /// An export as it was received.
 pub(crate) struct Export {
@@ -83,8 +84,22 @@ pub(crate) struct TlsProxy {
 
 impl TlsProxy {
     pub(crate) async fn start(target: SocketAddr) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (ca, mut config) = loopback_tls();
+        Self::start_with(target, tempfile::tempdir().unwrap(), loopback_tls()).await
+    }
+
+    /// Accepts only clients with the certificate in [`Self::client_files`].
+    pub(crate) async fn start_mutual(target: SocketAddr) -> Self {
+        let (folder, client) = (tempfile::tempdir().unwrap(), rcgen::generate_simple_self_signed([]).unwrap());
+        std::fs::write(folder.path().join("client.pem"), client.cert.pem()).unwrap();
+        std::fs::write(folder.path().join("client.key"), client.signing_key.serialize_pem()).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(client.cert.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let clients = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
+        Self::start_with(target, folder, loopback_tls_for(clients)).await
+    }
+
+    async fn start_with(target: SocketAddr, folder: TempDir, (ca, mut config): (String, ServerConfig)) -> Self {
         std::fs::write(folder.path().join("ca.pem"), ca).unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -108,6 +123,11 @@ impl TlsProxy {
 
     pub(crate) fn ca_file(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
+    }
+
+    /// The certificate and the private key of the client.
+    pub(crate) fn client_files(&self) -> [PathBuf; 2] {
+        ["client.pem", "client.key"].map(|name| self.folder.path().join(name))
     }
 }
 

@@ -84,6 +84,20 @@ async fn https_collector_is_reached_by_both_protocols_with_the_cas_of_the_system
     }
 }
 
+#[tokio::test]
+async fn client_certificate_is_presented_to_the_collector() {
+    let (world, mut collector) = (World::start().await, HttpCollector::start().await);
+    let proxy = TlsProxy::start_mutual(collector.address).await;
+    let [ca, certificate, key] = [vec![proxy.ca_file()], proxy.client_files().to_vec()].concat().try_into().unwrap();
+    let files = [("CERTIFICATE", &ca), ("CLIENT_CERTIFICATE", &certificate), ("CLIENT_KEY", &key)];
+    let files = files.map(|(name, path)| (format!("OTEL_EXPORTER_OTLP_{name}"), path.to_str().unwrap()));
+    let mut variables: Vec<_> = files.iter().map(|(name, path)| (name.as_str(), *path)).collect();
+    variables.push(HTTP);
+    let serving = start(&world, &proxy.endpoint, &variables).await;
+    collector.next("/v1/metrics").await;
+    stop(serving).await;
+}
+
 /// Returns whether the failures of both signals are counted.
 fn has_failures_of_both(export: &[u8]) -> bool {
     let export = ExportMetricsServiceRequest::decode(export).unwrap();
@@ -152,7 +166,7 @@ async fn collector_that_hangs_delays_the_exit_by_at_most_a_second() {
         let started = Instant::now();
         let log = stop(serving).await;
         let elapsed = started.elapsed();
-        assert!(elapsed < Duration::from_millis(1_900), "{protocol}: {elapsed:?}");
+        assert!(elapsed < Duration::from_millis(2_500), "{protocol}: {elapsed:?}");
         assert_eq!(with_message(&log, "telemetry export failed").len(), 2, "{protocol}: {log:?}");
         assert!(with_message(&log, "panic").is_empty(), "{log:?}");
     }
@@ -184,6 +198,7 @@ async fn unknown_value_is_a_warning_and_endpoint_without_scheme_prevents_startup
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317".to_owned()),
         ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "collector".to_owned()),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/does/not/exist".to_owned()),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/without/certificate".to_owned()),
     ] {
         let (_folder, arguments) = valid_settings();
         let mut command = binary();
