@@ -38,10 +38,10 @@ pub enum LogFormat {
 /// # Errors
 /// If the value of `RUST_LOG` or of an `OTEL_*` variable is not supported.
 pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, TelemetryError> {
+    let enabled = filter::from_environment(level)?;
     let (exporters, warnings) = Exporters::from_environment(std::env::vars_os())?;
     let format =
         format.unwrap_or_else(|| if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json });
-    let enabled = filter::from_environment(level)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(|| VisibleAscii(std::io::stderr()));
     let lines = match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
