@@ -9,7 +9,8 @@
 //! - [`grpc`]: the inbound side. [`adapters`]: the outbound side: directory, Stripe, flag, audit log.
 //! - [`reload`]: files and URLs that are read again while the process runs.
 //! - [`portal`]: the domain: who may open which portal. [`supervisor`]: restarts background loops that panic.
-//! - [`telemetry`]: logs, traces and metrics. [`json`]: objects without duplicate members.
+//! - [`telemetry`]: logs, traces and metrics.
+//! - [`json`]: objects without duplicate members. [`tls`]: the roots that https connections trust.
 
 pub mod adapters;
 pub mod commands;
@@ -21,4 +22,5 @@ pub mod reload;
 pub mod server;
 pub mod supervisor;
 pub mod telemetry;
+pub mod tls;
 pub mod wiring;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     adapters::stripe::StripePortalSessions,
     portal::{CustomerId, Recheck, Refusal, TenantId},
+    telemetry::milliseconds,
 };
 
 /// The pause before the first retry. It doubles for each further retry.
@@ -39,7 +40,7 @@ pub(super) async fn verify_with_retries(
             Recheck::SameUntilDataChanges | Recheck::RefusedUntilKeyChanges | Recheck::Unknown => None,
         };
         let Some(pause) = pause else { return Err(refusal) };
-        tracing::warn!(cause = %refusal, ?pause, "customer cannot be read; retrying after a pause");
+        tracing::warn!(cause = %refusal, pause_ms = milliseconds(pause), "customer cannot be read; retrying after a pause");
         tokio::time::sleep(pause).await;
     }
 }

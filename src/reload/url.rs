@@ -28,9 +28,10 @@ use crate::{
     reload::{
         exchange_limit::{self, LimitedConnector},
         status::Status,
-        tls,
     },
     supervisor,
+    telemetry::chain,
+    tls,
 };
 
 /// The time limit of one fetch.
@@ -215,18 +216,6 @@ impl<T> Shared<T> {
 
 fn unreachable<T>(cause: &str) -> Result<T, FetchError> {
     Err(FetchError::Unreachable(cause.to_owned()))
-}
-
-/// Returns the text of an error and of all its causes. The outermost text of a TLS failure says only that there is no
-/// connection.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
 }
 
 impl<T> fmt::Debug for ReloadingUrl<T> {

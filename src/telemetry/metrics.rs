@@ -19,7 +19,7 @@ use opentelemetry_semantic_conventions::{
 };
 
 /// The names as a collector receives them.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 16] = [
     RPC_SERVER_CALL_DURATION,
     "billing_portal.refusals",
     "billing_portal.sessions",
@@ -34,6 +34,7 @@ pub const NAMES: [&str; 15] = [
     "billing_portal.directory.up",
     "billing_portal.directory.failures",
     "billing_portal.task.restarts",
+    "billing_portal.telemetry.export.failures",
     CONNECTIONS,
 ];
 
@@ -62,6 +63,7 @@ pub struct Metrics {
     directory_up: Gauge<u64>,
     directory_failures: Counter<u64>,
     task_restarts: Counter<u64>,
+    export_failures: Counter<u64>,
 }
 
 impl Metrics {
@@ -81,6 +83,7 @@ impl Metrics {
             up,
             failures,
             restarts,
+            exports,
             _,
         ] = NAMES;
         let seconds = vec![0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -96,6 +99,7 @@ impl Metrics {
             directory_up: meter.u64_gauge(up).with_unit("1").build(),
             directory_failures: meter.u64_counter(failures).with_unit("{failure}").build(),
             task_restarts: meter.u64_counter(restarts).with_unit("{restart}").build(),
+            export_failures: meter.u64_counter(exports).with_unit("{failure}").build(),
         }
     }
 
@@ -159,6 +163,11 @@ impl Metrics {
     /// Counts restarts of a background task; 0 creates the series, so that the first restart is an increase.
     pub fn task_restarts(&self, task: &'static str, count: u64) {
         self.task_restarts.add(count, &[KeyValue::new("task", task)]);
+    }
+
+    /// Counts exports of traces or metrics that failed; 0 creates the series.
+    pub(super) fn export_failures(&self, signal: &'static str, count: u64) {
+        self.export_failures.add(count, &[KeyValue::new("signal", signal)]);
     }
 
     /// Counts a call as in flight until the guard is dropped.

@@ -4,7 +4,10 @@ mod filter;
 pub mod metrics;
 mod otlp;
 
-use std::io::{self, IsTerminal as _};
+use std::{
+    io::{self, IsTerminal as _},
+    time::Duration,
+};
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
@@ -15,6 +18,7 @@ use tracing_subscriber::{
 };
 
 use crate::json::ascii;
+use otlp::Warning;
 pub use otlp::{Exporters, TelemetryError};
 
 /// The format of log lines.
@@ -34,10 +38,10 @@ pub enum LogFormat {
 /// # Errors
 /// If the value of `RUST_LOG` or of an `OTEL_*` variable is not supported.
 pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, TelemetryError> {
-    let exporters = Exporters::from_environment()?;
+    let enabled = filter::from_environment(level)?;
+    let (exporters, warnings) = Exporters::from_environment(std::env::vars_os())?;
     let format =
         format.unwrap_or_else(|| if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json });
-    let enabled = filter::from_environment(level)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(|| VisibleAscii(std::io::stderr()));
     let lines = match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
@@ -52,8 +56,27 @@ pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, Tele
     // A second installation in one process keeps the first one: the settings example and tests start several servers.
     let lines = lines.with_filter(enabled.and(filter_fn(cannot_leak)));
     drop(tracing_subscriber::registry().with(lines).with(spans).try_init());
+    warnings.iter().for_each(Warning::log);
     log_panics();
     Ok(exporters)
+}
+
+/// Returns a duration as log lines record it: `tracing` writes the integer of `Duration::as_millis` as text.
+#[must_use]
+pub fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Returns the text of an error and of all its causes. The outermost text of a TLS failure says only that there is no
+/// connection.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    text
 }
 
 /// Escapes every character beyond visible ASCII. The layer writes each line at once.

@@ -114,6 +114,7 @@ SCHEMA_ERRORS = [
     ),
     (["telemetry.otlpEndpoint=http://user:secret@collector"], "/telemetry/otlpEndpoint"),
     (["telemetry.otlpEndpoint=http://collector"], "/telemetry/otlpEndpoint"),
+    (["telemetry.otlpProtocol=http/json"], "/telemetry/otlpProtocol"),
     (["logLevel=verbose"], "/logLevel"),
     (["securityContext.runAsUser=0"], "'"),
 ]
@@ -196,6 +197,12 @@ class Settings(unittest.TestCase):
             (["stripe.mode=live", "replicas=19"], 1),
         ]:
             self.assertIn(f'BILLING_PORTAL_STRIPE_RATE, value: "{rate}"', render(ISTIO, *settings), settings)
+
+    def test_set_the_protocol_and_percent_encode_resource_attributes(self):
+        rendered = render(ALL, "telemetry.otlpProtocol=http/protobuf", "telemetry.resourceAttributes.share=50%")
+        self.assertIn('OTEL_EXPORTER_OTLP_PROTOCOL, value: "http/protobuf"', rendered)
+        self.assertIn("share=50%25", rendered)
+        self.assertIn('OTEL_EXPORTER_OTLP_PROTOCOL, value: "grpc"', render(ALL))
 
     def test_render_the_flag_in_flagd_format(self):
         (disabled,) = render_objects(ISTIO, "flag.disabled=true", kind="ConfigMap")

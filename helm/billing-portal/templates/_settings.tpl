@@ -47,10 +47,10 @@
 {{- end }}
 {{- if $values.telemetry.otlpEndpoint }}
 - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ $values.telemetry.otlpEndpoint | quote }}}
-- {name: OTEL_EXPORTER_OTLP_PROTOCOL, value: grpc}
+- {name: OTEL_EXPORTER_OTLP_PROTOCOL, value: {{ $values.telemetry.otlpProtocol | quote }}}
 - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 {{- $attributes := list (printf "k8s.namespace.name=%s" .Release.Namespace) "k8s.pod.name=$(POD_NAME)" "service.instance.id=$(POD_NAME)" -}}
-{{- range $name, $value := $values.telemetry.resourceAttributes }}{{- $attributes = append $attributes (printf "%s=%s" $name $value) }}{{- end }}
+{{- range $name, $value := $values.telemetry.resourceAttributes }}{{- $attributes = append $attributes (printf "%s=%s" $name (replace "%" "%25" $value)) }}{{- end }}
 - {name: OTEL_RESOURCE_ATTRIBUTES, value: {{ join "," $attributes | quote }}}
 {{- end }}
 {{- end -}}

@@ -19,8 +19,8 @@ use crate::{
     reload::{
         exchange_limit::{self, LimitedConnector},
         file::ReloadingFile,
-        tls,
     },
+    tls,
 };
 
 /// The largest response body that is read, in bytes.

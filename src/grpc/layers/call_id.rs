@@ -19,7 +19,7 @@ pub struct Call {
     pub trace_id: Option<String>,
     /// The name of the method in spans and metrics: one of a fixed list, never a caller's text.
     pub method: &'static str,
-    /// The path of the request. It is the caller's text, so it is logged with `Debug`, which escapes it.
+    /// The path of the request. It is the caller's text, so it is logged as a string, which both formats escape.
     pub path: String,
     /// Whether the caller is still connected.
     pub caller: CallerConnection,

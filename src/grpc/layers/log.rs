@@ -16,17 +16,19 @@ use crate::{
         status::{Severity, code_and_text, code_name, severity},
     },
     portal::Refusal,
+    telemetry::milliseconds,
 };
 
 /// The layer. The level says who has to act: nobody (info), an operator soon (warn), an operator now (error).
 pub async fn write(Extension(call): Extension<Call>, request: Request, next: Next) -> Response<Body> {
     let started = Instant::now();
     let response = next.run(request).await;
-    let duration_ms = started.elapsed().as_millis();
-    let (path, span) = (&call.path, tracing::Span::current());
+    let duration_ms = milliseconds(started.elapsed());
+    // As a string, not by `Display`, so that the text format quotes and escapes it.
+    let (path, span) = (call.path.as_str(), tracing::Span::current());
     let Some(refusal) = response.extensions().get::<Refusal>() else {
         span.record("rpc.response.status_code", code_name(Code::Ok));
-        tracing::info!(?path, duration_ms, "request served");
+        tracing::info!(path, duration_ms, "request served");
         return response;
     };
     let (reason, cause) = (refusal.reason().as_str(), refusal.to_string());
@@ -35,13 +37,13 @@ pub async fn write(Extension(call): Extension<Call>, request: Request, next: Nex
     match severity(code) {
         Severity::Error => {
             span.record("otel.status_code", "ERROR");
-            tracing::error!(?path, reason, cause, duration_ms, "request refused");
+            tracing::error!(path, reason, cause, duration_ms, "request refused");
         }
         Severity::Warning => {
             span.record("otel.status_code", "ERROR");
-            tracing::warn!(?path, reason, cause, duration_ms, "request refused");
+            tracing::warn!(path, reason, cause, duration_ms, "request refused");
         }
-        Severity::Info => tracing::info!(?path, reason, cause, duration_ms, "request refused"),
+        Severity::Info => tracing::info!(path, reason, cause, duration_ms, "request refused"),
     }
     response
 }

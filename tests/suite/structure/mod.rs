@@ -4,6 +4,7 @@ mod constructors;
 mod dependencies;
 mod documents;
 mod layers;
+mod log_fields;
 mod settings_page;
 mod sources;
 mod tasks;

@@ -11,7 +11,10 @@ use http::{Request, Response};
 use http_body_util::Full;
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer as CertificateIssuer, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{
+    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_rustls::TlsAcceptor;
@@ -87,6 +90,11 @@ impl Drop for KeyServer {
 
 /// Returns a new CA certificate as PEM, and the TLS configuration of a server on 127.0.0.1 with a certificate from that CA.
 pub(crate) fn loopback_tls() -> (String, rustls::ServerConfig) {
+    loopback_tls_for(WebPkiClientVerifier::no_client_auth())
+}
+
+/// Returns the same for clients whose certificate is verified.
+pub(crate) fn loopback_tls_for(clients: Arc<dyn ClientCertVerifier>) -> (String, rustls::ServerConfig) {
     let mut ca = CertificateParams::default();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca_key = KeyPair::generate().unwrap();
@@ -99,7 +107,7 @@ pub(crate) fn loopback_tls() -> (String, rustls::ServerConfig) {
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_single_cert(vec![leaf.der().clone()], key)
         .unwrap();
     (root.pem(), config)

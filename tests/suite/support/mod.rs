@@ -1,6 +1,7 @@
 //! Shared support: a complete environment ([`World`]), tokens, servers, and refusals as a client sees them.
 
 pub(crate) mod client_error;
+pub(crate) mod collector;
 pub(crate) mod example;
 pub(crate) mod issuer;
 pub(crate) mod key_server;

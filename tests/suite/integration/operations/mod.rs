@@ -3,7 +3,9 @@
 mod audit;
 mod audit_mapping;
 mod check;
+mod collector;
 mod flag;
+mod log_lines;
 mod metrics;
 mod outage;
 mod process;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, client::WantsClientCert, crypto::aws_lc_rs};
 
 /// Returns a client configuration that trusts the system's roots and also those in `SSL_CERT_FILE` or `SSL_CERT_DIR`. A
 /// company that adds its own CA for its key set must not lose the trust in Stripe's CA.
@@ -10,6 +10,14 @@ use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 /// # Errors
 /// If there are no roots at all.
 pub fn client_config() -> io::Result<ClientConfig> {
+    Ok(trusting(system_roots()?)?.with_no_client_auth())
+}
+
+/// Returns the roots of [`client_config`].
+///
+/// # Errors
+/// If there are none.
+pub fn system_roots() -> io::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     // The roots in the variables if one is set, otherwise the system's.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -22,7 +30,7 @@ pub fn client_config() -> io::Result<ClientConfig> {
             "no trusted root certificates; install the system's root certificates (ca-certificates) or set SSL_CERT_FILE",
         ));
     }
-    with_roots(roots)
+    Ok(roots)
 }
 
 /// Returns a client configuration that trusts no certificate, for connections without TLS, which must also work on a
@@ -31,12 +39,16 @@ pub fn client_config() -> io::Result<ClientConfig> {
 /// # Errors
 /// If the library rejects its own defaults.
 pub fn without_roots() -> io::Result<ClientConfig> {
-    with_roots(RootCertStore::empty())
+    Ok(trusting(RootCertStore::empty())?.with_no_client_auth())
 }
 
-fn with_roots(roots: RootCertStore) -> io::Result<ClientConfig> {
+/// Returns a configuration that trusts these roots, and that can be completed with a certificate of the client.
+///
+/// # Errors
+/// If the library rejects its own defaults.
+pub fn trusting(roots: RootCertStore) -> io::Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
     let builder = ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into())
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(builder.with_root_certificates(roots))
 }
