@@ -96,7 +96,7 @@ async fn owner_opens_portal_of_own_tenant_and_returns() {
     let (example, browser) = (Example::start(&[]).await, Browser::start().await);
     browser.sign_in(&example, "olivia").await;
     assert_eq!(browser.text(ACTION).await, "Open billing portal");
-    browser.screenshot("settings-owner").await;
+    browser.screenshot("billing-owner").await;
     browser.click(ACTION).await;
 
     assert_eq!(browser.text("#customer-name").await, "Acme Robotics");
@@ -109,8 +109,9 @@ async fn owner_opens_portal_of_own_tenant_and_returns() {
     browser.screenshot("portal").await;
 
     browser.click("#return").await;
-    assert_eq!(browser.text("[role=status]").await, "You are back from the billing portal.");
-    browser.screenshot("settings-returned").await;
+    assert_eq!(browser.text(".notice[role=status]").await, "You are back from the billing portal.");
+    assert_eq!(browser.client.current_url().await.unwrap().as_str(), format!("{}/settings/billing", example.page));
+    browser.screenshot("billing-returned").await;
     browser.close().await;
     example.stop().await;
 }
@@ -122,7 +123,7 @@ async fn member_does_not_see_action() {
     browser.sign_in(&example, "mia").await;
     assert!(browser.text("#billing").await.contains("Only owners of this workspace can manage billing."));
     assert!(!browser.has(ACTION).await);
-    browser.screenshot("settings-member").await;
+    browser.screenshot("billing-member").await;
     browser.close().await;
     example.stop().await;
 }
@@ -136,9 +137,9 @@ async fn click_after_flag_is_disabled_gets_message() {
     example.disable_flag().await;
     browser.click(ACTION).await;
     let alert = browser.text("[role=alert]").await;
-    assert!(alert.contains("Billing has just been switched off for this workspace."), "{alert}");
+    assert!(alert.contains("Billing is not available for this workspace right now."), "{alert}");
     assert!(!browser.has(ACTION).await);
-    browser.screenshot("settings-switched-off").await;
+    browser.screenshot("billing-switched-off").await;
     browser.close().await;
     example.stop().await;
 }
