@@ -27,4 +27,6 @@ form.addEventListener("submit", (event) => {
 });
 
 // The browser's Back button can restore the page as it was left.
-window.addEventListener("pageshow", () => setBusy(false));
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) setBusy(false);
+});

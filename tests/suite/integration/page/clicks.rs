@@ -25,6 +25,7 @@ async fn clicks_during_a_call_wait_for_its_result() {
     let first = click();
     stripe.wait_for_request().await;
     first.abort();
+    wait_for_page(&olivia).await;
     let others: Vec<_> = std::iter::repeat_with(click).take(4).collect();
     wait_for_page(&olivia).await;
     // A page of another workspace does not get this result.
