@@ -1,5 +1,5 @@
-// Shows that the portal is being opened, and ignores further clicks. The page also works without this script: the backend
-// lets a second click wait for the first one.
+// Shows that the portal is being opened, and ignores further clicks. The page also works without this script: the
+// backend lets a second click wait for the result of the first.
 
 const form = document.querySelector("form[action='/settings/billing']");
 const button = form.querySelector("button");

@@ -44,8 +44,8 @@ const SENTENCES: [(&[&str], &str); 9] = [
         &["TENANT_PROOF_MISSING", "BILLING_ACCOUNT_MISSING_AT_STRIPE", "MAPPING_INTEGRITY"],
         "We could not verify your workspace's billing account. Please contact support.",
     ),
-    // Defects of this backend, the service or its Stripe account. Signing in again does not help: this backend also signs
-    // the token.
+    // Defects of this backend, the service or its Stripe account. Signing in again does not help: this backend also
+    // signs the token.
     (
         &[
             "TOKEN_MISSING",

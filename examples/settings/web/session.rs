@@ -40,8 +40,8 @@ struct Session {
     csrf_token: String,
     /// Shown by the next page that is loaded, and only by that page.
     notice: Option<Notice>,
-    /// The last call that was started, and the displayed tenant that it was started for. The reference is weak, so that the
-    /// URL of a portal session is not kept.
+    /// The last call that was started, and the displayed tenant that it was started for. The reference is weak, so that
+    /// the URL of a portal session is not kept.
     opening: Option<(WeakOpening, String)>,
 }
 

@@ -41,10 +41,6 @@ impl<'a> Frame<'a> {
         Self { path, person, csrf_token, notice: app.sessions.take_notice(session_id) }
     }
 
-    fn is_refusal(&self) -> bool {
-        matches!(self.notice, Some(Notice::Refused(_) | Notice::OtherSignIn { .. }))
-    }
-
     /// Returns the people to ask for help. A backend knows the owners of its workspaces.
     fn owners(&self) -> impl Iterator<Item = &'static Person> {
         let tenant = self.person.tenant.id;
