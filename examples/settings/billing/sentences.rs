@@ -20,10 +20,7 @@ const SENTENCES: [(&[&str], &str); 9] = [
         &["NO_BILLING_ACCOUNT"],
         "Your workspace does not have a billing account yet. Please contact support to set one up.",
     ),
-    (
-        &["TENANT_MISMATCH"],
-        "You are now in a different workspace, so billing was not opened. Please try again on this page.",
-    ),
+    (&["TENANT_MISMATCH"], "You are now in a different workspace, so billing was not opened. Please try again."),
     (&["RATE_LIMITED"], "You have opened billing many times in a short time. Please wait a minute and try again."),
     (
         &["STRIPE_RATE_LIMITED", "STRIPE_CONFLICT", "OVERLOADED"],
