@@ -30,13 +30,11 @@ const SCROLLS_SIDEWAYS: &str = "(() => {
 
 struct Checked {
     browser: Browser,
-    axe: String,
     problems: Vec<String>,
 }
 
 impl Checked {
     async fn check(&mut self, state: &str) {
-        self.browser.evaluate(&self.axe).await;
         // Colors do not depend on the width, and the layout does not depend on the colors.
         for (width, scheme) in [(1280, "light"), (320, "dark")] {
             self.browser.emulate(width, scheme).await;
@@ -68,8 +66,8 @@ async fn no_page_violates_an_accessibility_rule() {
     let axe = std::env::var("AXE_CORE").expect("AXE_CORE is not set; tests/run sets it");
     let (service, address, served) = RefusingService::start().await;
     let example = Example::start(&[&format!("--service=http://{address}")]).await;
-    let axe = std::fs::read_to_string(axe).unwrap();
-    let mut checked = Checked { browser: Browser::start().await, axe, problems: Vec::new() };
+    let mut checked = Checked { browser: Browser::start().await, problems: Vec::new() };
+    checked.browser.add_script(&std::fs::read_to_string(axe).unwrap()).await;
     let goto = async |checked: &Checked, path: &str| {
         checked.browser.client.goto(&format!("{}{path}", example.page)).await.unwrap();
     };

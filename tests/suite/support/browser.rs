@@ -116,6 +116,11 @@ impl Browser {
         self.dev_tools("Emulation.setEmulatedMedia", media).await;
     }
 
+    /// Runs a script in every page before the page's own scripts.
+    pub(crate) async fn add_script(&self, script: &str) {
+        self.dev_tools("Page.addScriptToEvaluateOnNewDocument", json!({"source": script})).await;
+    }
+
     /// Blocks a file of every page.
     pub(crate) async fn block(&self, path: &str) {
         self.dev_tools("Network.enable", json!({})).await;
