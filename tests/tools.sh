@@ -118,18 +118,30 @@ need_bff_typescript() {
     npm --prefix "$example" run --silent build
 }
 
-# Stripe's own clients, exactly as the lock file pins them. The folder is named after the lock file's checksum, so that
-# checkouts with different lock files can share the cache.
-need_stripe_clients() {
+# npm_packages NAME SOURCE installs exactly the packages of SOURCE/package-lock.json, and sets $folder. The folder is named
+# after the lock file's checksum, so that checkouts with different lock files can share the cache.
+npm_packages() {
     need_node
-    local source=tests/stripe-simulator/clients folder
-    folder="$tools/stripe-clients-$(cksum <"$source/package-lock.json" | cut -d ' ' -f 1)"
-    export NODE_PATH="$folder/node_modules"
+    folder="$tools/$1-$(cksum <"$2/package-lock.json" | cut -d ' ' -f 1)"
     is_installed "${folder##*/}" && return
     mkdir -p "$folder"
-    cp "$source/package.json" "$source/package-lock.json" "$folder/"
+    cp "$2/package.json" "$2/package-lock.json" "$folder/"
     npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --silent
     mark_installed "${folder##*/}"
+}
+
+# Stripe's own clients.
+need_stripe_clients() {
+    local folder
+    npm_packages stripe-clients tests/stripe-simulator/clients
+    export NODE_PATH="$folder/node_modules"
+}
+
+# The accessibility rules that the browser tests check.
+need_axe() {
+    local folder
+    npm_packages axe tests/suite/smoke/axe
+    export AXE_CORE="$folder/node_modules/axe-core/axe.min.js"
 }
 
 need_helm() {

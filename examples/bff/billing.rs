@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use axum::http::HeaderValue;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use billing_portal::grpc::proto::{
-    CreatePortalSessionRequest, GetPortalAccessRequest, Reason, billing_portal_client::BillingPortalClient,
+    CreatePortalSessionRequest, GetPortalAccessRequest, billing_portal_client::BillingPortalClient,
     portal_access_client::PortalAccessClient,
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -20,7 +20,7 @@ use tonic::{
 };
 use tonic_types::StatusExt as _;
 
-const UNAVAILABLE: &str = "Billing is unavailable right now.";
+const UNAVAILABLE: &str = "Billing is unavailable right now. Please try again in a few minutes.";
 
 /// The signed-in person. In a product, these values come from the session.
 pub(crate) struct Person {
@@ -94,10 +94,8 @@ impl Billing {
         };
         match response.map(|response| (response.get_ref().visible, response.get_ref().reason())) {
             Ok((true, _)) => None,
-            Ok((_, Reason::NotOwner)) => Some("Only owners of this workspace can manage billing."),
-            Ok((_, Reason::FeatureDisabled)) => Some("Billing is not available for this workspace yet."),
-            Ok((_, Reason::NoBillingAccount)) => Some("Your workspace has no billing account yet."),
-            Ok((false, Reason::Allowed | Reason::Unspecified)) | Err(_) => Some(UNAVAILABLE),
+            Ok((false, reason)) => Some(sentence(reason.as_str_name().trim_start_matches("REASON_"))),
+            Err(_) => Some(UNAVAILABLE),
         }
     }
 
@@ -121,14 +119,21 @@ impl Billing {
 fn refused(status: &Status) -> Refusal {
     let info = status.get_details_error_info().filter(|info| info.domain == "billing.portal.v1");
     let Some(mut info) = info else { return Refusal { sentence: UNAVAILABLE, request_id: None } };
-    let sentence = match info.reason.as_str() {
-        "NOT_OWNER" => "Only owners of this workspace can manage billing.",
-        "FEATURE_DISABLED" => "Billing has just been switched off for this workspace.",
-        "NO_BILLING_ACCOUNT" => "Your workspace has no billing account yet. Please contact support to set one up.",
-        "TENANT_MISMATCH" => {
-            "This page shows a different workspace than the one you are signed in to. Please reload it."
+    Refusal { sentence: sentence(&info.reason), request_id: info.metadata.remove("request_id") }
+}
+
+/// Returns the sentence for a reason, in place of the button and after a click.
+fn sentence(reason: &str) -> &'static str {
+    match reason {
+        "NOT_OWNER" => "Only owners of this workspace can manage billing. Please ask an owner.",
+        "FEATURE_DISABLED" => {
+            "Billing is not available for this workspace right now. Please contact support if you need it."
         }
-        "RATE_LIMITED" => "You have opened billing many times in a short time. Please wait a minute.",
+        "NO_BILLING_ACCOUNT" => {
+            "Your workspace does not have a billing account yet. Please contact support to set one up."
+        }
+        "TENANT_MISMATCH" => "You are now in a different workspace, so billing was not opened. Please try again.",
+        "RATE_LIMITED" => "You have opened billing many times in a short time. Please wait a minute and try again.",
         "STRIPE_RATE_LIMITED" | "STRIPE_CONFLICT" | "OVERLOADED" => {
             "Billing is busy right now. Please try again in a moment."
         }
@@ -137,6 +142,5 @@ fn refused(status: &Status) -> Refusal {
         }
         // The person cannot do anything about the other reasons, so the page reports an outage.
         _ => UNAVAILABLE,
-    };
-    Refusal { sentence, request_id: info.metadata.remove("request_id") }
+    }
 }

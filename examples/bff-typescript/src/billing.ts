@@ -5,19 +5,12 @@ import { credentials, loadPackageDefinition, Metadata, type ServiceError } from 
 import { loadSync } from "@grpc/proto-loader";
 import { fileURLToPath } from "node:url";
 import type { ProtoGrpcType } from "./proto/billing_portal.js";
-import { refusal, UNAVAILABLE, type Refusal } from "./refusal.js";
+import { refusal, sentence, type Refusal } from "./refusal.js";
 import type { Issuer, Person } from "./token.js";
 
 const PROTO = fileURLToPath(new URL("../../../proto/billing/portal/v1/billing_portal.proto", import.meta.url));
 const { billing } = loadPackageDefinition(loadSync(PROTO, { longs: Number, enums: String, defaults: true })) as unknown as ProtoGrpcType;
 const { BillingPortal, PortalAccess } = billing.portal.v1;
-
-// The sentences to show instead of the button, by the reason that hides it.
-const HIDDEN: Record<string, string> = {
-  REASON_NOT_OWNER: "Only owners of this workspace can manage billing.",
-  REASON_FEATURE_DISABLED: "Billing is not available for this workspace yet.",
-  REASON_NO_BILLING_ACCOUNT: "Your workspace has no billing account yet. Please contact support to set one up.",
-};
 
 export class Billing {
   private readonly portal;
@@ -42,7 +35,7 @@ export class Billing {
       this.access.getPortalAccess(request, metadata, within(2), (error, response) => {
         if (error) refusal("GetPortalAccess", error);
         if (response?.visible) resolve(undefined);
-        else resolve(HIDDEN[response?.reason ?? ""] ?? UNAVAILABLE);
+        else resolve(sentence(response?.reason?.replace("REASON_", "")));
       });
     });
   }
@@ -54,7 +47,7 @@ export class Billing {
       const request = { returnUrl: this.returnUrl, displayedTenantId: displayedTenant };
       this.portal.createPortalSession(request, metadata, within(12), (error: ServiceError | null, response) => {
         if (response?.url) resolve({ url: response.url });
-        else resolve(error ? refusal("CreatePortalSession", error) : { sentence: UNAVAILABLE });
+        else resolve(error ? refusal("CreatePortalSession", error) : { sentence: sentence() });
       });
     });
   }

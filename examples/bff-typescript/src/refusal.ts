@@ -22,18 +22,19 @@ export interface Refusal {
   requestId?: string;
 }
 
-export const UNAVAILABLE = "Billing is unavailable right now.";
+const UNAVAILABLE = "Billing is unavailable right now. Please try again in a few minutes.";
 const BUSY = "Billing is busy right now. Please try again in a moment.";
 const NOT_VERIFIED = "We could not verify your workspace's billing account. Please contact support.";
 
 // The reasons that have their own sentence. The person cannot do anything about the others, so the page reports an
 // outage.
 const SENTENCES: Record<string, string> = {
-  NOT_OWNER: "Only owners of this workspace can manage billing.",
-  FEATURE_DISABLED: "Billing has just been switched off for this workspace.",
-  NO_BILLING_ACCOUNT: "Your workspace has no billing account yet. Please contact support to set one up.",
-  TENANT_MISMATCH: "This page shows a different workspace than the one you are signed in to. Please reload it.",
-  RATE_LIMITED: "You have opened billing many times in a short time. Please wait a minute.",
+  NOT_OWNER: "Only owners of this workspace can manage billing. Please ask an owner.",
+  FEATURE_DISABLED:
+    "Billing is not available for this workspace right now. Please contact support if you need it.",
+  NO_BILLING_ACCOUNT: "Your workspace does not have a billing account yet. Please contact support to set one up.",
+  TENANT_MISMATCH: "You are now in a different workspace, so billing was not opened. Please try again.",
+  RATE_LIMITED: "You have opened billing many times in a short time. Please wait a minute and try again.",
   STRIPE_RATE_LIMITED: BUSY,
   STRIPE_CONFLICT: BUSY,
   OVERLOADED: BUSY,
@@ -42,13 +43,17 @@ const SENTENCES: Record<string, string> = {
   MAPPING_INTEGRITY: NOT_VERIFIED,
 };
 
+// Returns the sentence for a reason, in place of the button and after a click.
+export function sentence(reason = ""): string {
+  return SENTENCES[reason] ?? UNAVAILABLE;
+}
+
 // Logs a failed call and returns what to show. The ErrorInfo decides, never the status text. A status without the
 // service's ErrorInfo does not come from the service.
 export function refusal(rpc: string, error: ServiceError): Refusal {
   const info = errorInfo(error);
   console.log(JSON.stringify({ rpc, code: error.code, reason: info?.reason, request_id: info?.metadata["request_id"] }));
-  if (!info) return { sentence: UNAVAILABLE };
-  return { sentence: SENTENCES[info.reason] ?? UNAVAILABLE, requestId: info.metadata["request_id"] };
+  return { sentence: sentence(info?.reason), requestId: info?.metadata["request_id"] };
 }
 
 interface Info {

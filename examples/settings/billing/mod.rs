@@ -34,7 +34,7 @@ const OPEN_DEADLINE: Duration = Duration::from_secs(12);
 
 /// Returns the URL that Stripe sends the person back to, in normalized form (`new URL(x).href`).
 pub(crate) fn return_url(page: &str) -> String {
-    format!("{page}/settings?billing=returned")
+    format!("{page}/settings/billing?billing=returned")
 }
 
 /// A client for the service.
@@ -48,16 +48,23 @@ pub(crate) struct Billing {
 pub(crate) enum Section {
     /// The button that opens the portal.
     Button,
-    /// A sentence instead of the button.
-    Sentence(&'static str),
+    /// The reason why there is no button.
+    Refused(Refusal),
 }
 
-/// The reason why the portal was not opened, as shown to the person.
+/// The reason why the portal cannot be opened, as shown to the person.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) sentence: &'static str,
     /// The request id, which support can find in the audit log; `None` if the status does not come from the service.
     pub(crate) reference: Option<String>,
+}
+
+impl Refusal {
+    /// Returns whether an owner can help. Otherwise, support can.
+    pub(crate) fn needs_owner(&self) -> bool {
+        self.sentence == sentences::ONLY_OWNERS
+    }
 }
 
 impl Billing {
@@ -77,11 +84,11 @@ impl Billing {
         };
         match response {
             Ok(response) if response.get_ref().visible => Section::Button,
-            Ok(response) => Section::Sentence(sentences::for_hidden_button(response.get_ref().reason())),
-            Err(status) => {
-                log_and_explain("GetPortalAccess", &status);
-                Section::Sentence(sentences::UNAVAILABLE)
+            Ok(response) => {
+                let sentence = sentences::for_hidden_button(response.get_ref().reason());
+                Section::Refused(Refusal { sentence, reference: None })
             }
+            Err(status) => Section::Refused(log_and_explain("GetPortalAccess", &status)),
         }
     }
 

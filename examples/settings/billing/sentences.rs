@@ -1,37 +1,48 @@
-//! The sentences that the page shows for the service's reasons. Each says what happened and, where there is one, the
-//! next step.
+//! The sentences that the page shows for the service's reasons. Each says what happened and what the person can do now.
+//! `docs/integrate.md` recommends the same sentences.
 
 use billing_portal::grpc::proto::Reason;
 
 /// Also shown for every status that does not come from the service.
-pub(super) const UNAVAILABLE: &str = "Billing is unavailable right now.";
+pub(super) const UNAVAILABLE: &str = "Billing is unavailable right now. Please try again in a few minutes.";
 
-const OUR_FAULT: &str = "Billing could not be opened because of a problem on our side. Please contact support.";
-const NOT_VERIFIED: &str =
-    "We could not verify your workspace's billing account, so billing was not opened. Please contact support.";
-const ONLY_OWNERS: &str = "Only owners of this workspace can manage billing. Please ask an owner for help.";
-const NO_ACCOUNT: &str = "Your workspace has no billing account yet. Please contact support to set one up.";
-const BUSY: &str = "Billing is busy right now. Please try again in a moment.";
-const OUTAGE: &str = "Billing can't be reached right now. Please try again in a few minutes.";
+/// The page adds who the owners are.
+pub(super) const ONLY_OWNERS: &str = "Only owners of this workspace can manage billing. Please ask an owner.";
 
-/// Every reason in the contract, grouped by what the person can do about it.
-const SENTENCES: [(&[&str], &str); 11] = [
-    (
-        &["TENANT_MISMATCH"],
-        "This page shows a different workspace than the one you are signed in to. Reload your settings and try again.",
-    ),
-    (&["FEATURE_DISABLED"], "Billing has just been switched off for this workspace. Nothing was changed."),
+/// Every reason in the contract, grouped by its sentence.
+const SENTENCES: [(&[&str], &str); 9] = [
     (&["NOT_OWNER"], ONLY_OWNERS),
-    (&["NO_BILLING_ACCOUNT"], NO_ACCOUNT),
-    (&["RATE_LIMITED"], "You have opened billing many times in a short time. Please wait a minute and try again."),
-    (&["STRIPE_RATE_LIMITED", "STRIPE_CONFLICT", "OVERLOADED"], BUSY),
-    (&["STRIPE_UNAVAILABLE", "DATABASE_UNAVAILABLE", "KEYS_UNAVAILABLE", "AUDIT_UNAVAILABLE", "SHUTTING_DOWN"], OUTAGE),
     (
-        &["DEADLINE_EXCEEDED"],
-        "Billing took too long to respond, so it was not opened. If this keeps happening, please contact support.",
+        &["FEATURE_DISABLED"],
+        "Billing is not available for this workspace right now. Please contact support if you need it.",
     ),
-    (&["TENANT_PROOF_MISSING", "BILLING_ACCOUNT_MISSING_AT_STRIPE", "MAPPING_INTEGRITY"], NOT_VERIFIED),
-    // Defects of this backend. It also signs the token, so signing in again does not help.
+    (
+        &["NO_BILLING_ACCOUNT"],
+        "Your workspace does not have a billing account yet. Please contact support to set one up.",
+    ),
+    (&["TENANT_MISMATCH"], "You are now in a different workspace, so billing was not opened. Please try again."),
+    (&["RATE_LIMITED"], "You have opened billing many times in a short time. Please wait a minute and try again."),
+    (
+        &["STRIPE_RATE_LIMITED", "STRIPE_CONFLICT", "OVERLOADED"],
+        "Billing is busy right now. Please try again in a moment.",
+    ),
+    (
+        &[
+            "STRIPE_UNAVAILABLE",
+            "DATABASE_UNAVAILABLE",
+            "KEYS_UNAVAILABLE",
+            "AUDIT_UNAVAILABLE",
+            "SHUTTING_DOWN",
+            "DEADLINE_EXCEEDED",
+        ],
+        UNAVAILABLE,
+    ),
+    (
+        &["TENANT_PROOF_MISSING", "BILLING_ACCOUNT_MISSING_AT_STRIPE", "MAPPING_INTEGRITY"],
+        "We could not verify your workspace's billing account. Please contact support.",
+    ),
+    // Defects of this backend, the service or its Stripe account. Signing in again does not help: this backend also
+    // signs the token.
     (
         &[
             "TOKEN_MISSING",
@@ -46,11 +57,14 @@ const SENTENCES: [(&[&str], &str); 11] = [
             "MESSAGE_TOO_LARGE",
             "METHOD_UNKNOWN",
             "ENCODING_UNSUPPORTED",
+            "PORTAL_NOT_CONFIGURED",
+            "STRIPE_RESPONSE_REJECTED",
+            "STRIPE_CREDENTIALS",
+            "STRIPE_PROTOCOL",
+            "BUG",
         ],
-        OUR_FAULT,
+        "Billing was not opened, because of a problem on our side. Please contact support.",
     ),
-    // Defects of the service or of its Stripe account.
-    (&["PORTAL_NOT_CONFIGURED", "STRIPE_RESPONSE_REJECTED", "STRIPE_CREDENTIALS", "STRIPE_PROTOCOL", "BUG"], OUR_FAULT),
 ];
 
 /// Returns the sentence for a refused call. A newer service may send a reason that this page does not know yet.
@@ -58,20 +72,16 @@ pub(super) fn for_refusal(reason: &str) -> &'static str {
     SENTENCES.iter().find(|(reasons, _)| reasons.contains(&reason)).map_or(UNAVAILABLE, |(_, sentence)| sentence)
 }
 
-/// Returns the sentence to show instead of the button.
+/// Returns the sentence to show instead of the button. It is the one for a refused call with the same reason.
 pub(super) fn for_hidden_button(reason: Reason) -> &'static str {
-    match reason {
-        Reason::NotOwner => ONLY_OWNERS,
-        Reason::FeatureDisabled => "Billing is not available for this workspace yet.",
-        Reason::NoBillingAccount => NO_ACCOUNT,
-        // The service does not hide the button for either of these.
-        Reason::Allowed | Reason::Unspecified => UNAVAILABLE,
-    }
+    for_refusal(reason.as_str_name().trim_start_matches("REASON_"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const GUIDE: &str = include_str!("../../../docs/integrate.md");
 
     #[test]
     fn every_reason_has_exactly_one_sentence() {
@@ -86,5 +96,27 @@ mod tests {
     #[test]
     fn unknown_reason_gets_the_unavailable_sentence() {
         assert_eq!(for_refusal("REASON_OF_A_NEWER_SERVICE"), UNAVAILABLE);
+    }
+
+    #[test]
+    fn hidden_button_and_refused_call_have_the_same_sentence() {
+        assert_eq!(for_hidden_button(Reason::NotOwner), ONLY_OWNERS);
+        assert_eq!(for_hidden_button(Reason::FeatureDisabled), for_refusal("FEATURE_DISABLED"));
+        assert_eq!(for_hidden_button(Reason::NoBillingAccount), for_refusal("NO_BILLING_ACCOUNT"));
+        // The service does not hide the button for this one.
+        assert_eq!(for_hidden_button(Reason::Allowed), UNAVAILABLE);
+    }
+
+    #[test]
+    fn guide_for_backends_recommends_the_same_sentences() {
+        let cells = |line: &'static str| line.trim_matches(['|', ' ']).split(" | ").collect::<Vec<_>>();
+        let rows: Vec<_> = GUIDE.lines().filter(|line| line.starts_with('|')).map(cells).collect();
+        for (reasons, sentence) in SENTENCES {
+            let short_form = rows.iter().find(|row| row[1] == sentence).unwrap_or_else(|| panic!("{sentence}"))[0];
+            for reason in reasons {
+                let row = rows.iter().find(|row| row[0] == format!("`{reason}`")).unwrap();
+                assert!(row[2].starts_with(short_form), "{row:?}, expected {short_form}");
+            }
+        }
     }
 }

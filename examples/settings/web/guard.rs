@@ -42,7 +42,8 @@ fn is_same_origin(headers: &HeaderMap, origin: &str) -> bool {
     }
 }
 
-/// Adds headers that forbid scripts, framing and caching, and that keep the page's URLs out of `Referer`.
+/// Adds headers that forbid scripts of other sites, framing and caching, and that keep the page's URLs out of
+/// `Referer`.
 pub(super) async fn add_headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

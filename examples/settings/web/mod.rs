@@ -1,8 +1,9 @@
-//! The page, rendered on the server, without JavaScript.
+//! The pages, rendered on the server. They work without JavaScript; one script shows that the portal is being opened.
 
 mod guard;
 pub(crate) mod session;
 pub(crate) mod settings;
+mod sign_in;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
+use url::Url;
 
 use crate::{
     billing::{self, Billing},
@@ -34,25 +36,34 @@ impl App {
     /// Allows the portal's origin in `form-action`, because browsers also apply that directive to redirects.
     pub(crate) fn new(origin: String, portal_origin: &str, billing: Billing) -> Result<Arc<Self>> {
         let policy = format!(
-            "default-src 'none'; style-src 'self'; form-action 'self' {portal_origin}; frame-ancestors 'none'; base-uri 'none'"
+            "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self' {portal_origin}; \
+             frame-ancestors 'none'; base-uri 'none'"
         );
         let content_security_policy = policy.try_into().context("the portal's origin is not a valid header value")?;
-        Ok(Arc::new(Self { origin, content_security_policy, sessions: Sessions::default(), billing }))
+        let port = Url::parse(&origin)?.port_or_known_default().context("the page's origin has no port")?;
+        Ok(Arc::new(Self { origin, content_security_policy, sessions: Sessions::new(port), billing }))
     }
 }
 
 /// Returns the routes of the page.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let to_settings = || async { Redirect::to("/settings") };
     Router::new()
-        .route("/", get(to_settings))
-        .route("/settings", get(settings::show))
-        // After a refusal, the address bar shows this path. Loading it again sends a GET.
-        .route("/settings/billing", get(to_settings).post(billing::action::open))
-        .route("/sign-in", get(session::choose).post(session::sign_in))
-        .route("/sign-out", post(session::sign_out))
-        .route("/style.css", get(stylesheet))
-        .fallback(|| async { message(StatusCode::NOT_FOUND, "Page not found", "This page does not exist.") })
+        .route("/", get(async || Redirect::to("/settings")))
+        .route("/settings", get(settings::profile))
+        .route("/settings/billing", get(settings::billing).post(billing::action::open))
+        .route("/settings/members", get(settings::members))
+        .route("/sign-in", get(sign_in::choose).post(sign_in::sign_in))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/style.css", get(async || asset("text/css; charset=utf-8", include_str!("../style.css"))))
+        .route("/billing.js", get(async || asset("text/javascript; charset=utf-8", include_str!("../billing.js"))))
+        .method_not_allowed_fallback(async || {
+            message(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "This address is not a page",
+                "It only accepts a form of this site.",
+            )
+        })
+        .fallback(async || message(StatusCode::NOT_FOUND, "Page not found", "This page does not exist."))
         // A layer, so that no handler can omit the check.
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::refuse_other_sites))
         // Outermost, so that refusals also have the headers.
@@ -60,14 +71,14 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-async fn stylesheet() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../style.css"))
+fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, content_type)], text)
 }
 
 /// A failed request. The response is a message page.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The form does not belong to this session.
+    /// The form does not come from a page of this site.
     Forged,
     /// A defect; the cause is logged.
     Internal(anyhow::Error),
@@ -84,8 +95,8 @@ impl IntoResponse for Failure {
         match self {
             Self::Forged => message(
                 StatusCode::FORBIDDEN,
-                "This page is out of date",
-                "Your request came from an earlier sign-in or from another site, so nothing was changed. Please try again.",
+                "This request was refused",
+                "It did not come from this page, so nothing was changed. Please go to your settings and try again.",
             ),
             Self::Internal(error) => {
                 tracing::error!(cause = format!("{error:#}"), "request failed");

@@ -1,53 +1,116 @@
-//! Sign-in sessions: a random id in a cookie, everything else in memory. A product uses its own sign-in instead.
+//! Sign-in sessions: a random id in a cookie, everything else in memory. A product uses its own sessions instead.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use askama::Template;
 use aws_lc_rs::{constant_time, rand};
 use axum::{
     Form,
-    extract::{FromRequest, FromRequestParts, Request, State},
+    extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, header, request::Parts},
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::Deserialize;
 
 use crate::{
-    people::{self, PEOPLE, Person},
-    web::{App, Failure},
+    billing::action::{Opening, WeakOpening},
+    people::Person,
+    web::{App, Failure, settings::Notice},
 };
 
-const COOKIE: &str = "settings_session";
+/// The sessions. They are lost when the process exits.
+pub(crate) struct Sessions {
+    /// The name of the cookie. It contains the page's port, because browsers send a cookie to every port of a host.
+    cookie: String,
+    state: Mutex<State>,
+}
 
-/// The sessions by id. They are lost when the process exits.
-#[derive(Debug, Default)]
-pub(crate) struct Sessions(Mutex<HashMap<String, Session>>);
+#[derive(Default)]
+struct State {
+    /// The sessions by id.
+    running: HashMap<String, Session>,
+    /// Who had the CSRF token of a session that has ended. A product lets such an entry expire.
+    ended: HashMap<String, &'static Person>,
+}
 
-#[derive(Clone)]
 struct Session {
     person: &'static Person,
     csrf_token: String,
+    /// Shown by the next page that is loaded, and only by that page.
+    notice: Option<Notice>,
+    /// The last call that was started, and the displayed tenant that it was started for. The reference is weak, so that
+    /// the URL of a portal session is not kept.
+    opening: Option<(WeakOpening, String)>,
 }
 
 impl Sessions {
-    fn map(&self) -> MutexGuard<'_, HashMap<String, Session>> {
-        // A panic cannot leave the map inconsistent, because insertion and removal are single calls.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn new(port: u16) -> Self {
+        Self { cookie: format!("settings_session_{port}"), state: Mutex::default() }
     }
 
-    fn end(&self, headers: &HeaderMap) {
-        if let Some(id) = cookie(headers) {
-            self.map().remove(id);
+    /// Starts a session and returns the cookie for it. The id is new, which prevents session fixation.
+    pub(super) fn start(&self, person: &'static Person) -> anyhow::Result<String> {
+        let (id, csrf_token) = (random()?, random()?);
+        let cookie = self.set_cookie(&id, "");
+        self.state().running.insert(id, Session { person, csrf_token, notice: None, opening: None });
+        Ok(cookie)
+    }
+
+    /// Ends the session of a request, if it has one, and returns the cookie that replaces its cookie.
+    pub(super) fn end(&self, headers: &HeaderMap) -> String {
+        let mut state = self.state();
+        if let Some(session) = self.id(headers).and_then(|id| state.running.remove(id)) {
+            state.ended.insert(session.csrf_token, session.person);
         }
+        self.set_cookie("", " Max-Age=0;")
+    }
+
+    /// Sets the notice that the next page shows.
+    pub(crate) fn notify(&self, id: &str, notice: Notice) {
+        if let Some(session) = self.state().running.get_mut(id) {
+            session.notice = Some(notice);
+        }
+    }
+
+    pub(super) fn take_notice(&self, id: &str) -> Option<Notice> {
+        self.state().running.get_mut(id)?.notice.take()
+    }
+
+    /// Returns the call that is running in this session for the same tenant, otherwise starts one.
+    pub(crate) fn join_or_start(&self, id: &str, displayed_tenant: &str, start: impl FnOnce() -> Opening) -> Opening {
+        let mut state = self.state();
+        let Some(session) = state.running.get_mut(id) else { return start() };
+        let last = session.opening.as_ref().filter(|(_, tenant)| tenant == displayed_tenant);
+        last.and_then(|(opening, _)| opening.upgrade()).unwrap_or_else(|| {
+            let opening = start();
+            session.opening = opening.downgrade().map(|opening| (opening, displayed_tenant.to_owned()));
+            opening
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic cannot leave the maps inconsistent, because each change is a single call.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn id<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
+        let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = pairs.flat_map(|value| value.split(';'));
+        pairs.find_map(|pair| pair.trim().strip_prefix(self.cookie.as_str())?.strip_prefix('='))
+    }
+
+    /// SameSite=Lax, because the return from the portal is a navigation from another site. A product also sets Secure
+    /// and the prefix `__Host-`, but over http on loopback not every browser accepts such a cookie.
+    fn set_cookie(&self, id: &str, attributes: &str) -> String {
+        format!("{}={id}; Path=/;{attributes} HttpOnly; SameSite=Lax", self.cookie)
     }
 }
 
 /// A signed-in person. Requests without a session are redirected to the sign-in page.
 pub(crate) struct SignedIn {
+    pub(crate) session_id: String,
     pub(crate) person: &'static Person,
     /// The CSRF token, which every form of this session contains.
     pub(crate) csrf_token: String,
@@ -57,13 +120,19 @@ impl FromRequestParts<Arc<App>> for SignedIn {
     type Rejection = Redirect;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Redirect> {
-        let session = cookie(&parts.headers).and_then(|id| app.sessions.map().get(id).cloned());
-        let Session { person, csrf_token } = session.ok_or_else(|| Redirect::to("/sign-in"))?;
-        Ok(Self { person, csrf_token })
+        let id = app.sessions.id(&parts.headers).unwrap_or_default();
+        match app.sessions.state().running.get(id) {
+            Some(Session { person, csrf_token, .. }) => {
+                Ok(Self { session_id: id.to_owned(), person, csrf_token: csrf_token.clone() })
+            }
+            None => Err(Redirect::to("/sign-in")),
+        }
     }
 }
 
 /// A form whose CSRF token has been verified. It is the only way to read form fields, so no handler can omit the check.
+///
+/// A form of an earlier sign-in is redirected to the page of the present one, with a notice that explains why.
 pub(crate) struct VerifiedForm {
     pub(crate) signed_in: SignedIn,
     fields: HashMap<String, String>,
@@ -87,57 +156,14 @@ impl FromRequest<Arc<App>> for VerifiedForm {
             .map_err(|_| Failure::Forged.into_response())?;
         let form = Self { signed_in, fields };
         let (sent, expected) = (form.field("csrf_token"), &form.signed_in.csrf_token);
-        constant_time::verify_slices_are_equal(sent.as_bytes(), expected.as_bytes())
-            .map_err(|_| Failure::Forged.into_response())?;
+        if constant_time::verify_slices_are_equal(sent.as_bytes(), expected.as_bytes()).is_err() {
+            let SignedIn { session_id, person, .. } = &form.signed_in;
+            let opened_by = app.sessions.state().ended.get(sent).copied().filter(|other| other.id != person.id);
+            app.sessions.notify(session_id, Notice::OtherSignIn { opened_by });
+            return Err(Redirect::to("/settings/billing").into_response());
+        }
         Ok(form)
     }
-}
-
-#[derive(Template)]
-#[template(path = "sign_in.html", config = "examples/settings/askama.toml")]
-struct SignInPage {
-    people: &'static [Person],
-}
-
-/// Shows the people to sign in as.
-pub(super) async fn choose() -> Result<Html<String>, Failure> {
-    Ok(Html(SignInPage { people: &PEOPLE }.render()?))
-}
-
-/// The sign-in form.
-#[derive(Deserialize)]
-pub(super) struct SignInForm {
-    person: String,
-}
-
-/// Ends the old session and starts one under a new id, which prevents session fixation.
-pub(super) async fn sign_in(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    Form(form): Form<SignInForm>,
-) -> Result<Response, Failure> {
-    let Some(person) = people::find(&form.person) else {
-        return Ok(Redirect::to("/sign-in").into_response());
-    };
-    app.sessions.end(&headers);
-    let (id, csrf_token) = (random()?, random()?);
-    // SameSite=Lax, because the return from the portal is a navigation from another site. A product also sets Secure
-    // and the prefix `__Host-`, but over http on loopback not every browser accepts such a cookie.
-    let cookie = format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Lax");
-    app.sessions.map().insert(id, Session { person, csrf_token });
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/settings")).into_response())
-}
-
-/// Ends the session and deletes the cookie.
-pub(super) async fn sign_out(State(app): State<Arc<App>>, headers: HeaderMap, _: VerifiedForm) -> Response {
-    app.sessions.end(&headers);
-    let cookie = format!("{COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
-    ([(header::SET_COOKIE, cookie)], Redirect::to("/sign-in")).into_response()
-}
-
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    pairs.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))
 }
 
 /// Returns 256 random bits as text.
@@ -145,11 +171,4 @@ fn random() -> anyhow::Result<String> {
     let mut bytes = [0; 32];
     rand::fill(&mut bytes)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
-}
-
-/// Omits the CSRF token, which is a secret.
-impl std::fmt::Debug for Session {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("person", &self.person.id).finish_non_exhaustive()
-    }
 }

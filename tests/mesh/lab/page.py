@@ -61,6 +61,7 @@ class Browser:
         self._session = f"/session/{session}"
         self.go(PAGE)
         self.click("button[value=olivia]")
+        # Signing in ends on the billing page.
         self.text("#billing")
 
     def _send(self, method, path, body=None):
@@ -100,11 +101,11 @@ class Browser:
         (self.screenshots / f"{name}.png").write_bytes(base64.b64decode(self._command("GET", "/screenshot")))
 
     def load_settings(self, name):
-        """Loads the settings page. Returns the text of the billing section, or "the button" if it has one."""
-        self.go(f"{PAGE}/settings")
-        text = self.text("#billing").splitlines()[1:]
+        """Loads the billing page. Returns the sentence in its section, or "the button" if it has one."""
+        self.go(f"{PAGE}/settings/billing")
+        self.text("#billing")
         self.save_screenshot(name)
-        return "the button" if self.has(BUTTON) else " ".join(text)
+        return "the button" if self.has(BUTTON) else self.text("#billing .sentence")
 
     def click_button(self, name):
         """Clicks the button on the current page. Returns which portal opened, or the message on the page."""

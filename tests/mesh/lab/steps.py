@@ -12,10 +12,8 @@ ROUTES = {
 }
 
 BUTTON, PORTAL = "the button", "the portal of Acme Robotics"
-UNAVAILABLE = "Billing is unavailable right now."
-NOT_REACHED = "Billing can't be reached right now. Please try again in a few minutes."
-SWITCHED_OFF = "Billing has just been switched off for this workspace. Nothing was changed."
-NOT_AVAILABLE = "Billing is not available for this workspace yet."
+UNAVAILABLE = "Billing is unavailable right now. Please try again in a few minutes."
+SWITCHED_OFF = "Billing is not available for this workspace right now. Please contact support if you need it."
 
 
 class Changes:
@@ -162,11 +160,11 @@ def run_steps(mesh, browser):
         meanwhile()
         yield changes.by_route("back", method, "UNAVAILABLE", switch_on), _expect(["session by v2"], [BUTTON, PORTAL])
     off, back = read_commands("Flag")
-    disabled = _expect(["FAILED_PRECONDITION FEATURE_DISABLED"], [SWITCHED_OFF, NOT_AVAILABLE])
+    disabled = _expect(["FAILED_PRECONDITION FEATURE_DISABLED"], [SWITCHED_OFF, SWITCHED_OFF])
     yield changes.by_flag("off by flag", "session", off), disabled
     yield changes.by_flag("back", "FAILED_PRECONDITION", back), _expect(["session by v2"], [BUTTON, PORTAL])
     down = changes.by_stripe("Stripe is down", "connections closed and refused", "session", mesh.stripe.close)
-    yield down, _expect(["UNAVAILABLE STRIPE_UNAVAILABLE"], [NOT_REACHED, BUTTON])
+    yield down, _expect(["UNAVAILABLE STRIPE_UNAVAILABLE"], [UNAVAILABLE, BUTTON])
     up = changes.by_stripe("Stripe is back", "connections accepted again", "UNAVAILABLE", mesh.stripe.open)
     yield up, _expect(["session by v2"], portal)
     # Revision 6 is the second version with all calls and without a canary.

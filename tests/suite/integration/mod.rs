@@ -3,5 +3,6 @@
 mod authorization;
 pub(crate) mod directory;
 mod operations;
+mod page;
 mod stripe;
 mod transport;

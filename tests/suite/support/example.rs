@@ -5,6 +5,7 @@ use std::{
     process::Stdio,
 };
 
+use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines},
     process::{Child, ChildStdout, Command},
@@ -56,6 +57,17 @@ impl Example {
         values[0].trim().to_owned()
     }
 
+    /// The audit records so far.
+    pub(crate) fn audit(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.value("Audit log")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// How many portal sessions were requested from Stripe.
+    pub(crate) fn intents(&self) -> usize {
+        self.audit().iter().filter(|record| record["event"] == "intent").count()
+    }
+
     /// Disables the flag for everyone, as an operator does, and waits until the service has read the file.
     pub(crate) async fn disable_flag(&self) {
         let address = format!("http://{}", self.value("gRPC service"));
@@ -88,6 +100,7 @@ impl Example {
 }
 
 /// A minimal browser: keeps cookies and submits forms, but does not follow redirects.
+#[derive(Clone)]
 pub(crate) struct Visitor {
     client: reqwest::Client,
     page: String,
@@ -102,9 +115,18 @@ impl Visitor {
 
     pub(crate) async fn sign_in(page: &str, user: &str) -> Self {
         let visitor = Self::new(page);
-        let response = visitor.post("/sign-in", &[("person", user)]).await;
-        assert_eq!(response.status(), 303);
+        visitor.sign_in_as(user).await;
         visitor
+    }
+
+    /// Signs in, also if someone else is signed in.
+    pub(crate) async fn sign_in_as(&self, user: &str) {
+        assert_eq!(self.post("/sign-in", &[("person", user)]).await.status(), 303);
+    }
+
+    /// Returns the same browser on the page of another example.
+    pub(crate) fn on(&self, page: &str) -> Self {
+        Self { client: self.client.clone(), page: page.to_owned() }
     }
 
     pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
@@ -113,6 +135,11 @@ impl Visitor {
 
     pub(crate) async fn settings(&self) -> String {
         self.get("/settings").await.text().await.unwrap()
+    }
+
+    /// Loads the billing page of the example.
+    pub(crate) async fn billing(&self) -> String {
+        self.get("/settings/billing").await.text().await.unwrap()
     }
 
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> reqwest::Response {
@@ -128,8 +155,25 @@ impl Visitor {
     /// Submits the billing form for a displayed tenant, whether or not the page shows the form.
     pub(crate) async fn open_billing(&self, displayed: &str) -> reqwest::Response {
         let csrf_token = self.csrf_token().await;
-        self.post("/settings/billing", &[("csrf_token", &csrf_token), ("displayed_tenant_id", displayed)]).await
+        self.submit(&csrf_token, displayed).await
     }
+
+    /// Submits the billing form of a page that was loaded earlier.
+    pub(crate) async fn submit(&self, csrf_token: &str, displayed: &str) -> reqwest::Response {
+        self.post("/settings/billing", &[("csrf_token", csrf_token), ("displayed_tenant_id", displayed)]).await
+    }
+
+    /// Submits the billing form, which must be refused. Returns the page that the browser is redirected to.
+    pub(crate) async fn refusal(&self, displayed: &str) -> String {
+        let response = self.open_billing(displayed).await;
+        assert_eq!((response.status().as_u16(), location(&response)), (303, "/settings/billing"));
+        self.billing().await
+    }
+}
+
+/// Returns the target of a redirect.
+pub(crate) fn location(response: &reqwest::Response) -> &str {
+    response.headers()["location"].to_str().unwrap()
 }
 
 /// Returns the value of a hidden field.

@@ -1,13 +1,16 @@
 //! Shared support: a complete environment ([`World`]), tokens, servers, and refusals as a client sees them.
 
+pub(crate) mod browser;
 pub(crate) mod client_error;
 pub(crate) mod collector;
 pub(crate) mod example;
+pub(crate) mod gated_stripe;
 pub(crate) mod issuer;
 pub(crate) mod key_server;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod raw_call;
+pub(crate) mod refusing_service;
 pub(crate) mod service;
 pub(crate) mod stripe;
 pub(crate) mod world;

@@ -3,7 +3,7 @@
 use axum::{Router, http::HeaderValue, response::IntoResponse as _};
 use tokio::net::TcpListener;
 
-use crate::support::example::{Example, Visitor};
+use crate::support::example::{Example, Visitor, location};
 
 #[tokio::test]
 async fn form_redirects_owner_to_portal_and_back_with_notice() {
@@ -16,35 +16,38 @@ async fn form_redirects_owner_to_portal_and_back_with_notice() {
     let portal = example.value("Stripe");
     let policy = response.headers()["content-security-policy"].to_str().unwrap();
     assert!(policy.contains(&format!("form-action 'self' {portal}")), "{policy}");
-    let location = response.headers()["location"].to_str().unwrap().to_owned();
+    let session = location(&response).to_owned();
     assert!(response.text().await.unwrap().is_empty(), "the body must not repeat the URL");
 
     // The Location is the unchanged session URL. It opens the portal of acme's customer.
-    assert!(location.starts_with(&format!("{portal}/p/session/")), "the portal must be on its own origin");
-    let html = reqwest::get(&location).await.unwrap().text().await.unwrap();
+    assert!(session.starts_with(&format!("{portal}/p/session/")), "the portal must be on its own origin");
+    let html = reqwest::get(&session).await.unwrap().text().await.unwrap();
     assert!(html.contains("cus_AcmeRobotics") && html.contains("Acme Robotics"), "{html}");
-    assert!(html.contains(&format!("href=\"{}/settings?billing=returned\"", example.page)), "{html}");
+    assert!(html.contains(&format!("href=\"{}/settings/billing?billing=returned\"", example.page)), "{html}");
 
-    let html = olivia.get("/settings?billing=returned").await.text().await.unwrap();
-    assert!(html.contains("role=\"status\"") && html.contains("You are back from the billing portal."), "{html}");
+    let back = olivia.get("/settings/billing?billing=returned").await;
+    assert_eq!((back.status().as_u16(), location(&back)), (303, "/settings/billing"));
+    let html = olivia.billing().await;
+    assert!(html.contains("You are back from the billing portal."), "{html}");
+    assert!(!olivia.billing().await.contains("You are back"), "the notice must be shown once");
 
     let audit = std::fs::read_to_string(example.value("Audit log")).unwrap();
-    let secret = location.rsplit('/').next().unwrap();
+    let secret = session.rsplit('/').next().unwrap();
     assert!(audit.contains("\"released\":true") && !audit.contains(secret));
     let printed = example.stop().await;
     assert!(!printed.contains(secret), "{printed}");
 }
 
 #[tokio::test]
-async fn form_with_wrong_csrf_token_is_refused() {
+async fn form_with_wrong_csrf_token_does_not_call_service() {
     let example = Example::start(&[]).await;
     let olivia = Visitor::sign_in(&example.page, "olivia").await;
     for token in ["", "guess"] {
-        let fields = [("csrf_token", token), ("displayed_tenant_id", "acme")];
-        assert_eq!(olivia.post("/settings/billing", &fields).await.status(), 403);
+        assert_eq!(location(&olivia.submit(token, "acme").await), "/settings/billing");
+        let html = olivia.billing().await;
+        assert!(html.contains("was opened before you signed in, so nothing was changed."), "{html}");
     }
-    let audit = std::fs::read_to_string(example.value("Audit log")).unwrap();
-    assert_eq!(audit, "", "the service must not be called");
+    assert_eq!(example.audit().len(), 0, "the service must not be called");
     example.stop().await;
 }
 
@@ -52,12 +55,9 @@ async fn form_with_wrong_csrf_token_is_refused() {
 async fn page_of_other_tenant_gets_message_with_reference() {
     let example = Example::start(&[]).await;
     let olivia = Visitor::sign_in(&example.page, "olivia").await;
-    let response = olivia.open_billing("globex").await;
-    assert_eq!(response.status(), 200);
-    let html = response.text().await.unwrap();
-    assert!(html.contains("This page shows a different workspace than the one you are signed in to."), "{html}");
-    let audit = std::fs::read_to_string(example.value("Audit log")).unwrap();
-    let record: serde_json::Value = serde_json::from_str(audit.lines().last().unwrap()).unwrap();
+    let html = olivia.refusal("globex").await;
+    assert!(html.contains("You are now in a different workspace, so billing was not opened."), "{html}");
+    let record = example.audit().pop().unwrap();
     assert_eq!(record["reason"], "TENANT_MISMATCH");
     assert!(html.contains(record["request_id"].as_str().unwrap()), "the reference must be in the audit log");
     example.stop().await;
@@ -67,10 +67,12 @@ async fn page_of_other_tenant_gets_message_with_reference() {
 async fn flag_disabled_while_page_is_open_gets_message() {
     let example = Example::start(&[]).await;
     let olivia = Visitor::sign_in(&example.page, "olivia").await;
-    assert!(olivia.settings().await.contains("Open billing portal"));
+    assert!(olivia.billing().await.contains("Open billing portal"));
     example.disable_flag().await;
-    let html = olivia.open_billing("acme").await.text().await.unwrap();
-    assert!(html.contains("Billing has just been switched off for this workspace."), "{html}");
+    let sentence = "Billing is not available for this workspace right now. Please contact support if you need it.";
+    for html in [olivia.refusal("acme").await, olivia.billing().await] {
+        assert_eq!(html.matches(sentence).count(), 1, "{html}");
+    }
     example.stop().await;
 }
 
@@ -96,12 +98,11 @@ async fn status_without_error_info_is_shown_as_unavailable() {
     for service in [mesh_service.as_str(), "--service=http://127.0.0.1:1"] {
         let example = Example::start(&[service]).await;
         let olivia = Visitor::sign_in(&example.page, "olivia").await;
-        let html = olivia.settings().await;
-        assert!(html.contains("Billing is unavailable right now.") && !html.contains("Open billing portal"), "{html}");
-        let response = olivia.open_billing("acme").await;
-        assert_eq!(response.status(), 200);
-        let html = response.text().await.unwrap();
-        assert!(html.contains("role=\"alert\"") && html.contains("Billing is unavailable right now."), "{html}");
+        let sentence = "Billing is unavailable right now. Please try again in a few minutes.";
+        let html = olivia.billing().await;
+        assert!(html.contains(sentence) && !html.contains("Open billing portal"), "{html}");
+        let html = olivia.refusal("acme").await;
+        assert!(html.contains("role=\"alert\"") && html.contains(sentence), "{html}");
         example.stop().await;
     }
     mesh.abort();
