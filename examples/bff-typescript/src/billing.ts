@@ -5,19 +5,12 @@ import { credentials, loadPackageDefinition, Metadata, type ServiceError } from 
 import { loadSync } from "@grpc/proto-loader";
 import { fileURLToPath } from "node:url";
 import type { ProtoGrpcType } from "./proto/billing_portal.js";
-import { refusal, UNAVAILABLE, type Refusal } from "./refusal.js";
+import { HIDDEN, refusal, UNAVAILABLE, type Refusal } from "./refusal.js";
 import type { Issuer, Person } from "./token.js";
 
 const PROTO = fileURLToPath(new URL("../../../proto/billing/portal/v1/billing_portal.proto", import.meta.url));
 const { billing } = loadPackageDefinition(loadSync(PROTO, { longs: Number, enums: String, defaults: true })) as unknown as ProtoGrpcType;
 const { BillingPortal, PortalAccess } = billing.portal.v1;
-
-// The sentences to show instead of the button, by the reason that hides it.
-const HIDDEN: Record<string, string> = {
-  REASON_NOT_OWNER: "Only owners of this workspace can manage billing.",
-  REASON_FEATURE_DISABLED: "Billing is not available for this workspace yet.",
-  REASON_NO_BILLING_ACCOUNT: "Your workspace has no billing account yet. Please contact support to set one up.",
-};
 
 export class Billing {
   private readonly portal;
@@ -40,18 +33,18 @@ export class Billing {
     return new Promise((resolve) => {
       const request = { displayedTenantId: person.tenant };
       this.access.getPortalAccess(request, metadata, within(2), (error, response) => {
-        if (error) refusal("GetPortalAccess", error);
-        if (response?.visible) resolve(undefined);
+        if (error) resolve(refusal("GetPortalAccess", error).sentence);
+        else if (response?.visible) resolve(undefined);
         else resolve(HIDDEN[response?.reason ?? ""] ?? UNAVAILABLE);
       });
     });
   }
 
   // Creates a portal session. Its URL grants access to anyone who has it: use it only for the redirect.
-  async open(person: Person, displayedTenant: string): Promise<{ url: string } | Refusal> {
+  async open(person: Person, displayedTenant: string, locale: string): Promise<{ url: string } | Refusal> {
     const metadata = await this.metadata(person);
     return new Promise((resolve) => {
-      const request = { returnUrl: this.returnUrl, displayedTenantId: displayedTenant };
+      const request = { returnUrl: this.returnUrl, displayedTenantId: displayedTenant, locale };
       this.portal.createPortalSession(request, metadata, within(12), (error: ServiceError | null, response) => {
         if (response?.url) resolve({ url: response.url });
         else resolve(error ? refusal("CreatePortalSession", error) : { sentence: UNAVAILABLE });

@@ -4,4 +4,5 @@ mod backends;
 mod drain;
 mod health;
 mod redirect;
+mod terminal;
 mod wire;
