@@ -11,8 +11,8 @@ const AFTER_HELP: &str = "\
 To call the service yourself, press Enter while the example runs: it prints a grpcurl command with a new token of the \
 first person. Type the name of a person before Enter for a token of that person.
 
-Each refused call is printed on one line: the person, the reason, its cause and the request ID. RUST_LOG=info prints the \
-log of the service instead (default: warn).";
+Each refused call is printed on one line: the person, the reason, its cause and the request ID. RUST_LOG=info also prints \
+the log of the service, which then has the causes (default: warn).";
 
 /// Runs the reference settings page for billing-portal, with everything it needs.
 ///

@@ -60,9 +60,14 @@ pub(crate) fn print_overview(page: &str, backend: &Url, environment: &Environmen
     print_line(
         "\nThe two examples of such a backend are started with one of these lines:\n\n\
          cargo run --example bff\n\
-         (cd examples/bff-typescript && npm ci && npm run build && npm start)\n\n\
-         Each refused call is printed here, on one line.\n\n\
-         To call the service from another terminal, run the command below.\n\
+         (cd examples/bff-typescript && npm ci && npm run build && npm start)\n",
+    );
+    print_line(match environment.external_service_arguments {
+        None => "Each refused call is printed here, on one line.\n",
+        Some(_) => "Each refused call of the page is printed here. The log of the service has all refused calls.\n",
+    });
+    print_line(
+        "To call the service from another terminal, run the command below.\n\
          Its token expires after five minutes; press Enter to print a new one.\n\
          Type the name of another person before Enter for a token of that person.\n",
     );

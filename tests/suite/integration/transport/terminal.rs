@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use billing_portal::grpc::proto::{CreatePortalSessionRequest, billing_portal_client::BillingPortalClient};
 use serde_json::Value;
+use sqlx::{Connection as _, SqliteConnection};
 use tonic::{Request, transport::Endpoint};
 
 use crate::support::example::{Example, Visitor};
@@ -64,6 +65,11 @@ async fn refused_call_is_printed_on_one_line() {
     // The page calls the service as well.
     let olivia = Visitor::sign_in(&example.page, "olivia").await;
     olivia.open_billing("globex").await;
+    // The service logs an outage as a warning, which the terminal shows without the lines of the calls.
+    let directory = format!("sqlite:{}", example.value("Directory"));
+    let mut directory = SqliteConnection::connect(&directory).await.unwrap();
+    sqlx::query("DROP TABLE billing_portal_owners").execute(&mut directory).await.unwrap();
+    call(Some(token(&example.grpcurl)), "").await;
 
     let audit = std::fs::read_to_string(example.value("Audit log")).unwrap();
     let output = example.stop().await;
@@ -73,6 +79,8 @@ async fn refused_call_is_printed_on_one_line() {
         "Refused CreatePortalSession for mia of acme: NOT_OWNER (role is not an owner role)",
         "Refused CreatePortalSession for olivia of acme: LOCALE_INVALID (locale is not a language tag)",
         "Refused CreatePortalSession for olivia of acme: TENANT_MISMATCH (displayed tenant differs from the principal's tenant)",
+        "Refused CreatePortalSession for olivia of acme: DATABASE_UNAVAILABLE (directory query failed: no such table: \
+         billing_portal_owners)",
     ];
     let outcomes = audit.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let expected: Vec<_> = expected
