@@ -17,7 +17,7 @@ use tonic::{
 };
 
 use crate::{
-    refusal::{Refusal, UNAVAILABLE, hidden, refusal},
+    refusal::{Refusal, UNAVAILABLE, refusal, sentence},
     token::{Issuer, Person},
 };
 
@@ -54,7 +54,7 @@ impl Billing {
         };
         match response {
             Ok(response) if response.get_ref().visible => None,
-            Ok(response) => Some(hidden(response.get_ref().reason())),
+            Ok(response) => Some(sentence(response.get_ref().reason().as_str_name().trim_start_matches("REASON_"))),
             Err(status) => Some(refusal("GetPortalAccess", &status).sentence),
         }
     }

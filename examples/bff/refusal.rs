@@ -1,17 +1,11 @@
 //! What a failed call means: for the log of this backend, and for the person.
 
-use billing_portal::grpc::proto::Reason;
 use serde_json::json;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
 /// Also shown for every status that does not come from the service.
 pub(crate) const UNAVAILABLE: &str = "Billing is unavailable right now. Please try again in a few minutes.";
-
-const ONLY_OWNERS: &str = "Only owners of this workspace can manage billing. Please ask an owner.";
-const SWITCHED_OFF: &str =
-    "Billing is not available for this workspace right now. Please contact support if you need it.";
-const NO_ACCOUNT: &str = "Your workspace does not have a billing account yet. Please contact support to set one up.";
 
 /// The reason why the portal was not opened, as shown to the person.
 pub(crate) struct Refusal {
@@ -39,14 +33,17 @@ pub(crate) fn refusal(rpc: &str, status: &Status) -> Refusal {
     Refusal { sentence: reason.as_deref().map_or(UNAVAILABLE, sentence), request_id }
 }
 
-fn sentence(reason: &str) -> &'static str {
+/// Returns the sentence for a reason, in place of the button and after a click.
+pub(crate) fn sentence(reason: &str) -> &'static str {
     match reason {
-        "NOT_OWNER" => ONLY_OWNERS,
-        "FEATURE_DISABLED" => SWITCHED_OFF,
-        "NO_BILLING_ACCOUNT" => NO_ACCOUNT,
-        "TENANT_MISMATCH" => {
-            "You are now in a different workspace, so billing was not opened. Please try again on this page."
+        "NOT_OWNER" => "Only owners of this workspace can manage billing. Please ask an owner.",
+        "FEATURE_DISABLED" => {
+            "Billing is not available for this workspace right now. Please contact support if you need it."
         }
+        "NO_BILLING_ACCOUNT" => {
+            "Your workspace does not have a billing account yet. Please contact support to set one up."
+        }
+        "TENANT_MISMATCH" => "You are now in a different workspace, so billing was not opened. Please try again.",
         "RATE_LIMITED" => "You have opened billing many times in a short time. Please wait a minute and try again.",
         "STRIPE_RATE_LIMITED" | "STRIPE_CONFLICT" | "OVERLOADED" => {
             "Billing is busy right now. Please try again in a moment."
@@ -54,17 +51,7 @@ fn sentence(reason: &str) -> &'static str {
         "TENANT_PROOF_MISSING" | "BILLING_ACCOUNT_MISSING_AT_STRIPE" | "MAPPING_INTEGRITY" => {
             "We could not verify your workspace's billing account. Please contact support."
         }
-        // The person cannot do anything about the other reasons.
+        // The person cannot do anything about the other reasons, so the page reports an outage.
         _ => UNAVAILABLE,
-    }
-}
-
-/// Returns the sentence to show instead of the button, by the reason that hides it.
-pub(crate) fn hidden(reason: Reason) -> &'static str {
-    match reason {
-        Reason::NotOwner => ONLY_OWNERS,
-        Reason::FeatureDisabled => SWITCHED_OFF,
-        Reason::NoBillingAccount => NO_ACCOUNT,
-        Reason::Allowed | Reason::Unspecified => UNAVAILABLE,
     }
 }

@@ -5,7 +5,7 @@ import { credentials, loadPackageDefinition, Metadata, type ServiceError } from 
 import { loadSync } from "@grpc/proto-loader";
 import { fileURLToPath } from "node:url";
 import type { ProtoGrpcType } from "./proto/billing_portal.js";
-import { HIDDEN, refusal, UNAVAILABLE, type Refusal } from "./refusal.js";
+import { refusal, sentence, type Refusal } from "./refusal.js";
 import type { Issuer, Person } from "./token.js";
 
 const PROTO = fileURLToPath(new URL("../../../proto/billing/portal/v1/billing_portal.proto", import.meta.url));
@@ -35,7 +35,7 @@ export class Billing {
       this.access.getPortalAccess(request, metadata, within(2), (error, response) => {
         if (error) resolve(refusal("GetPortalAccess", error).sentence);
         else if (response?.visible) resolve(undefined);
-        else resolve(HIDDEN[response?.reason ?? ""] ?? UNAVAILABLE);
+        else resolve(sentence(response?.reason?.replace("REASON_", "")));
       });
     });
   }
@@ -47,7 +47,7 @@ export class Billing {
       const request = { returnUrl: this.returnUrl, displayedTenantId: displayedTenant, locale };
       this.portal.createPortalSession(request, metadata, within(12), (error: ServiceError | null, response) => {
         if (response?.url) resolve({ url: response.url });
-        else resolve(error ? refusal("CreatePortalSession", error) : { sentence: UNAVAILABLE });
+        else resolve(error ? refusal("CreatePortalSession", error) : { sentence: sentence() });
       });
     });
   }

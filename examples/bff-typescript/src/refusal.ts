@@ -33,20 +33,18 @@ export interface Refusal {
 }
 
 // Also shown for every status that does not come from the service.
-export const UNAVAILABLE = "Billing is unavailable right now. Please try again in a few minutes.";
-
-const ONLY_OWNERS = "Only owners of this workspace can manage billing. Please ask an owner.";
-const SWITCHED_OFF = "Billing is not available for this workspace right now. Please contact support if you need it.";
-const NO_ACCOUNT = "Your workspace does not have a billing account yet. Please contact support to set one up.";
+const UNAVAILABLE = "Billing is unavailable right now. Please try again in a few minutes.";
 const BUSY = "Billing is busy right now. Please try again in a moment.";
 const NOT_VERIFIED = "We could not verify your workspace's billing account. Please contact support.";
 
-// The reasons that have their own sentence. The person cannot do anything about the others.
+// The reasons that have their own sentence. The person cannot do anything about the others, so the page reports an
+// outage.
 const SENTENCES: Record<string, string> = {
-  NOT_OWNER: ONLY_OWNERS,
-  FEATURE_DISABLED: SWITCHED_OFF,
-  NO_BILLING_ACCOUNT: NO_ACCOUNT,
-  TENANT_MISMATCH: "You are now in a different workspace, so billing was not opened. Please try again on this page.",
+  NOT_OWNER: "Only owners of this workspace can manage billing. Please ask an owner.",
+  FEATURE_DISABLED:
+    "Billing is not available for this workspace right now. Please contact support if you need it.",
+  NO_BILLING_ACCOUNT: "Your workspace does not have a billing account yet. Please contact support to set one up.",
+  TENANT_MISMATCH: "You are now in a different workspace, so billing was not opened. Please try again.",
   RATE_LIMITED: "You have opened billing many times in a short time. Please wait a minute and try again.",
   STRIPE_RATE_LIMITED: BUSY,
   STRIPE_CONFLICT: BUSY,
@@ -56,12 +54,10 @@ const SENTENCES: Record<string, string> = {
   MAPPING_INTEGRITY: NOT_VERIFIED,
 };
 
-// The sentences to show instead of the button, by the reason that hides it.
-export const HIDDEN: Record<string, string> = {
-  REASON_NOT_OWNER: ONLY_OWNERS,
-  REASON_FEATURE_DISABLED: SWITCHED_OFF,
-  REASON_NO_BILLING_ACCOUNT: NO_ACCOUNT,
-};
+// Returns the sentence for a reason, in place of the button and after a click.
+export function sentence(reason = ""): string {
+  return SENTENCES[reason] ?? UNAVAILABLE;
+}
 
 // Logs a failed call and returns what to show. The ErrorInfo decides, never the status text. A status without the
 // service's ErrorInfo does not come from the service.
@@ -74,7 +70,7 @@ export function refusal(rpc: string, error: ServiceError): Refusal {
   const { code, details: message } = error;
   const requestId = info?.metadata["request_id"];
   console.log(JSON.stringify({ rpc, code, message, reason: info?.reason, request_id: requestId, fields }));
-  return { sentence: SENTENCES[info?.reason ?? ""] ?? UNAVAILABLE, requestId };
+  return { sentence: sentence(info?.reason), requestId };
 }
 
 function detail<T>(error: ServiceError, name: string): T | undefined {
