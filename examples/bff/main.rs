@@ -1,55 +1,88 @@
 //! A settings page with a billing action. The sign-in is a placeholder; the billing code is meant to be copied as is.
 //! `examples/settings` has the same billing code inside a complete settings page.
 //!
-//!     SERVICE=127.0.0.1:50051 PUBLIC_ORIGIN=https://app.example.com JWKS_FILE=jwks.json cargo run --example bff
+//! Start `cargo run --example settings`. In another terminal, paste the `export` lines that it prints, and run:
+//!
+//!     cargo run --example bff
 
-#![allow(clippy::print_stdout, reason = "prints its address")]
+#![allow(clippy::print_stdout, reason = "prints its address and the calls that fail")]
 
 mod billing;
+mod refusal;
+mod token;
 
-use std::{collections::HashMap, env, sync::Arc};
+use std::{collections::HashMap, env, future::ready, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use axum::{
     Form, Router,
     extract::{Query, State},
-    http::{HeaderMap, StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::map_response,
+    response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use billing::{Billing, Person};
+use billing::{Billing, preferred_language};
 use serde::Deserialize;
+use token::{Issuer, Person};
 use tokio::{net::TcpListener, sync::Mutex};
 
 const PEOPLE: [Person; 3] = [
     Person { id: "olivia", tenant: "acme", role: "owner" },
     Person { id: "mia", tenant: "acme", role: "member" },
-    Person { id: "dora", tenant: "dark", role: "owner" },
+    Person { id: "gustav", tenant: "globex", role: "owner" },
 ];
 
 struct App {
     billing: Billing,
+    /// The name of the session cookie. It contains the port, because browsers send a cookie to every port of a host. In
+    /// production, use `__Host-session` and the attribute `Secure`.
+    cookie: String,
     /// The person and the CSRF token, by session id.
     sessions: Mutex<HashMap<String, (&'static Person, String)>>,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let setting = |name, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
-    let origin = setting("PUBLIC_ORIGIN", "http://127.0.0.1:3000");
-    let service = setting("SERVICE", "127.0.0.1:50051");
-    let billing = Billing::new(&service, format!("{origin}/settings?billing=returned"))?;
-    let key_set = setting("JWKS_FILE", "jwks.json");
-    std::fs::write(&key_set, billing.key_set().to_string()).with_context(|| format!("cannot write {key_set}"))?;
-    let app = Arc::new(App { billing, sessions: Mutex::default() });
+    let origin = setting("PUBLIC_ORIGIN")?;
+    let (issuer, audience) = (setting("PRINCIPAL_ISSUER")?, setting("PRINCIPAL_AUDIENCE")?);
+    let issuer = Issuer::new(issuer, audience, &setting("PRINCIPAL_KEY_FILE")?, setting("PRINCIPAL_KEY_ID")?)?;
+    let billing = Billing::new(&setting("SERVICE")?, issuer, format!("{origin}/settings?billing=returned"))?;
+    let headers = headers_of_every_response(&setting("PORTAL_ORIGIN")?)?;
+
+    let address = format!("127.0.0.1:{}", setting("PORT")?);
+    let listener = TcpListener::bind(&address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let cookie = format!("session_{}", listener.local_addr()?.port());
+    let app = Arc::new(App { billing, cookie, sessions: Mutex::default() });
     let routes = Router::new()
+        .route("/", get(|| async { Redirect::to("/settings") }))
         .route("/sign-in", get(sign_in))
         .route("/settings", get(settings))
         .route("/settings/billing", post(open))
-        .with_state(app);
-    let listener = TcpListener::bind(format!("127.0.0.1:{}", setting("PORT", "0"))).await?;
-    println!("listening on http://{}", listener.local_addr()?);
+        .with_state(app)
+        .layer(map_response(move |response: Response| ready((headers.clone(), response))));
+    println!("Settings page: {origin}/settings");
     axum::serve(listener, routes).await.context("the server stopped unexpectedly")
+}
+
+fn setting(name: &str) -> Result<String> {
+    env::var(name)
+        .ok()
+        .with_context(|| format!("{name} is not set; `cargo run --example settings` prints all variables"))
+}
+
+/// Forbids scripts, framing and caching, and keeps the URLs out of `Referer`. `form-action` includes the portal's origin,
+/// because browsers also apply it to redirects.
+fn headers_of_every_response(portal_origin: &str) -> Result<HeaderMap> {
+    let policy = format!(
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' {portal_origin}; frame-ancestors 'none'; base-uri 'none'"
+    );
+    Ok(HeaderMap::from_iter([
+        (header::CONTENT_SECURITY_POLICY, policy.parse().context("PORTAL_ORIGIN is not a valid origin")?),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ]))
 }
 
 async fn sign_in(State(app): State<Arc<App>>, Query(query): Query<HashMap<String, String>>) -> Response {
@@ -58,8 +91,8 @@ async fn sign_in(State(app): State<Arc<App>>, Query(query): Query<HashMap<String
     };
     let id = uuid::Uuid::new_v4().to_string();
     app.sessions.lock().await.insert(id.clone(), (person, uuid::Uuid::new_v4().to_string()));
-    let cookie = format!("session={id}; HttpOnly; SameSite=Lax; Path=/");
-    (StatusCode::SEE_OTHER, [(header::LOCATION, "/settings".to_owned()), (header::SET_COOKIE, cookie)]).into_response()
+    let cookie = format!("{}={id}; HttpOnly; SameSite=Lax; Path=/", app.cookie);
+    ([(header::SET_COOKIE, cookie)], Redirect::to("/settings")).into_response()
 }
 
 async fn settings(
@@ -96,15 +129,11 @@ async fn open(State(app): State<Arc<App>>, headers: HeaderMap, Form(form): Form<
         let text = "<p>This form is out of date. Please go back, reload the page and try again.</p>";
         return page(StatusCode::FORBIDDEN, "Billing was not opened", text);
     }
-    match app.billing.open(person, &form.displayed_tenant_id).await {
-        Ok(location) => {
-            let mut response = StatusCode::SEE_OTHER.into_response();
-            let headers = response.headers_mut();
-            headers.insert(header::LOCATION, location);
-            headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-            headers.insert(header::REFERRER_POLICY, header::HeaderValue::from_static("no-referrer"));
-            response
-        }
+    let accept_language = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let locale = preferred_language(accept_language.unwrap_or_default());
+    match app.billing.open(person, &form.displayed_tenant_id, locale).await {
+        // Every response has `Cache-Control: no-store` and `Referrer-Policy: no-referrer`, which keep the URL secret.
+        Ok(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
         Err(refusal) => {
             let reference = refusal.request_id.map(|id| format!("<p>Reference for support: <code>{id}</code></p>"));
             let (sentence, reference) = (refusal.sentence, reference.unwrap_or_default());
@@ -118,20 +147,21 @@ async fn open(State(app): State<Arc<App>>, headers: HeaderMap, Form(form): Form<
 
 impl App {
     async fn session(&self, headers: &HeaderMap) -> Option<(&'static Person, String)> {
-        let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
-        let id = cookies.split("; ").find_map(|cookie| cookie.strip_prefix("session="))?;
+        let mut cookies = headers.get(header::COOKIE)?.to_str().ok()?.split("; ");
+        let id = cookies.find_map(|cookie| cookie.strip_prefix(&self.cookie)?.strip_prefix('='))?;
         self.sessions.lock().await.get(id).cloned()
     }
 }
 
 fn signed_out() -> Response {
-    page(StatusCode::UNAUTHORIZED, "Settings", "<p>Please sign in.</p>")
+    let people = PEOPLE.map(|Person { id, tenant, role }| {
+        format!(r#"<li><a href="/sign-in?person={id}">{id}</a>, {role} of {tenant}</li>"#)
+    });
+    let body = format!("<p>Please sign in as one of these people:</p><ul>{}</ul>", people.concat());
+    page(StatusCode::UNAUTHORIZED, "Settings", &body)
 }
 
 fn page(status: StatusCode, title: &str, body: &str) -> Response {
-    // form-action includes the portal's origin, because browsers also apply it to redirects.
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' https://billing.stripe.com";
-    let headers = [(header::CONTENT_SECURITY_POLICY, policy), (header::CACHE_CONTROL, "no-store")];
     let html = format!(
         r#"<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
           body {{ max-width: 40rem; margin: 3rem auto; font: 1rem/1.5 system-ui, sans-serif; color: #1a1f36 }}
@@ -139,5 +169,5 @@ fn page(status: StatusCode, title: &str, body: &str) -> Response {
           [role] {{ padding: .75rem 1rem; border-radius: .4rem; background: #eef2ff }}
         </style></head><body><main><h1>{title}</h1>{body}</main></body></html>"#
     );
-    (status, headers, Html(html)).into_response()
+    (status, Html(html)).into_response()
 }

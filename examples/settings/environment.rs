@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
-use axum::http::Uri;
+use axum::{http::Uri, middleware::from_fn};
 use billing_portal::{
     commands::{self, EarlyExit},
     server::Server,
@@ -16,7 +16,7 @@ use crate::{
     arguments::Arguments,
     files::Files,
     people::{ACME, TENANTS},
-    ports,
+    ports, refusals, terminal,
     token::{AUDIENCE, ISSUER, Issuer},
 };
 
@@ -71,21 +71,25 @@ pub(crate) struct Environment {
     pub(crate) external_service_arguments: Option<String>,
 }
 
-/// Starts the Stripe simulator, writes the files, and prepares the service without serving it.
+/// Starts the Stripe simulator, writes the files, and prepares the service without serving it. It accepts the return URLs
+/// of `page` and of another backend.
 pub(crate) async fn prepare(arguments: &Arguments, page: &str, issuer: &Issuer) -> Result<Environment> {
     let stripe = stripe(arguments).await?;
     let mut files = Files::create(arguments.state_dir.as_deref())?;
     files.write_flags()?;
     files.write_key_set(&issuer.key_set())?;
+    files.write_principal_key(&issuer.private_key())?;
     match &stripe {
         Stripe::Simulated(simulator) => files.write_stripe_key(simulator.secret_key(Mode::Test))?,
         Stripe::Real { key_file, .. } => files.use_stripe_key(key_file),
     }
     files.write_directory(&mapped_tenants(&stripe)).await?;
+    let origins = format!("{page},{}", arguments.backend_origin.origin().ascii_serialization());
     if let Some(service) = arguments.service.clone() {
         drop(telemetry::install(None, "info")?);
         let listen = service.authority().map_or_else(String::new, ToString::to_string);
-        let arguments = service_arguments(&listen, page, &files, &stripe).join(" ");
+        let arguments = service_arguments(&listen, &origins, &files, &stripe);
+        let arguments = arguments.iter().map(|argument| terminal::quote(argument)).collect::<Vec<_>>().join(" ");
         return Ok(Environment {
             files,
             stripe,
@@ -96,7 +100,7 @@ pub(crate) async fn prepare(arguments: &Arguments, page: &str, issuer: &Issuer) 
     }
     let listener = ports::bind(arguments.service_address, DEFAULT_SERVICE_ADDRESS).await?;
     let address = listener.local_addr()?;
-    let server = server(service_arguments(&address.to_string(), page, &files, &stripe)).await?;
+    let server = server(service_arguments(&address.to_string(), &origins, &files, &stripe)).await?;
     let service = format!("http://{address}").parse().context("the service's address is not a valid URL")?;
     Ok(Environment {
         files,
@@ -140,14 +144,14 @@ fn mapped_tenants(stripe: &Stripe) -> Vec<(&'static str, String)> {
 /// Returns the service's arguments. All settings that depend on the environment are explicit, so that
 /// `BILLING_PORTAL_*` variables in the developer's shell have no effect on them. Limits and timeouts keep their
 /// defaults.
-fn service_arguments(listen: &str, page: &str, files: &Files, stripe: &Stripe) -> Vec<String> {
+fn service_arguments(listen: &str, origins: &str, files: &Files, stripe: &Stripe) -> Vec<String> {
     [
         ("--listen", listen.to_owned()),
         ("--caller-identity", "none".to_owned()),
         ("--principal-jwks", files.key_set().display().to_string()),
         ("--principal-issuer", ISSUER.to_owned()),
         ("--principal-audience", AUDIENCE.to_owned()),
-        ("--return-url-origins", page.to_owned()),
+        ("--return-url-origins", origins.to_owned()),
         ("--database-url", format!("sqlite:{}", files.directory().display())),
         ("--ownership", "token-and-directory".to_owned()),
         ("--flags-file", files.flags().display().to_string()),
@@ -172,5 +176,7 @@ async fn server(arguments: Vec<String>) -> Result<Server> {
         EarlyExit::Setting(error) => anyhow!("{error}"),
     })?;
     drop(telemetry::install(config.logging.format, "info")?);
-    Ok(Server::new(wiring::build(config).await?))
+    let mut service = wiring::build(config).await?;
+    service.routes = service.routes.layer(from_fn(refusals::print));
+    Ok(Server::new(service))
 }

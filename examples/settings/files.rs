@@ -3,13 +3,13 @@
 use std::{
     fs,
     io::Write as _,
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::people::{GLOBEX, PEOPLE};
 
@@ -75,14 +75,29 @@ impl Files {
         file.clone_into(&mut self.stripe_key);
     }
 
-    /// Writes the simulator's key, readable by its owner only.
+    /// Writes the simulator's key.
     pub(crate) fn write_stripe_key(&self, key: &str) -> Result<()> {
-        let mut options = fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&self.stripe_key)?;
-        Ok(writeln!(file, "{key}")?)
+        self.write_secret(&self.stripe_key, &format!("{key}\n"))
     }
 
-    /// Writes the public keys; the private key never leaves the process.
+    pub(crate) fn principal_key(&self) -> PathBuf {
+        self.folder.join("principal-key.pem")
+    }
+
+    /// Writes the private key, with which another backend on this machine can sign tokens as well.
+    pub(crate) fn write_principal_key(&self, pem: &str) -> Result<()> {
+        self.write_secret(&self.principal_key(), pem)
+    }
+
+    /// Writes a file that only its owner can read, whatever the mode of an existing file is.
+    fn write_secret(&self, path: &Path, text: &str) -> Result<()> {
+        let mut file = NamedTempFile::new_in(&self.folder)?;
+        file.write_all(text.as_bytes())?;
+        file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(())
+    }
+
+    /// Writes the public keys.
     pub(crate) fn write_key_set(&self, keys: &serde_json::Value) -> Result<()> {
         Ok(fs::write(self.key_set(), format!("{keys:#}\n"))?)
     }

@@ -3,8 +3,8 @@
 //!
 //! Copy from [`web`], the page, and [`billing`], the only module that calls the service. The other modules make the
 //! example run on its own: [`environment`] and [`files`] set up the service and everything it reads, [`people`] defines
-//! the sample tenants and users, [`token`] signs principal tokens, and [`arguments`], [`ports`] and [`terminal`] are
-//! the command line.
+//! the sample tenants and users, [`token`] signs principal tokens, and [`arguments`], [`ports`], [`terminal`] and
+//! [`refusals`] are the command line.
 
 mod arguments;
 mod billing;
@@ -12,6 +12,7 @@ mod environment;
 mod files;
 mod people;
 mod ports;
+mod refusals;
 mod terminal;
 mod token;
 mod web;
@@ -29,7 +30,13 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::Parser as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::{filter::LevelFilter, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    Layer as _,
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 use url::Url;
 
 use crate::{arguments::Arguments, billing::Billing, token::Issuer, web::App};
@@ -43,7 +50,7 @@ const PAGE_DRAIN: Duration = Duration::from_secs(15);
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    limit_logs_to_warnings();
+    install_logs(&arguments);
     let (drain, abort) = (CancellationToken::new(), CancellationToken::new());
     let result = match watch_signals(drain.clone(), abort.clone()) {
         Ok(()) => tokio::select! {
@@ -62,11 +69,17 @@ async fn main() -> ExitCode {
 }
 
 /// Installs a logger before the service does, whose default level is info. The first logger installed stays in place.
-fn limit_logs_to_warnings() {
-    if std::env::var_os("RUST_LOG").is_none() {
-        let logger = tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
-        drop(logger.with_max_level(LevelFilter::WARN).finish().try_init());
+fn install_logs(arguments: &Arguments) {
+    if std::env::var_os("RUST_LOG").is_some() {
+        return;
     }
+    let mut levels = Targets::new().with_default(LevelFilter::WARN).with_target(refusals::LOG, LevelFilter::OFF);
+    if arguments.service.is_some() {
+        // The service is another process, so the page reports what it receives from it.
+        levels = levels.with_target(env!("CARGO_CRATE_NAME"), LevelFilter::INFO);
+    }
+    let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).with_filter(levels);
+    drop(tracing_subscriber::registry().with(lines).with(refusals::Causes.with_filter(refusals::calls())).try_init());
 }
 
 /// Cancels `drain` on the first SIGTERM or SIGINT, and `abort` on the second.
@@ -102,13 +115,13 @@ async fn run(arguments: &Arguments, stop: CancellationToken) -> Result<()> {
     let serving = axum::serve(listener, web::router(app)).with_graceful_shutdown(stop.clone().cancelled_owned());
     let mut serving = tokio::spawn(serving.into_future());
 
-    terminal::print_overview(&page, &environment);
-    terminal::print_grpcurl(&issuer, &page, &environment)?;
-    let mut enter_presses = terminal::enter_presses();
+    terminal::print_overview(&page, &arguments.backend_origin, &environment);
+    terminal::print_grpcurl("", &issuer, &page, &environment)?;
+    let mut typed = terminal::typed_lines();
     while !stop.is_cancelled() {
         tokio::select! {
             () = stop.cancelled() => {}
-            Some(()) = enter_presses.recv() => terminal::print_grpcurl(&issuer, &page, &environment)?,
+            Some(name) = typed.recv() => terminal::print_grpcurl(&name, &issuer, &page, &environment)?,
             result = &mut serving => return result?.context("the settings page stopped unexpectedly"),
         }
     }

@@ -124,7 +124,7 @@ pub(crate) static PEOPLE: [Person; 6] = [
     },
 ];
 
-/// Returns the person with this id.
+/// Returns the person with this id, in any case.
 pub(crate) fn find(id: &str) -> Option<&'static Person> {
-    PEOPLE.iter().find(|person| person.id == id)
+    PEOPLE.iter().find(|person| person.id.eq_ignore_ascii_case(id))
 }

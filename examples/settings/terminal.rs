@@ -2,12 +2,14 @@
 
 use std::io::{self, Write as _};
 
+use anyhow::Result;
 use tokio::sync::mpsc;
+use url::Url;
 
 use crate::{
     environment::{Environment, Stripe},
-    people::PEOPLE,
-    token::Issuer,
+    people::{self, PEOPLE},
+    token::{AUDIENCE, ISSUER, Issuer, KEY_ID},
 };
 
 /// Prints a line to standard output. Ignores errors: the page keeps running after the reader closes the pipe.
@@ -16,13 +18,16 @@ pub(crate) fn print_line(line: &str) {
 }
 
 /// Prints the addresses, the files, the people to sign in as, and the next steps.
-pub(crate) fn print_overview(page: &str, environment: &Environment) {
+pub(crate) fn print_overview(page: &str, backend: &Url, environment: &Environment) {
     let files = &environment.files;
     print_line("");
     for (label, value) in [
         ("Settings page", page.to_owned()),
         ("gRPC service", environment.service.authority().map_or_else(String::new, ToString::to_string)),
         ("Stripe", environment.stripe.api_base().to_owned()),
+        ("Issuer", ISSUER.to_owned()),
+        ("Audience", AUDIENCE.to_owned()),
+        ("Signing key", files.principal_key().display().to_string()),
         ("Flag file", files.flags().display().to_string()),
         ("Audit log", files.audit().display().to_string()),
         ("Directory", files.directory().display().to_string()),
@@ -47,16 +52,58 @@ pub(crate) fn print_overview(page: &str, environment: &Environment) {
         print_line(&format!("\nIf the service is not running yet, start it with:\nbilling-portal serve {arguments}"));
     }
     print_line(
-        "\nTo call the service from another terminal, run the command below.\n\
-         Its token expires after five minutes; press Enter to print a new one.\n",
+        "\nTo use the service from another backend, paste these lines into another terminal and start it there:\n",
+    );
+    for (name, value) in variables(backend, environment) {
+        print_line(&format!("export {name}={}", quote(&value)));
+    }
+    print_line(
+        "\nThe two examples of such a backend are started with one of these lines:\n\n\
+         cargo run --example bff\n\
+         (cd examples/bff-typescript && npm ci && npm run build && npm start)\n",
+    );
+    print_line(match environment.external_service_arguments {
+        None => "Each refused call is printed here, on one line.\n",
+        Some(_) => "Each refused call of the page is printed here. The log of the service has all refused calls.\n",
+    });
+    print_line(
+        "To call the service from another terminal, run the command below.\n\
+         Its token expires after five minutes; press Enter to print a new one.\n\
+         Type the name of another person before Enter for a token of that person.\n",
     );
 }
 
-/// Prints a grpcurl command that opens the portal as the first owner. It needs no proto file, because the service has
-/// reflection on.
-pub(crate) fn print_grpcurl(issuer: &Issuer, page: &str, environment: &Environment) -> anyhow::Result<()> {
-    let Some(owner) = PEOPLE.first() else { return Ok(()) };
-    let token = issuer.mint(owner)?;
+/// Returns what another backend needs to call the service, sign tokens for it, and receive people who return from Stripe.
+fn variables(backend: &Url, environment: &Environment) -> [(&'static str, String); 8] {
+    [
+        ("SERVICE", environment.service.authority().map_or_else(String::new, ToString::to_string)),
+        ("PRINCIPAL_ISSUER", ISSUER.to_owned()),
+        ("PRINCIPAL_AUDIENCE", AUDIENCE.to_owned()),
+        ("PRINCIPAL_KEY_FILE", environment.files.principal_key().display().to_string()),
+        ("PRINCIPAL_KEY_ID", KEY_ID.to_owned()),
+        ("PORTAL_ORIGIN", environment.stripe.portal_origin().to_owned()),
+        ("PUBLIC_ORIGIN", backend.origin().ascii_serialization()),
+        ("PORT", backend.port_or_known_default().map_or_else(String::new, |port| port.to_string())),
+    ]
+}
+
+/// Returns a value as one word of a POSIX shell.
+pub(crate) fn quote(value: &str) -> String {
+    if !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:,@%+=".contains(c)) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+/// Prints a grpcurl command that opens the portal as the named person, or as the first owner. It needs no proto file,
+/// because the service has reflection on.
+pub(crate) fn print_grpcurl(name: &str, issuer: &Issuer, page: &str, environment: &Environment) -> Result<()> {
+    let found = if name.is_empty() { PEOPLE.first() } else { people::find(name) };
+    let Some(person) = found else {
+        print_line(&format!("Nobody has this name. The names are: {}\n", PEOPLE.each_ref().map(|p| p.id).join(", ")));
+        return Ok(());
+    };
+    let token = issuer.mint(person)?;
     let address = environment.service.authority().map_or("", |authority| authority.as_str());
     print_line(&format!(
         "grpcurl -plaintext -H 'authorization: Bearer {token}' -d '{{\"return_url\":\"{}\"}}' {address} \
@@ -66,15 +113,13 @@ pub(crate) fn print_grpcurl(issuer: &Issuer, page: &str, environment: &Environme
     Ok(())
 }
 
-/// Sends a message each time Enter is pressed. Reads on a separate thread, because tokio's standard input would keep
+/// Sends each line that is typed, without white space around it. Reads on a separate thread, because tokio's standard input would keep
 /// the process from exiting. Only the thread ends when standard input is closed.
-pub(crate) fn enter_presses() -> mpsc::Receiver<()> {
+pub(crate) fn typed_lines() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(1);
     std::thread::spawn(move || {
-        let mut line = String::new();
-        while io::stdin().read_line(&mut line).is_ok_and(|bytes| bytes > 0) && sender.blocking_send(()).is_ok() {
-            line.clear();
-        }
+        let mut lines = io::stdin().lines().map_while(Result::ok);
+        while lines.next().is_some_and(|line| sender.blocking_send(line.trim().to_owned()).is_ok()) {}
     });
     receiver
 }

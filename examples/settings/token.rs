@@ -3,8 +3,14 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use aws_lc_rs::{
+    pkcs8::Document,
+    signature::{Ed25519KeyPair, KeyPair as _},
+};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
 
@@ -21,11 +27,14 @@ pub(crate) const AUDIENCE: &str = "billing-portal";
 const LIFETIME_SECONDS: u64 = 300;
 
 /// The `kid` of the key.
-const KEY_ID: &str = "settings-example";
+pub(crate) const KEY_ID: &str = "settings-example";
 
-/// Signs principal tokens. The private key is generated at startup and never leaves the process.
+/// Signs principal tokens. The private key is generated at startup. It is also written to a file, for other backends on
+/// this machine. It is worth little: only this service accepts it, for sample tenants and on loopback.
 pub(crate) struct Issuer {
     key: EncodingKey,
+    /// PKCS#8, version 1: OpenSSL cannot read version 2.
+    private_key: Document,
     public_key: Vec<u8>,
 }
 
@@ -44,8 +53,15 @@ impl Issuer {
     /// Generates an Ed25519 key pair.
     pub(crate) fn new() -> Result<Self> {
         let pair = Ed25519KeyPair::generate().context("cannot generate a key pair")?;
-        let private = pair.to_pkcs8().context("cannot encode the private key")?;
-        Ok(Self { key: EncodingKey::from_ed_der(private.as_ref()), public_key: pair.public_key().as_ref().to_vec() })
+        let private_key = pair.to_pkcs8v1().context("cannot encode the private key")?;
+        let key = EncodingKey::from_ed_der(private_key.as_ref());
+        Ok(Self { key, private_key, public_key: pair.public_key().as_ref().to_vec() })
+    }
+
+    /// Returns the private key as PEM (RFC 7468). An Ed25519 key fits on one line.
+    pub(crate) fn private_key(&self) -> String {
+        let base64 = STANDARD.encode(self.private_key.as_ref());
+        format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n")
     }
 
     /// Returns the public key as a JSON Web Key Set (RFC 7517, RFC 8037).

@@ -33,18 +33,18 @@ export class Billing {
     return new Promise((resolve) => {
       const request = { displayedTenantId: person.tenant };
       this.access.getPortalAccess(request, metadata, within(2), (error, response) => {
-        if (error) refusal("GetPortalAccess", error);
-        if (response?.visible) resolve(undefined);
+        if (error) resolve(refusal("GetPortalAccess", error).sentence);
+        else if (response?.visible) resolve(undefined);
         else resolve(sentence(response?.reason?.replace("REASON_", "")));
       });
     });
   }
 
   // Creates a portal session. Its URL grants access to anyone who has it: use it only for the redirect.
-  async open(person: Person, displayedTenant: string): Promise<{ url: string } | Refusal> {
+  async open(person: Person, displayedTenant: string, locale: string): Promise<{ url: string } | Refusal> {
     const metadata = await this.metadata(person);
     return new Promise((resolve) => {
-      const request = { returnUrl: this.returnUrl, displayedTenantId: displayedTenant };
+      const request = { returnUrl: this.returnUrl, displayedTenantId: displayedTenant, locale };
       this.portal.createPortalSession(request, metadata, within(12), (error: ServiceError | null, response) => {
         if (response?.url) resolve({ url: response.url });
         else resolve(error ? refusal("CreatePortalSession", error) : { sentence: sentence() });

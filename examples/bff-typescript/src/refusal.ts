@@ -1,20 +1,30 @@
-// The sentences that the page shows for a failed call.
+// What a failed call means: for the log of this backend, and for the person.
 
 import { type ServiceError } from "@grpc/grpc-js";
 import protobuf from "protobufjs";
 
-// The parts of google.rpc.Status and google.rpc.ErrorInfo that are read here.
+// The parts of google.rpc.Status and its details that are read here.
 const { root } = protobuf.parse(
   `
   syntax = "proto3";
   message Any { string type_url = 1; bytes value = 2; }
   message Status { int32 code = 1; string message = 2; repeated Any details = 3; }
   message ErrorInfo { string reason = 1; string domain = 2; map<string, string> metadata = 3; }
+  message FieldViolation { string field = 1; string description = 2; }
+  message BadRequest { repeated FieldViolation field_violations = 1; }
 `,
   { keepCase: true },
 );
-const Status = root.lookupType("Status");
-const ErrorInfo = root.lookupType("ErrorInfo");
+
+interface ErrorInfo {
+  reason: string;
+  domain: string;
+  metadata: Record<string, string>;
+}
+
+interface BadRequest {
+  field_violations: { field: string; description: string }[];
+}
 
 export interface Refusal {
   sentence: string;
@@ -22,6 +32,7 @@ export interface Refusal {
   requestId?: string;
 }
 
+// Also shown for every status that does not come from the service.
 const UNAVAILABLE = "Billing is unavailable right now. Please try again in a few minutes.";
 const BUSY = "Billing is busy right now. Please try again in a moment.";
 const NOT_VERIFIED = "We could not verify your workspace's billing account. Please contact support.";
@@ -51,26 +62,30 @@ export function sentence(reason = ""): string {
 // Logs a failed call and returns what to show. The ErrorInfo decides, never the status text. A status without the
 // service's ErrorInfo does not come from the service.
 export function refusal(rpc: string, error: ServiceError): Refusal {
-  const info = errorInfo(error);
-  console.log(JSON.stringify({ rpc, code: error.code, reason: info?.reason, request_id: info?.metadata["request_id"] }));
-  return { sentence: sentence(info?.reason), requestId: info?.metadata["request_id"] };
+  const found = detail<ErrorInfo>(error, "ErrorInfo");
+  const info = found?.domain === "billing.portal.v1" ? found : undefined;
+  // A BadRequest names the fields of the message that break a rule, and the rule.
+  const violations = detail<BadRequest>(error, "BadRequest")?.field_violations ?? [];
+  const fields = violations.map(({ field, description }) => `${field}: ${description}`);
+  const { code, details: message } = error;
+  const requestId = info?.metadata["request_id"];
+  console.log(JSON.stringify({ rpc, code, message, reason: info?.reason, request_id: requestId, fields }));
+  return { sentence: sentence(info?.reason), requestId };
 }
 
-interface Info {
-  reason: string;
-  domain: string;
-  metadata: Record<string, string>;
-}
-
-function errorInfo(error: ServiceError): Info | undefined {
+function detail<T>(error: ServiceError, name: string): T | undefined {
   const [bytes] = error.metadata.get("grpc-status-details-bin");
   if (!Buffer.isBuffer(bytes)) return undefined;
   try {
-    const status = Status.toObject(Status.decode(bytes)) as { details?: { type_url: string; value: Uint8Array }[] };
-    const detail = status.details?.find((any) => any.type_url === "type.googleapis.com/google.rpc.ErrorInfo");
-    const info = detail && (ErrorInfo.toObject(ErrorInfo.decode(detail.value), { defaults: true, objects: true }) as Info);
-    return info?.domain === "billing.portal.v1" ? info : undefined;
+    const status = decode<{ details: { type_url: string; value: Uint8Array }[] }>("Status", bytes);
+    const any = status.details.find((any) => any.type_url === `type.googleapis.com/google.rpc.${name}`);
+    return any && decode<T>(name, any.value);
   } catch {
     return undefined;
   }
+}
+
+function decode<T>(name: string, bytes: Uint8Array): T {
+  const type = root.lookupType(name);
+  return type.toObject(type.decode(bytes), { defaults: true, arrays: true, objects: true }) as T;
 }

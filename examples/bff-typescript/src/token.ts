@@ -1,6 +1,6 @@
 // The principal token, which this backend sends with every call to identify the signed-in person.
 
-import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from "jose";
+import { importPKCS8, SignJWT, type CryptoKey } from "jose";
 
 export interface Person {
   id: string;
@@ -8,26 +8,26 @@ export interface Person {
   role: string;
 }
 
-// Your login service already has a key; this example generates one at startup. Publish a new key at least one refresh
-// interval before you sign with it.
+// Signs the tokens. Your login service already has such a key, and publishes its public key to the service.
 export class Issuer {
   private constructor(
+    private readonly issuer: string,
+    private readonly audience: string,
     private readonly key: CryptoKey,
-    readonly keySet: { keys: JWK[] },
+    private readonly keyId: string,
   ) {}
 
-  static async create(): Promise<Issuer> {
-    const { privateKey, publicKey } = await generateKeyPair("EdDSA", { crv: "Ed25519" });
-    const jwk = { ...(await exportJWK(publicKey)), kid: "bff-1", alg: "EdDSA", use: "sig" };
-    return new Issuer(privateKey, { keys: [jwk] });
+  // Takes the private key in PKCS#8 as PEM.
+  static async create(issuer: string, audience: string, pem: string, keyId: string): Promise<Issuer> {
+    return new Issuer(issuer, audience, await importPKCS8(pem, "EdDSA"), keyId);
   }
 
   // Returns a token for one call. It is valid for one minute; the service allows up to five.
   token(person: Person): Promise<string> {
     return new SignJWT({ tenant: person.tenant, role: person.role })
-      .setProtectedHeader({ alg: "EdDSA", typ: "principal+jwt", kid: "bff-1" })
-      .setIssuer("https://login.test")
-      .setAudience("billing-portal")
+      .setProtectedHeader({ alg: "EdDSA", typ: "principal+jwt", kid: this.keyId })
+      .setIssuer(this.issuer)
+      .setAudience(this.audience)
       .setSubject(person.id)
       .setIssuedAt()
       .setExpirationTime("1m")

@@ -13,7 +13,6 @@ use axum::{
 
 use crate::{
     Shared,
-    flows::FlowData,
     model::{Item, Mode, Session},
     state::State,
 };
@@ -29,7 +28,7 @@ struct Page {
     customer: String,
     mode: &'static str,
     task: &'static str,
-    /// Details of the flow as pairs of label and text.
+    /// The requested language and the details of the flow, as pairs of label and text.
     facts: Vec<(&'static str, String)>,
     return_url: Option<String>,
     return_host: String,
@@ -71,7 +70,7 @@ fn page(state: &State, session: &Session) -> Page {
         customer: session.customer.clone(),
         mode: if session.mode == Mode::Test { "Test mode" } else { "Live mode" },
         task: task(session.flow.as_ref().map(|flow| flow.kind)),
-        facts: session.flow.as_ref().map_or_else(Vec::new, |flow| facts(state, session.mode, flow)),
+        facts: facts(state, session),
         return_host: host(session.return_url.as_deref()),
         return_url: session.return_url.clone(),
     }
@@ -89,10 +88,12 @@ fn task(flow: Option<&str>) -> &'static str {
     }
 }
 
-fn facts(state: &State, mode: Mode, flow: &FlowData) -> Vec<(&'static str, String)> {
-    let Some(id) = &flow.subscription else { return Vec::new() };
-    let mut facts = vec![("Subscription", id.clone())];
-    let items = state.subscriptions.get(&(mode, id.clone())).map_or(&[][..], |found| found.items.as_slice());
+fn facts(state: &State, session: &Session) -> Vec<(&'static str, String)> {
+    let mut facts: Vec<_> = session.locale.iter().map(|locale| ("Language", locale.clone())).collect();
+    let Some(flow) = &session.flow else { return facts };
+    let Some(id) = &flow.subscription else { return facts };
+    facts.push(("Subscription", id.clone()));
+    let items = state.subscriptions.get(&(session.mode, id.clone())).map_or(&[][..], |found| found.items.as_slice());
     facts.extend(items.iter().map(|item| ("Now", terms(item))));
     facts.extend(flow.item.iter().map(|item| ("After the change", terms(item))));
     facts

@@ -83,8 +83,8 @@ pub(crate) fn create(state: &mut State, mode: Mode, form: &Form) -> Result<Value
         "return_url": return_url,
         "url": url,
     });
-    let (customer, return_url) = (customer.to_owned(), return_url.map(str::to_owned));
-    state.sessions.insert(secret, Session { customer, mode, return_url, flow });
+    let (return_url, locale) = (return_url.map(str::to_owned), locale.map(str::to_owned));
+    state.sessions.insert(secret, Session { customer: customer.to_owned(), mode, return_url, locale, flow });
     Ok(object)
 }
 

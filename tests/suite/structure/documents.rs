@@ -74,12 +74,14 @@ fn code_blocks_of_the_guide_for_backends_are_in_an_example() {
     let sources = [
         include_str!("../../../examples/bff-typescript/src/billing.ts"),
         include_str!("../../../examples/bff-typescript/src/main.ts"),
+        include_str!("../../../examples/bff-typescript/src/refusal.ts"),
         include_str!("../../../examples/bff-typescript/src/token.ts"),
         include_str!("../../../examples/bff/billing.rs"),
+        include_str!("../../../examples/bff/refusal.rs"),
     ];
     let blocks: Vec<_> =
         INTEGRATE.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap().1).collect();
-    assert_eq!(blocks.len(), 4);
+    assert_eq!(blocks.len(), 6);
     for block in blocks {
         assert!(sources.iter().any(|source| source.contains(block)), "no example contains:\n{block}");
     }

@@ -5,9 +5,10 @@ use std::{
     process::Stdio,
 };
 
+use axum::http::{HeaderMap, header};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     process::{Child, ChildStdout, Command},
 };
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
@@ -35,7 +36,7 @@ impl Example {
         let mut child = Command::new(path)
             .args(all)
             .kill_on_drop(true)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -66,6 +67,27 @@ impl Example {
     /// How many portal sessions were requested from Stripe.
     pub(crate) fn intents(&self) -> usize {
         self.audit().iter().filter(|record| record["event"] == "intent").count()
+    }
+
+    /// Returns the lines that set the variables of another backend.
+    pub(crate) fn exports(&self) -> String {
+        self.printed.iter().filter(|line| line.starts_with("export ")).map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Types a line in the terminal of the example.
+    pub(crate) async fn type_line(&mut self, line: &str) {
+        self.child.stdin.as_mut().unwrap().write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+
+    /// Waits for the next line with this start.
+    pub(crate) async fn next_line(&mut self, start: &str) -> String {
+        loop {
+            let line = self.lines.next_line().await.unwrap().expect("the example exited early");
+            self.printed.push(line.clone());
+            if line.starts_with(start) {
+                return line;
+            }
+        }
     }
 
     /// Disables the flag for everyone, as an operator does, and waits until the service has read the file.
@@ -108,8 +130,15 @@ pub(crate) struct Visitor {
 
 impl Visitor {
     pub(crate) fn new(page: &str) -> Self {
+        Self::with_languages(page, "")
+    }
+
+    /// A browser that sends this value in `Accept-Language`.
+    pub(crate) fn with_languages(page: &str, languages: &str) -> Self {
         let policy = reqwest::redirect::Policy::none();
-        let client = reqwest::Client::builder().cookie_store(true).redirect(policy).build().unwrap();
+        let headers = HeaderMap::from_iter([(header::ACCEPT_LANGUAGE, languages.parse().unwrap())]);
+        let client = reqwest::Client::builder().cookie_store(true).redirect(policy).default_headers(headers);
+        let client = client.build().unwrap();
         Self { client, page: page.to_owned() }
     }
 

@@ -1,5 +1,6 @@
 //! Shared support: a complete environment ([`World`]), tokens, servers, and refusals as a client sees them.
 
+pub(crate) mod backend;
 pub(crate) mod browser;
 pub(crate) mod client_error;
 pub(crate) mod collector;

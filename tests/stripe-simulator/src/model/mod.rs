@@ -20,5 +20,6 @@ pub(crate) struct Session {
     pub(crate) customer: String,
     pub(crate) mode: Mode,
     pub(crate) return_url: Option<String>,
+    pub(crate) locale: Option<String>,
     pub(crate) flow: Option<FlowData>,
 }

@@ -5,4 +5,5 @@ mod drain;
 mod health;
 mod redirect;
 mod slow_messages;
+mod terminal;
 mod wire;
