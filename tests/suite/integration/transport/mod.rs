@@ -2,6 +2,7 @@
 
 mod backends;
 mod drain;
+mod frames;
 mod health;
 mod redirect;
 mod wire;
