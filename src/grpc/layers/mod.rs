@@ -2,8 +2,10 @@
 //!
 //! Outermost first: [`not_grpc`], [`detach`], [`call_id`], [`final_status`], [`log`], [`metrics`], [`audit`] (BillingPortal
 //! only), [`refusal`], [`mod@panic`], [`load_shed`], [`deadline`], then [`caller`](crate::grpc::caller) and the interceptor of
-//! [`auth`](crate::grpc::auth). [`session_rate`] is not a layer: the handler calls it after it has parsed the message.
+//! [`auth`](crate::grpc::auth). [`anonymous`] is the only layer around health and reflection.
+//! [`session_rate`] is not a layer: the handler calls it after it has parsed the message.
 
+pub mod anonymous;
 pub mod audit;
 pub mod call_id;
 pub mod deadline;

@@ -1,6 +1,8 @@
 //! Tests of HTTP/2, gRPC, health and draining, and of the web backends that call the service.
 
+mod anonymous;
 mod backends;
+mod connections;
 mod drain;
 mod frames;
 mod health;
