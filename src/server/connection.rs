@@ -26,8 +26,10 @@ use crate::grpc::layers::anonymous::{CHECK, ConnectionStreams, Lasting, hold_unt
 /// The largest header list, in bytes (RFC 9113, SETTINGS_MAX_HEADER_LIST_SIZE). A larger one gets HTTP 431.
 const MAX_HEADER_LIST_BYTES: u32 = 32 * 1024;
 
-/// The maximum number of concurrent calls on one connection. A sidecar opens few connections with many calls each.
-const MAX_STREAMS: u32 = 1_000;
+/// The maximum number of concurrent streams on one connection: the lowest that RFC 9113, section 5.1.2, recommends. A client
+/// queues further calls, or opens another connection. The HTTP/2 library keeps some KB for each stream whose response the client
+/// does not read, and no layer sees such a stream.
+const MAX_STREAMS: u32 = 100;
 
 /// A peer that does not respond to a ping within this time is considered disconnected.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);

@@ -16,6 +16,8 @@ pub(crate) const GOAWAY: u8 = 7;
 
 /// The flag of an acknowledgement.
 pub(crate) const ACK: u8 = 1;
+/// The flag of the last frame of a stream.
+pub(crate) const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
 /// A connection.
@@ -32,18 +34,24 @@ pub(crate) struct Frame {
 impl RawClient {
     /// Connects, and sends the preface with the default settings.
     pub(crate) async fn connect(address: impl Display) -> Self {
+        Self::connect_with(address, &[]).await
+    }
+
+    /// Connects, and sends the preface with these settings.
+    pub(crate) async fn connect_with(address: impl Display, settings: &[u8]) -> Self {
         let mut client = Self(TcpStream::connect(address.to_string()).await.unwrap());
         client.0.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-        client.send(SETTINGS, 0, 0, &[]).await;
+        client.send(SETTINGS, 0, 0, settings).await;
         client
     }
 
+    /// Sends a frame. If the connection is closed, only the next attempt to receive one shows it.
     pub(crate) async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
         let mut frame = vec![length[1], length[2], length[3], kind, flags];
         frame.extend(stream.to_be_bytes());
         frame.extend(payload);
-        self.0.write_all(&frame).await.unwrap();
+        drop(self.0.write_all(&frame).await);
     }
 
     /// Sends the headers of a gRPC call, without the end of the stream.
@@ -77,10 +85,21 @@ impl RawClient {
         }
     }
 
-    /// Waits until everything that was sent so far has been read and handled.
+    /// Waits until everything that was sent so far has been read.
     pub(crate) async fn answered(&mut self) {
+        assert!(self.is_answered().await, "the connection is closed");
+    }
+
+    /// Does the same, and returns whether the connection is still open.
+    pub(crate) async fn is_answered(&mut self) -> bool {
         self.send(PING, 0, 0, b"question").await;
-        while self.receive(PING).await.expect("the connection is closed").payload != b"question" {}
+        loop {
+            match self.receive(PING).await {
+                None => return false,
+                Some(ping) if ping.payload == b"question" => return true,
+                Some(_) => {}
+            }
+        }
     }
 
     async fn frame(&mut self) -> Option<Frame> {

@@ -71,6 +71,14 @@ async fn new_connection_is_closed_if_every_other_one_has_work() {
 }
 
 #[tokio::test]
+async fn connection_has_at_most_100_streams() {
+    let world = World::start().await;
+    let settings = RawClient::connect(world.address).await.receive(SETTINGS).await.unwrap();
+    // SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113, section 6.5.2).
+    assert!(settings.payload.chunks(6).any(|setting| setting == [0, 3, 0, 0, 0, 100]), "{settings:?}");
+}
+
+#[tokio::test]
 async fn connections_at_the_limit_are_logged_once() {
     let world = World::start().await;
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
