@@ -55,7 +55,7 @@ pub(super) struct LimitsArguments {
     )]
     max_in_flight: usize,
 
-    /// Maximum number of concurrent connections; further connections are closed
+    /// Maximum number of concurrent connections; a further connection replaces the one that has been idle longest
     #[arg(
         long,
         env = "BILLING_PORTAL_MAX_CONNECTIONS",

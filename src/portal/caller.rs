@@ -1,5 +1,7 @@
 //! The connection of a call's caller.
 
+use std::sync::{Arc, OnceLock};
+
 use tokio_util::sync::CancellationToken;
 
 use crate::portal::refusal::{Reason, Refusal};
@@ -8,6 +10,8 @@ use crate::portal::refusal::{Reason, Refusal};
 #[derive(Clone, Debug, Default)]
 pub struct CallerConnection {
     closed: CancellationToken,
+    /// Why its message ended early, if it did.
+    cause: Arc<OnceLock<String>>,
 }
 
 impl CallerConnection {
@@ -16,10 +20,10 @@ impl CallerConnection {
         self.closed.cancel();
     }
 
-    /// Returns whether the caller disconnected or cancelled.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.closed.is_cancelled()
+    /// Records that the message of the caller ended early. `cause` is logged, whenever the disconnect itself is noticed.
+    pub fn close_because(&self, cause: impl Into<String>) {
+        self.cause.get_or_init(|| cause.into());
+        self.close();
     }
 
     /// Checks that the caller is still connected.
@@ -27,7 +31,7 @@ impl CallerConnection {
     /// # Errors
     /// CANCELLED.
     pub fn check(&self) -> Result<(), Refusal> {
-        if self.is_closed() { Err(cancelled()) } else { Ok(()) }
+        if self.closed.is_cancelled() { Err(self.cancelled()) } else { Ok(()) }
     }
 
     /// Waits for a read whose result nobody needs once the caller has disconnected.
@@ -38,11 +42,12 @@ impl CallerConnection {
         tokio::select! {
             biased;
             result = read => Ok(result),
-            () = self.closed.cancelled() => Err(cancelled()),
+            () = self.closed.cancelled() => Err(self.cancelled()),
         }
     }
-}
 
-fn cancelled() -> Refusal {
-    Refusal::because(Reason::Cancelled, "caller disconnected before the response")
+    fn cancelled(&self) -> Refusal {
+        let cause = self.cause.get().map_or("caller disconnected before the response", String::as_str);
+        Refusal::because(Reason::Cancelled, cause)
+    }
 }

@@ -1,8 +1,11 @@
 //! Serves an assembled service on a bound listener until a shutdown future completes, then drains.
 
+mod at_limit;
+mod connection;
 mod connections;
 mod drain;
 mod health;
+mod idle;
 
 use std::{io, sync::Arc};
 

@@ -6,6 +6,10 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 const VARIABLE: &str = "RUST_LOG";
 
+/// What applies unless the variable says something else about the same target. A client can cause each warning of the HTTP/2
+/// library at will, for example with an unsolicited PING acknowledgement.
+const QUIET: &str = "h2=error";
+
 /// Why `RUST_LOG` is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{VARIABLE}: {0:?} is not a level or TARGET=LEVEL; levels are off, error, warn, info, debug and trace")]
@@ -29,7 +33,7 @@ fn parse(text: &str) -> Result<EnvFilter, LogFilterError> {
             return Err(LogFilterError(directive.to_owned()));
         }
     }
-    EnvFilter::try_new(text).map_err(|_| LogFilterError(text.to_owned()))
+    EnvFilter::try_new(format!("{QUIET},{text}")).map_err(|_| LogFilterError(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -44,5 +48,11 @@ mod tests {
         for bad in ["verbose", "billing_portal", "billing_portal=verbose", "info,=", "billing_portal=", "a=b=c"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn warnings_of_the_http2_library_must_be_asked_for() {
+        assert_eq!(parse("trace").unwrap().to_string(), "h2=error,trace");
+        assert_eq!(parse("trace,h2=warn").unwrap().to_string(), "h2=warn,trace");
     }
 }

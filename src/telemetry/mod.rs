@@ -33,7 +33,7 @@ pub enum LogFormat {
 /// Installs the logger and the exporters of the process; keep the returned value as long as the process runs.
 /// `RUST_LOG` sets the level of this crate's log lines; `level` applies without it. Libraries never log below info,
 /// because at debug and trace they print headers and messages, which contain tokens, keys and URLs. For the same
-/// reason, their spans are dropped.
+/// reason, their spans are dropped. The warnings of the HTTP/2 library are logged only if `RUST_LOG` names it.
 ///
 /// # Errors
 /// If the value of `RUST_LOG` or of an `OTEL_*` variable is not supported.

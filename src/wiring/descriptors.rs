@@ -5,6 +5,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::{LimitsConfig, SettingError};
 
+/// The maximum number of connections that another one has replaced, and that are not closed yet.
+pub(crate) const CLOSING_CONNECTIONS: usize = 16;
+
 /// The descriptors of one connection to the directory: SQLite opens a database, its journal and its shared memory;
 /// PostgreSQL needs one.
 const PER_DATABASE_CONNECTION: u64 = 3;
@@ -42,6 +45,7 @@ pub(crate) fn ensure(limits: &LimitsConfig, database_connections: u32) -> Result
 /// Returns how many descriptors the service can need at the same time.
 const fn needed(connections: u64, database_connections: u64, stripe_calls: u64) -> u64 {
     connections
+        .saturating_add(CLOSING_CONNECTIONS as u64)
         .saturating_add(database_connections.saturating_mul(PER_DATABASE_CONNECTION))
         .saturating_add(stripe_calls.saturating_mul(PER_STRIPE_CALL))
         .saturating_add(REMAINING)
@@ -60,8 +64,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_connection_adds_to_what_is_needed() {
-        assert_eq!(needed(0, 0, 0), REMAINING);
-        assert_eq!(needed(256, 8, 220), 256 + 24 + 440 + REMAINING);
+        assert_eq!(needed(0, 0, 0), 16 + REMAINING);
+        assert_eq!(needed(256, 8, 220), 256 + 16 + 24 + 440 + REMAINING);
         assert_eq!(needed(u64::MAX, 8, u64::MAX), u64::MAX);
     }
 }

@@ -18,7 +18,9 @@ use crate::{
     grpc::{
         auth::interceptor::{AdmitOwner, AdmitPrincipal},
         health,
-        layers::{load_shed::LoadShed, person_limit::PersonLimit, session_rate::SessionRate},
+        layers::{
+            anonymous::AnonymousStreams, load_shed::LoadShed, person_limit::PersonLimit, session_rate::SessionRate,
+        },
         services::{BillingPortalService, PortalAccessService},
     },
     portal::UseCases,
@@ -108,8 +110,9 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
         tracing::warn!(setting = "--flags-file", %error, "feature is off: flag file is not valid yet");
     }
     readiness.flag_could_be_on();
+    let anonymous = AnonymousStreams::new(config.limits.max_connections);
     Ok(Service {
-        routes: stacks::routes(&stacks, &health, config.listener.reflection)?,
+        routes: stacks::routes(&stacks, &health, config.listener.reflection, anonymous)?,
         calls,
         readiness,
         health,

@@ -27,6 +27,7 @@ use crate::{
         auth::interceptor::{AdmitOwner, AdmitPrincipal},
         caller::{self, Callers},
         layers::{
+            anonymous::{self, AnonymousStreams},
             audit, call_id, deadline, detach, final_status,
             load_shed::{self, LoadShed},
             log, message, metrics, not_grpc, panic,
@@ -160,12 +161,13 @@ impl ServiceStack {
     }
 }
 
-/// Returns every route: the stacks, and health and reflection, which need neither caller nor principal and respond
-/// under overload.
+/// Returns every route: the stacks, and health and reflection, which need neither caller nor principal, respond under
+/// overload, and have limits of their own.
 pub(super) fn routes(
     stacks: &[ServiceStack; 3],
     health: &HealthReporter,
     reflection: bool,
+    limits: AnonymousStreams,
 ) -> Result<Router, SettingError> {
     let mut routes = Routes::builder();
     let server = HealthServer::new(HealthService::from_health_reporter(health.clone()));
@@ -182,5 +184,6 @@ pub(super) fn routes(
         routes.add_service(builder().build_v1alpha().map_err(failed)?.max_decoding_message_size(message::MAX_BYTES));
     }
     let [billing_portal, portal_access, unknown] = stacks.each_ref().map(|stack| stack.router.clone());
-    Ok(routes.routes().into_axum_router().merge(billing_portal).merge(portal_access).fallback_service(unknown))
+    let anonymous = routes.routes().into_axum_router().route_layer(from_fn_with_state(limits, anonymous::admit));
+    Ok(anonymous.merge(billing_portal).merge(portal_access).fallback_service(unknown))
 }

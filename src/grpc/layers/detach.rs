@@ -1,6 +1,8 @@
 //! Runs each call in a task of its own. Outside every layer that records something, because hyper drops a call's future when its
 //! caller disconnects, and the audit outcome, the metrics and the log line must still be written then.
 
+use std::error::Error;
+
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -23,8 +25,7 @@ pub async fn run(State(calls): State<TaskTracker>, mut request: Request, next: N
     let body_reader = caller.clone();
     let request = request.map(|body| {
         Body::new(body.map_err(move |error| {
-            // The message ends early when the caller cancels the call, or when its connection breaks.
-            body_reader.close();
+            body_reader.close_because(early_end(&error));
             error
         }))
     });
@@ -37,6 +38,21 @@ pub async fn run(State(calls): State<TaskTracker>, mut request: Request, next: N
         tracing::error!(request_id, reason = refusal.reason().as_str(), cause = %refusal, "request refused");
         final_response(&refusal, &request_id)
     })
+}
+
+/// Returns why a message ended early. It contains nothing that the caller chose, such as the debug data of a GOAWAY frame.
+fn early_end(error: &axum::Error) -> String {
+    let mut error: &dyn Error = error;
+    loop {
+        match (error.downcast_ref::<h2::Error>(), error.source()) {
+            (Some(error), _) if error.is_library() => {
+                let rule = error.reason().unwrap_or(h2::Reason::PROTOCOL_ERROR);
+                return format!("caller sent malformed HTTP/2: {}", rule.description());
+            }
+            (_, Some(source)) => error = source,
+            (_, None) => return "caller cancelled or disconnected before its message was complete".to_owned(),
+        }
+    }
 }
 
 /// Records that the caller disconnected, when it is dropped with the future of [`run`]: hyper drops that future early only then.

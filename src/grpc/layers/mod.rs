@@ -3,8 +3,9 @@
 //! Outermost first: [`not_grpc`], [`detach`], [`call_id`], [`final_status`], [`log`], [`metrics`], [`audit`] (BillingPortal
 //! only), [`refusal`], [`mod@panic`], [`load_shed`], [`deadline`], then [`caller`](crate::grpc::caller), the interceptor of
 //! [`auth`](crate::grpc::auth), [`person_limit`] and [`message`]. [`session_rate`] is not a layer: the handler calls it after it has
-//! parsed the message.
+//! parsed the message. [`anonymous`] is the only layer around health and reflection.
 
+pub mod anonymous;
 pub mod audit;
 pub mod call_id;
 pub mod deadline;

@@ -14,7 +14,7 @@ use crate::grpc::{layers::call_id::Call, status};
 /// The layer.
 pub async fn read(Extension(call): Extension<Call>, request: Request, next: Next) -> Response<Body> {
     let response = next.run(request).await;
-    match status::refusal_of(&response, call.caller.is_closed()) {
+    match status::refusal_of(&response, call.caller.check().err()) {
         None => response,
         Some(refusal) => status::refused(refusal),
     }

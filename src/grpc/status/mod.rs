@@ -47,8 +47,8 @@ pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
 }
 
 /// Returns the refusal in a response, or `None` if the response does not refuse the call. A status that the gRPC library created
-/// on its own is classified by its code, and by whether the caller disconnected.
-pub(super) fn refusal_of(response: &Response<Body>, caller_disconnected: bool) -> Option<Refusal> {
+/// on its own is classified by its code, unless the caller has disconnected.
+pub(super) fn refusal_of(response: &Response<Body>, disconnected: Option<Refusal>) -> Option<Refusal> {
     if let Some(refusal) = response.extensions().get::<Refusal>() {
         return Some(refusal.clone());
     }
@@ -63,10 +63,12 @@ pub(super) fn refusal_of(response: &Response<Body>, caller_disconnected: bool) -
     if let Some(refusal) = sources.find_map(|error| error.downcast_ref::<Refusal>()) {
         return Some(refusal.clone());
     }
+    if let (true, Some(disconnected)) = (code != Code::Ok, disconnected) {
+        // The message may be incomplete, and that is not a malformed message.
+        return Some(disconnected);
+    }
     let reason = match (code, status.map_or("", Status::message)) {
         (Code::Ok, _) => return None,
-        // When the caller has disconnected, the message may be incomplete, and that is not a malformed message.
-        _ if caller_disconnected => Reason::Cancelled,
         (Code::Unimplemented, "") => Reason::MethodUnknown,
         (Code::Unimplemented, _) => Reason::EncodingUnsupported,
         // tonic's codes for a message that cannot be parsed, is cut short, missing, or compressed without a header.
@@ -115,7 +117,7 @@ mod tests {
     fn refusal_survives_the_round_trip_and_its_cause_is_never_sent() {
         let refusal = Refusal::because(Reason::NotOwner, "cause").caused_by(std::io::Error::other("source"));
         let response = Status::from(refusal).into_http();
-        let refusal = refusal_of(&response, false).unwrap();
+        let refusal = refusal_of(&response, None).unwrap();
         assert_eq!((refusal.reason(), refusal.to_string().as_str()), (Reason::NotOwner, "cause: source"));
         let sent = final_response(&refusal, "id");
         assert!(!format!("{:?}", sent.headers()).contains("cause"));

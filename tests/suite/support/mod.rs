@@ -6,6 +6,7 @@ pub(crate) mod client_error;
 pub(crate) mod collector;
 pub(crate) mod example;
 pub(crate) mod gated_stripe;
+pub(crate) mod http2;
 pub(crate) mod issuer;
 pub(crate) mod key_server;
 pub(crate) mod postgres;

@@ -1,7 +1,10 @@
 //! Tests of HTTP/2, gRPC, health and draining, and of the web backends that call the service.
 
+mod anonymous;
 mod backends;
+mod connections;
 mod drain;
+mod frames;
 mod health;
 mod redirect;
 mod slow_messages;

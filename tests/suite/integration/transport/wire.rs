@@ -160,14 +160,6 @@ async fn connection_without_preface_is_closed() {
     assert_eq!(Status::from_header_map(&RawClient::new().send(request).await.1).unwrap().code(), Code::Ok);
 }
 
-#[tokio::test]
-async fn connection_over_the_limit_is_closed() {
-    let world = World::with(&["--max-connections=1"]).await;
-    let mut second = TcpStream::connect(world.address).await.unwrap();
-    assert!(matches!(second.read(&mut [0]).await, Ok(0) | Err(_)), "the world's own connection is the first");
-    world.open(&world.olivia()).await.unwrap();
-}
-
 /// A flag, a directory and a Stripe client that panic when they are called.
 struct Panicking;
 

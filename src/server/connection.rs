@@ -1,0 +1,134 @@
+//! One HTTP/2 connection: how it is served, and how it is closed.
+
+use std::{
+    convert::Infallible,
+    io::{self, Cursor},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, body::Body, http::Response};
+use hyper::{Request, body::Incoming, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, watch},
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::{connections::CLOSE_GRACE, idle::OpenStreams};
+use crate::grpc::layers::anonymous::{CHECK, ConnectionStreams, Lasting, hold_until_end};
+
+/// The largest header list, in bytes (RFC 9113, SETTINGS_MAX_HEADER_LIST_SIZE). A larger one gets HTTP 431.
+const MAX_HEADER_LIST_BYTES: u32 = 32 * 1024;
+
+/// The maximum number of concurrent streams on one connection: the lowest that RFC 9113, section 5.1.2, recommends. A client
+/// queues further calls, or opens another connection. The HTTP/2 library keeps some KB for each stream whose response the client
+/// does not read, and no layer sees such a stream.
+const MAX_STREAMS: u32 = 100;
+
+/// A peer that does not respond to a ping within this time is considered disconnected.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// The length of the HTTP/2 connection preface, in bytes (RFC 9113, section 3.4).
+const PREFACE_LENGTH: usize = 24;
+
+/// How long a client may take to send the preface. A sidecar may keep a connection idle for hours, but a connection
+/// without a preface only uses up `--max-connections`.
+const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// One connection, until it is closed.
+pub(super) struct Connection {
+    /// Held until the connection is closed.
+    pub(super) descriptor: OwnedSemaphorePermit,
+    pub(super) routes: Router,
+    pub(super) streams: Arc<OpenStreams>,
+    /// Whether there is no time for a grace.
+    pub(super) crowded: watch::Receiver<bool>,
+    /// Makes the connection refuse new streams.
+    pub(super) going_away: CancellationToken,
+    /// Closes the connection immediately.
+    pub(super) killed: CancellationToken,
+}
+
+impl Connection {
+    /// Serves the connection until it ends, or must be closed.
+    pub(super) async fn serve(self, stream: TcpStream) {
+        let Self { descriptor: _descriptor, routes, streams, crowded, going_away, killed } = self;
+        let io = tokio::select! {
+            io = timeout(PREFACE_TIMEOUT, after_preface(stream)) => io,
+            () = going_away.cancelled() => return,
+            () = streams.evicted() => return,
+        };
+        let Ok(Ok(io)) = io else {
+            tracing::debug!("connection closed: no HTTP/2 preface");
+            return;
+        };
+        let (counted, anonymous) = (Arc::clone(&streams), ConnectionStreams::default());
+        let service = service_fn(move |request| respond(routes.clone(), request, &counted, &anonymous));
+        let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_header_list_size(MAX_HEADER_LIST_BYTES)
+            .keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .serve_connection(TokioIo::new(io), service);
+        let mut connection = pin!(connection);
+        let is_evicted = tokio::select! {
+            ended = connection.as_mut() => return log_end(ended),
+            () = going_away.cancelled() => false,
+            () = streams.evicted() => true,
+        };
+        connection.as_mut().graceful_shutdown();
+        tokio::select! {
+            // First, so that GOAWAY is sent.
+            biased;
+            ended = connection => log_end(ended),
+            () = killed.cancelled() => {}
+            () = grace(&streams, crowded), if is_evicted => tracing::debug!("idle connection closed"),
+        }
+    }
+}
+
+/// Waits until an evicted connection can be closed. A call that arrived before the client knew of it still ends.
+async fn grace(streams: &OpenStreams, mut crowded: watch::Receiver<bool>) {
+    drop(timeout(CLOSE_GRACE, crowded.wait_for(|crowded| *crowded)).await);
+    streams.none().await;
+}
+
+/// Passes a request to the routes. Its stream counts as open until the response is ready, and a stream that lasts until it ends.
+/// A `Check` is not counted, because it is answered immediately or waits for its client.
+fn respond(
+    routes: Router,
+    mut request: Request<Incoming>,
+    streams: &Arc<OpenStreams>,
+    anonymous: &ConnectionStreams,
+) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
+    let open = (request.uri().path() != CHECK).then(|| streams.begin());
+    if streams.is_evicted() {
+        anonymous.close();
+    }
+    request.extensions_mut().insert(anonymous.clone());
+    async move {
+        let response = routes.oneshot(request).await?;
+        Ok(if response.extensions().get::<Lasting>().is_some() { hold_until_end(response, open) } else { response })
+    }
+}
+
+fn log_end(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection failed");
+    }
+}
+
+/// Waits for the preface, and returns a stream that starts with it.
+async fn after_preface(stream: TcpStream) -> io::Result<impl AsyncRead + AsyncWrite> {
+    let (mut reader, writer) = stream.into_split();
+    let mut preface = [0; PREFACE_LENGTH];
+    reader.read_exact(&mut preface).await?;
+    Ok(tokio::io::join(Cursor::new(preface).chain(reader), writer))
+}

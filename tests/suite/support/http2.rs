@@ -1,0 +1,129 @@
+//! An HTTP/2 client that writes each frame by itself, so that it can break rules that a library keeps (RFC 9113).
+
+use std::{fmt::Display, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::timeout,
+};
+
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
+
+/// The flag of an acknowledgement.
+pub(crate) const ACK: u8 = 1;
+/// The flag of the last frame of a stream.
+pub(crate) const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// A connection.
+pub(crate) struct RawClient(TcpStream);
+
+/// A received frame.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+    pub(crate) stream: u32,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl RawClient {
+    /// Connects, and sends the preface with the default settings.
+    pub(crate) async fn connect(address: impl Display) -> Self {
+        Self::connect_with(address, &[]).await
+    }
+
+    /// Connects, and sends the preface with these settings.
+    pub(crate) async fn connect_with(address: impl Display, settings: &[u8]) -> Self {
+        let mut client = Self(TcpStream::connect(address.to_string()).await.unwrap());
+        client.0.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        client.send(SETTINGS, 0, 0, settings).await;
+        client
+    }
+
+    /// Sends a frame. If the connection is closed, only the next attempt to receive one shows it.
+    pub(crate) async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        let mut frame = vec![length[1], length[2], length[3], kind, flags];
+        frame.extend(stream.to_be_bytes());
+        frame.extend(payload);
+        drop(self.0.write_all(&frame).await);
+    }
+
+    /// Sends the headers of a gRPC call, without the end of the stream.
+    pub(crate) async fn call(&mut self, stream: u32, path: &str, token: &str) {
+        let authorization = format!("Bearer {token}");
+        let mut block = Vec::new();
+        for (name, value) in [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":authority", "localhost"),
+            (":path", path),
+            ("content-type", "application/grpc"),
+            ("te", "trailers"),
+            ("authorization", &authorization),
+        ] {
+            // A literal without indexing (RFC 7541, section 6.2.2).
+            block.push(0);
+            literal(&mut block, name);
+            literal(&mut block, value);
+        }
+        self.send(HEADERS, END_HEADERS, stream, &block).await;
+    }
+
+    /// Returns the next frame of a kind, or `None` when the connection is closed.
+    pub(crate) async fn receive(&mut self, kind: u8) -> Option<Frame> {
+        loop {
+            let frame = timeout(Duration::from_secs(30), self.frame()).await.expect("no frame arrives")?;
+            if frame.kind == kind {
+                return Some(frame);
+            }
+        }
+    }
+
+    /// Waits until everything that was sent so far has been read.
+    pub(crate) async fn answered(&mut self) {
+        assert!(self.is_answered().await, "the connection is closed");
+    }
+
+    /// Does the same, and returns whether the connection is still open.
+    pub(crate) async fn is_answered(&mut self) -> bool {
+        self.send(PING, 0, 0, b"question").await;
+        loop {
+            match self.receive(PING).await {
+                None => return false,
+                Some(ping) if ping.payload == b"question" => return true,
+                Some(_) => {}
+            }
+        }
+    }
+
+    async fn frame(&mut self) -> Option<Frame> {
+        let mut head = [0; 9];
+        self.0.read_exact(&mut head).await.ok()?;
+        let [a, b, c, kind, _, stream @ ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        self.0.read_exact(&mut payload).await.ok()?;
+        Some(Frame { kind, stream: u32::from_be_bytes(stream), payload })
+    }
+}
+
+/// Appends a string: its length as an integer with a prefix of 7 bits, and its bytes.
+fn literal(block: &mut Vec<u8>, text: &str) {
+    match text.len().checked_sub(127) {
+        None => block.push(u8::try_from(text.len()).unwrap()),
+        Some(mut rest) => {
+            block.push(127);
+            while rest >= 128 {
+                block.push(u8::try_from(rest % 128 + 128).unwrap());
+                rest /= 128;
+            }
+            block.push(u8::try_from(rest).unwrap());
+        }
+    }
+    block.extend(text.as_bytes());
+}
