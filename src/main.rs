@@ -1,6 +1,12 @@
 //! Parses the arguments, runs one command, and sets the exit code.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    fmt::Display,
+    io::Write as _,
+    panic::{self, PanicHookInfo},
+    process::ExitCode,
+    time::Duration,
+};
 
 use billing_portal::{
     commands::{self, Command, EarlyExit, Failure},
@@ -13,20 +19,26 @@ const THREADS_GRACE: Duration = Duration::from_secs(1);
 /// The exit code for a setting that is not valid (sysexits.h: EX_USAGE).
 const EXIT_SETTINGS: u8 = 64;
 
+/// A panic ends the process like any other failure. The async runtime panics, for example, if it cannot start a thread.
 fn main() -> ExitCode {
+    panic::set_hook(Box::new(report_panic));
+    panic::catch_unwind(run).unwrap_or(ExitCode::FAILURE)
+}
+
+fn run() -> ExitCode {
     let (command, config) = match commands::parse(std::env::args_os()) {
         Ok(parsed) => parsed,
         Err(EarlyExit::HelpOrVersion(text)) => {
-            return if text.print().is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+            return text.print().map_or_else(
+                |error| failure(&format!("standard output cannot be written: {error}")),
+                |()| ExitCode::SUCCESS,
+            );
         }
-        Err(EarlyExit::Setting(error)) => return print_error(&error),
+        Err(EarlyExit::Setting(error)) => return setting_error(&error),
     };
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            print_error(&format!("async runtime cannot be started: {error}"));
-            return ExitCode::FAILURE;
-        }
+        Err(error) => return failure(&format!("async runtime cannot be started: {error}")),
     };
     // Commands that print a report log only warnings and errors.
     let level = if matches!(command, Command::Serve) { "info" } else { "warn" };
@@ -35,12 +47,12 @@ fn main() -> ExitCode {
         let _guard = runtime.enter();
         match telemetry::install(config.logging.format, level) {
             Ok(exporters) => exporters,
-            Err(error) => return print_error(&error),
+            Err(error) => return setting_error(&error),
         }
     };
     let code = match runtime.block_on(commands::run(command, config)) {
         Ok(code) => code,
-        Err(Failure::Setting(error)) => print_error(&error),
+        Err(Failure::Setting(error)) => setting_error(&error),
         Err(Failure::Failed { what, source }) => {
             tracing::error!(error = %source, "{what}");
             ExitCode::FAILURE
@@ -53,9 +65,23 @@ fn main() -> ExitCode {
     code
 }
 
-/// Prints a startup error, and returns the exit code for a setting that is not valid.
-#[allow(clippy::print_stderr, reason = "errors at startup occur before logging is installed")]
-fn print_error(error: &dyn std::fmt::Display) -> ExitCode {
-    eprintln!("billing-portal: {error}");
+/// Reports a panic until logging is installed, which replaces this function.
+fn report_panic(panic: &PanicHookInfo<'_>) {
+    let what = panic.payload_as_str().unwrap_or("panic");
+    print_error(&format!("startup failed: {}", what.replace(['\n', '\r'], " ")));
+}
+
+fn failure(what: &str) -> ExitCode {
+    print_error(&what);
+    ExitCode::FAILURE
+}
+
+fn setting_error(error: &dyn Display) -> ExitCode {
+    print_error(error);
     ExitCode::from(EXIT_SETTINGS)
+}
+
+/// Prints one line, because logging may not be installed yet. Nothing can report that the line cannot be written.
+fn print_error(error: &dyn Display) {
+    drop(writeln!(std::io::stderr(), "billing-portal: {error}"));
 }

@@ -19,7 +19,7 @@ use rustix::{
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file cannot be opened. The text comes from the operating system.
-    #[error("cannot be opened: {0} (expected stdout, or file:PATH in a writable directory)")]
+    #[error("cannot be opened: {0} (expected a file in a writable directory)")]
     Unusable(#[from] io::Error),
     /// A pipe that nobody reads. Opening it would block until a reader opens it.
     #[error("is a pipe without a reader; start the reader first")]

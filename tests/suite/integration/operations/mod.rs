@@ -4,6 +4,7 @@ mod audit;
 mod audit_mapping;
 mod check;
 mod flag;
+mod messages;
 mod metrics;
 mod outage;
 mod process;
