@@ -3,7 +3,7 @@
 use std::{
     fmt::Display,
     io::Write as _,
-    panic::{self, PanicHookInfo},
+    panic::{self, AssertUnwindSafe, PanicHookInfo},
     process::ExitCode,
     time::Duration,
 };
@@ -19,13 +19,8 @@ const THREADS_GRACE: Duration = Duration::from_secs(1);
 /// The exit code for a setting that is not valid (sysexits.h: EX_USAGE).
 const EXIT_SETTINGS: u8 = 64;
 
-/// A panic ends the process like any other failure. The async runtime panics, for example, if it cannot start a thread.
 fn main() -> ExitCode {
-    panic::set_hook(Box::new(report_panic));
-    panic::catch_unwind(run).unwrap_or(ExitCode::FAILURE)
-}
-
-fn run() -> ExitCode {
+    panic::set_hook(Box::new(exit_on_panic));
     let (command, config) = match commands::parse(std::env::args_os()) {
         Ok(parsed) => parsed,
         Err(EarlyExit::HelpOrVersion(text)) => {
@@ -50,10 +45,13 @@ fn run() -> ExitCode {
             Err(error) => return setting_error(&error),
         }
     };
-    let code = match runtime.block_on(commands::run(command, config)) {
-        Ok(code) => code,
-        Err(Failure::Setting(error)) => setting_error(&error),
-        Err(Failure::Failed { what, source }) => {
+    // A panic is logged when it occurs. It ends the process like any other failure.
+    let ended = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(commands::run(command, config))));
+    let code = match ended {
+        Ok(Ok(code)) => code,
+        Err(_) => ExitCode::FAILURE,
+        Ok(Err(Failure::Setting(error))) => setting_error(&error),
+        Ok(Err(Failure::Failed { what, source })) => {
             tracing::error!(error = %source, "{what}");
             ExitCode::FAILURE
         }
@@ -65,10 +63,12 @@ fn run() -> ExitCode {
     code
 }
 
-/// Reports a panic until logging is installed, which replaces this function.
-fn report_panic(panic: &PanicHookInfo<'_>) {
+/// Ends the process until logging is installed, which replaces this function. The async runtime panics if it cannot start a
+/// thread, and it would then wait forever for the threads that it did start.
+fn exit_on_panic(panic: &PanicHookInfo<'_>) {
     let what = panic.payload_as_str().unwrap_or("panic");
     print_error(&format!("startup failed: {}", what.replace(['\n', '\r'], " ")));
+    std::process::exit(1);
 }
 
 fn failure(what: &str) -> ExitCode {
