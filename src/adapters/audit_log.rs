@@ -56,7 +56,7 @@ impl JsonAuditLog {
     /// # Errors
     /// If the file cannot be opened or has another type, or if the thread cannot be started.
     pub fn to_file(path: &Path) -> Result<Self, OpenError> {
-        Ok(Self::start(target::file(path)?)?)
+        Self::start(target::file(path)?)
     }
 
     /// Writes to standard output.
@@ -64,16 +64,17 @@ impl JsonAuditLog {
     /// # Errors
     /// If standard output is closed or `/dev/null`, or if the thread cannot be started.
     pub fn to_stdout() -> Result<Self, OpenError> {
-        Ok(Self::start(target::stdout()?)?)
+        Self::start(target::stdout()?)
     }
 
-    fn start(file: File) -> io::Result<Self> {
+    fn start(file: File) -> Result<Self, OpenError> {
         let (jobs, queue) = mpsc::sync_channel(QUEUE_CAPACITY);
         let (running, writer_stopped) = mpsc::channel();
-        std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
+        let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
             supervisor::run("audit", || write_all(&file, &queue));
             drop(running);
-        })?;
+        });
+        thread.map_err(OpenError::NoThread)?;
         Ok(Self { jobs: Some(jobs), writer_stopped: Mutex::new(writer_stopped) })
     }
 }

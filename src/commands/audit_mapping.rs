@@ -37,8 +37,8 @@ pub enum Failure {
     /// The directory query failed, or Stripe refused the key.
     #[error("{0}")]
     Refused(#[from] Refusal),
-    /// The resume file cannot be used.
-    #[error("--resume: the file cannot be used: {0}")]
+    /// The resume file cannot be written or deleted.
+    #[error("--resume: the file cannot be written: {0}")]
     Resume(#[source] io::Error),
     /// The report cannot be written to standard output.
     #[error("the report cannot be written: {0}")]
@@ -88,7 +88,10 @@ pub async fn run(config: &Config, options: &AuditMappingOptions) -> Result<bool,
     let directory = open::directory(&config.directory, DIRECTORY_TIMEOUT).await?;
     let portal_sessions = open::portal_sessions(config).await?;
     let mut resume = match &options.resume {
-        Some(path) => Some(ResumeFile::open(path, &run_settings(config)).map_err(Failure::Resume)?),
+        Some(path) => {
+            let unusable = |error| SettingError::new("--resume", format!("cannot use {}: {error}", path.display()));
+            Some(ResumeFile::open(path, &run_settings(config)).map_err(unusable)?)
+        }
         None => None,
     };
     let mut audit = Audit::begin(directory.rows().await?);

@@ -78,12 +78,6 @@ impl From<SettingError> for EarlyExit {
     }
 }
 
-impl From<clap::Error> for EarlyExit {
-    fn from(error: clap::Error) -> Self {
-        if error.use_stderr() { Self::Setting(SettingError::from_clap(&error)) } else { Self::HelpOrVersion(error) }
-    }
-}
-
 /// Parses the arguments and the environment, and validates every setting.
 ///
 /// # Errors
@@ -96,17 +90,20 @@ where
     refuse_unknown(&command(), std::env::vars_os())?;
     let (name, arguments) = split_command(arguments.into_iter().map(Into::into).collect());
     // Each command is parsed by one flat definition, so that a flag takes precedence over its variable.
-    let Some(name) = name else {
-        let matches = command().try_get_matches_from(arguments)?;
-        return Ok((Command::Serve, Arguments::from_arg_matches(&matches)?.validate()?));
-    };
-    let matches = subcommand(name).try_get_matches_from(arguments)?;
-    let command = match name {
-        CommandName::Serve => Command::Serve,
-        CommandName::Check => Command::Check(CheckOptions::from_arg_matches(&matches)?),
-        CommandName::AuditMapping => Command::AuditMapping(AuditMappingOptions::from_arg_matches(&matches)?),
-    };
-    Ok((command, Arguments::from_arg_matches(&matches)?.validate()?))
+    let mut definition = name.map_or_else(command, subcommand);
+    let parsed = definition.try_get_matches_from_mut(arguments).and_then(|matches| {
+        let command = match name {
+            None | Some(CommandName::Serve) => Command::Serve,
+            Some(CommandName::Check) => Command::Check(CheckOptions::from_arg_matches(&matches)?),
+            Some(CommandName::AuditMapping) => Command::AuditMapping(AuditMappingOptions::from_arg_matches(&matches)?),
+        };
+        Ok((command, Arguments::from_arg_matches(&matches)?))
+    });
+    match parsed {
+        Ok((command, arguments)) => Ok((command, arguments.validate()?)),
+        Err(error) if error.use_stderr() => Err(SettingError::from_clap(&error, &definition).into()),
+        Err(text) => Err(EarlyExit::HelpOrVersion(text)),
+    }
 }
 
 /// The name of a command.

@@ -23,7 +23,10 @@ pub(super) enum DatabaseUrlError {
     SqliteParameter,
     #[error("missing file name; expected sqlite:PATH")]
     NoFile,
-    #[error("not a valid URL (in a user name or password, percent-encode each of :/?#[]@%, for example / as %2F)")]
+    #[error(
+        "not a valid URL; expected postgres://USER@HOST/DATABASE (in a user name or password, percent-encode each of :/?#[]@%, \
+         for example / as %2F)"
+    )]
     NotAUrl,
     #[error("contains a #; write it as %23")]
     Fragment,
@@ -39,19 +42,21 @@ pub(super) enum DatabaseUrlError {
     RemotePassword,
     #[error("contains a password although --database-password-file is set; keep only the file")]
     TwoPasswords,
-    #[error("password is not valid")]
+    #[error("password is not valid; expected one line of UTF-8 text")]
     BadPassword,
     #[error("sslrootcert has no effect without sslmode=verify-full; remove one of the two")]
     UnusedRootCert,
-    #[error("port is not a valid port number")]
+    #[error("port is not valid; expected a number from 1 to 65535")]
     BadPort,
-    #[error("duplicate value (a repeated parameter, or a parameter for a part that the URL already contains)")]
+    #[error(
+        "duplicate value (a repeated parameter, or a parameter for a part that the URL already contains); keep one of them"
+    )]
     Duplicate,
-    #[error("not UTF-8 after percent-decoding")]
+    #[error("not UTF-8 after percent-decoding; percent-encode the bytes of UTF-8 text")]
     NotUtf8,
-    #[error("contains a control character")]
+    #[error("contains a control character; remove it")]
     ControlCharacter,
-    #[error("host is not a single name, a single address, or the directory of a Unix socket")]
+    #[error("host is not valid; expected a single name, a single address, or the directory of a Unix socket")]
     BadHost,
     #[error("missing sslmode; expected sslmode=verify-full, or disable where the mesh encrypts")]
     NoSslMode,

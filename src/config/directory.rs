@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::{database_url, environment, error::SettingError};
+use super::{database_url, environment, error::SettingError, value};
 use crate::adapters::directory::{Database, Ownership};
 
 /// The longest name that PostgreSQL does not cut off, in bytes.
 const MAX_IDENTIFIER_BYTES: usize = 63;
 
 /// The highest number of connections that can be configured.
-const MAX_CONNECTIONS: u32 = 1_000;
+const MAX_CONNECTIONS: u64 = 1_000;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -33,12 +33,13 @@ pub(super) struct DirectoryArguments {
     )]
     database_schema: String,
 
-    /// Maximum number of connections to the database; one tenant uses at most a quarter of them
+    /// Maximum number of connections to the database, from 1 to 1000; one tenant uses at most a quarter of them
     #[arg(
         long,
         env = "BILLING_PORTAL_DATABASE_MAX_CONNECTIONS",
         value_name = "COUNT",
         default_value_t = 8,
+        value_parser = value::number::<u32, 1, MAX_CONNECTIONS>,
         hide_short_help = true
     )]
     database_max_connections: u32,
@@ -94,9 +95,6 @@ impl DirectoryArguments {
             let problem =
                 format!("expected the name of a schema, 1 to {MAX_IDENTIFIER_BYTES} bytes without quotation marks");
             return Err(SettingError::new("--database-schema", problem));
-        }
-        if !(1..=MAX_CONNECTIONS).contains(&self.database_max_connections) {
-            return Err(SettingError::new("--database-max-connections", format!("expected 1 to {MAX_CONNECTIONS}")));
         }
         let has_file = self.database_password_file.is_some();
         match &database {

@@ -3,6 +3,8 @@
 
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue};
+
 use super::error::SettingError;
 
 const PREFIX: &str = "BILLING_PORTAL_";
@@ -19,13 +21,26 @@ pub fn refuse_unknown(
     for (name, value) in variables {
         let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
         if name.starts_with(PREFIX) && !known.contains(&&*name) && !is_injected(&name, &value) {
-            return Err(SettingError::new(
-                &name,
-                "unknown setting; remove the variable, or see --help for the correct name",
-            ));
+            let fix = match similar_variable(command, &name) {
+                Some(similar) => format!("did you mean {similar}?"),
+                None => "remove the variable, or see --help for the correct name".to_owned(),
+            };
+            return Err(SettingError::new(&name, format!("unknown setting; {fix}")));
         }
     }
     Ok(())
+}
+
+/// Returns the variable of the flag with the same name, or of the flag that the command-line parser suggests for it.
+fn similar_variable(command: &clap::Command, name: &str) -> Option<String> {
+    let flag = format!("--{}", name.strip_prefix(PREFIX)?.to_lowercase().replace('_', "-"));
+    let error = command.clone().try_get_matches_from(["", &flag]).err()?;
+    let similar = match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(suggested)) => suggested,
+        _ => &flag,
+    };
+    let argument = command.get_arguments().find(|argument| argument.get_long() == similar.strip_prefix("--"))?;
+    argument.get_env()?.to_str().map(str::to_owned)
 }
 
 /// Variables that the PostgreSQL driver reads even though every connection option is set. All other `PG*` variables have no

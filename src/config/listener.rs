@@ -4,12 +4,14 @@ use std::net::SocketAddr;
 
 use clap::ArgAction;
 
+use super::value;
+
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Listener")]
 pub(super) struct ListenerArguments {
     /// Address of the gRPC listener
-    #[arg(long, env = "BILLING_PORTAL_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
+    #[arg(long, env = "BILLING_PORTAL_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051", value_parser = value::address)]
     listen: SocketAddr,
 
     /// Whether server reflection is offered

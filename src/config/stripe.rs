@@ -116,17 +116,20 @@ fn session_hosts(hosts: Vec<String>, api_base: &Url) -> Result<SessionHosts, Set
     if hosts.is_empty() {
         return Err(SettingError::new(NAME, "expected at least one host (example: billing.stripe.com)"));
     }
-    for host in &hosts {
+    for (number, host) in (1..).zip(&hosts) {
         let is_host =
             Host::parse(host).is_ok_and(|parsed| matches!(parsed, Host::Domain(_)) && parsed.to_string() == *host);
         let is_loopback_origin =
             Url::parse(host).is_ok_and(|url| is_loopback(&url) && url.origin().ascii_serialization() == *host);
         if is_loopback_origin && !is_loopback(api_base) {
-            let problem = format!("{host:?} is a loopback origin, which requires a loopback --stripe-api-base");
+            let problem = format!("entry {number} is a loopback origin, which requires a loopback --stripe-api-base");
             return Err(SettingError::new(NAME, problem));
         }
         if host.contains('*') || !(is_host || is_loopback_origin) {
-            let problem = format!("{host:?} is not a host in normalized form (example: billing.stripe.com)");
+            let problem = format!(
+                "entry {number} is not a host in normalized form: lower case, without a scheme, a port or a wildcard \
+                 (example: billing.stripe.com)"
+            );
             return Err(SettingError::new(NAME, problem));
         }
     }

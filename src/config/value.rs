@@ -1,26 +1,44 @@
 //! Parses and checks kinds of values that several concerns share.
 
-use std::time::Duration;
+use std::{net::SocketAddr, str::FromStr, time::Duration};
 
 use super::error::{SettingError, ValueError};
 
-/// The longest duration that can be configured.
-const MAX_DURATION: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// A second, in the unit of [`duration`].
+pub(super) const SECOND: u64 = 1_000;
 
-/// Parses a duration, for clap.
-pub(super) fn duration(text: &str) -> Result<Duration, ValueError> {
-    humantime::parse_duration(text).map_err(|_| ValueError::NotADuration)
+/// The longest duration that can be configured: 7 days.
+pub(super) const MAX_DURATION: u64 = 7 * 24 * 3_600 * SECOND;
+
+/// Parses a duration of `MIN` to `MAX` milliseconds, for clap.
+pub(super) fn duration<const MIN: u64, const MAX: u64>(text: &str) -> Result<Duration, ValueError> {
+    if let Ok(number) = text.parse::<u32>()
+        && number > 0
+    {
+        return Err(ValueError::NoUnit(number));
+    }
+    let range = Duration::from_millis(MIN)..=Duration::from_millis(MAX);
+    match humantime::parse_duration(text) {
+        Ok(duration) if range.contains(&duration) => Ok(duration),
+        Ok(_) | Err(humantime::DurationError::NumberOverflow) => {
+            Err(ValueError::DurationOutOfRange(*range.start(), *range.end()))
+        }
+        Err(_) => Err(ValueError::NotADuration),
+    }
+}
+
+/// Parses a whole number from `MIN` to `MAX`, for clap.
+pub(super) fn number<T: FromStr, const MIN: u64, const MAX: u64>(text: &str) -> Result<T, ValueError> {
+    let is_in_range = text.parse().is_ok_and(|number| (MIN..=MAX).contains(&number));
+    text.parse().ok().filter(|_| is_in_range).ok_or(ValueError::NotANumber(MIN, MAX))
+}
+
+/// Parses the address of a listener, for clap.
+pub(super) fn address(text: &str) -> Result<SocketAddr, ValueError> {
+    text.parse().map_err(|_| ValueError::NotAnAddress)
 }
 
 /// Returns the text if it is not empty.
 pub(super) fn non_empty(name: &str, text: String) -> Result<String, SettingError> {
     if text.is_empty() { Err(SettingError::new(name, "must not be empty")) } else { Ok(text) }
-}
-
-/// Returns the duration if it is more than zero and at most [`MAX_DURATION`].
-pub(super) fn positive(name: &str, time: Duration) -> Result<Duration, SettingError> {
-    if time.is_zero() || time > MAX_DURATION {
-        return Err(SettingError::new(name, "expected more than 0s and at most 7 days"));
-    }
-    Ok(time)
 }

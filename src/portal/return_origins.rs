@@ -6,27 +6,30 @@ use url::{Host, Url};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReturnOrigins(Vec<String>);
 
-/// Why a text is not a valid origin for return URLs.
+/// Why a text is not a valid origin for return URLs. An entry is named by its position, counted from 1, because its text may
+/// contain a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OriginError {
     /// The list is empty.
     #[error("expected at least one origin (example: https://app.example.com)")]
     Empty,
-    /// Not a URL.
-    #[error("{0:?} is not an origin (example: https://app.example.com)")]
-    NotAnOrigin(String),
+    /// Not a web URL with a host.
+    #[error(
+        "entry {0} is not an origin; expected a scheme and a host (examples: https://app.example.com, http://localhost:3000)"
+    )]
+    NotAnOrigin(usize),
     /// A wildcard.
-    #[error("{0:?} contains a wildcard; list each origin")]
-    Wildcard(String),
+    #[error("entry {0} contains a wildcard; list each origin")]
+    Wildcard(usize),
     /// Not in normalized form. The second value is the normalized form.
-    #[error("{0:?} is not in normalized form; write {1}")]
-    NotNormalized(String, String),
+    #[error("entry {0} is not an origin in normalized form; write {1}")]
+    NotNormalized(usize, String),
     /// An IP address that is not loopback.
-    #[error("{0:?} is an IP address; expected a host name (an address is allowed on loopback only)")]
-    Address(String),
-    /// Not https.
-    #[error("{0:?} does not use https (http is allowed on loopback only)")]
-    Insecure(String),
+    #[error("entry {0} is an IP address; expected a host name (an address is allowed on loopback only)")]
+    Address(usize),
+    /// http, but not on loopback.
+    #[error("entry {0} does not use https (http is allowed on loopback only)")]
+    Insecure(usize),
 }
 
 impl ReturnOrigins {
@@ -39,7 +42,7 @@ impl ReturnOrigins {
         if origins.is_empty() {
             return Err(OriginError::Empty);
         }
-        origins.iter().try_for_each(|origin| check_origin(origin))?;
+        (1..).zip(origins).try_for_each(|(entry, origin)| check_origin(entry, origin))?;
         Ok(Self(origins.to_vec()))
     }
 
@@ -54,20 +57,20 @@ impl ReturnOrigins {
     }
 }
 
-fn check_origin(text: &str) -> Result<(), OriginError> {
-    let url = Url::parse(text).map_err(|_| OriginError::NotAnOrigin(text.to_owned()))?;
-    let normalized = url.origin().ascii_serialization();
+fn check_origin(entry: usize, text: &str) -> Result<(), OriginError> {
     if text.contains('*') {
-        return Err(OriginError::Wildcard(text.to_owned()));
+        return Err(OriginError::Wildcard(entry));
     }
-    if normalized != text {
-        return Err(OriginError::NotNormalized(text.to_owned(), normalized));
-    }
-    match url.scheme() {
-        "https" if is_loopback(&url) || matches!(url.host(), Some(Host::Domain(_))) => Ok(()),
-        "https" => Err(OriginError::Address(text.to_owned())),
-        "http" if is_loopback(&url) => Ok(()),
-        _ => Err(OriginError::Insecure(text.to_owned())),
+    // URLs with other schemes have no origin (`null`), or that of a URL inside them.
+    let is_web = |url: &Url| matches!(url.scheme(), "https" | "http");
+    let url = Url::parse(text).ok().filter(is_web).ok_or(OriginError::NotAnOrigin(entry))?;
+    let is_secure = url.scheme() == "https" || is_loopback(&url);
+    let normalized = url.origin().ascii_serialization();
+    match url.host() {
+        _ if !is_secure => Err(OriginError::Insecure(entry)),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) if !is_loopback(&url) => Err(OriginError::Address(entry)),
+        _ if normalized != text => Err(OriginError::NotNormalized(entry, normalized)),
+        _ => Ok(()),
     }
 }
 
@@ -121,5 +124,34 @@ mod tests {
             assert!(origins(&[bad]).is_err(), "{bad}");
         }
         assert!(origins(&[]).is_err());
+    }
+
+    #[test]
+    fn error_advises_only_what_is_accepted_and_quotes_nothing() {
+        for (text, advice) in [
+            ("https://App.example.com/x?y", "write https://app.example.com"),
+            ("https://u:hunter2@app.example.com", "write https://app.example.com"),
+            ("https:app.example.com:443", "write https://app.example.com"),
+            (" http://localhost:3000/", "write http://localhost:3000"),
+            ("https://*.example.com", "list each origin"),
+            ("http://app.example.com/", "does not use https"),
+            ("https://10.0.0.1/", "is an IP address"),
+            ("myapp://hunter2", "is not an origin; expected a scheme and a host"),
+            ("data:text/html,hunter2", "is not an origin; expected a scheme and a host"),
+            ("file:///hunter2", "is not an origin; expected a scheme and a host"),
+            ("javascript:alert(1)", "is not an origin; expected a scheme and a host"),
+            ("blob:https://app.example.com/x", "is not an origin; expected a scheme and a host"),
+            ("localhost:3000", "is not an origin; expected a scheme and a host"),
+            ("app.example.com", "is not an origin; expected a scheme and a host"),
+            ("null", "is not an origin; expected a scheme and a host"),
+            ("", "is not an origin; expected a scheme and a host"),
+        ] {
+            let error = origins(&["https://app.example.com", text]).unwrap_err().to_string();
+            assert!(error.starts_with("entry 2 ") && error.contains(advice), "{text}: {error}");
+            assert!(!error.contains("hunter2") && !error.contains("null"), "{text}: {error}");
+            if let Some((_, advised)) = error.split_once("write ") {
+                assert!(origins(&[advised]).is_ok(), "{text}: {error}");
+            }
+        }
     }
 }

@@ -1,16 +1,24 @@
 //! A limit on what is read from a connection for one exchange, whatever it is: the HTTP library itself accepts endless
-//! interim responses, chunk headers and trailers.
+//! interim responses, chunk headers and trailers. The same connection knows whether a request was lost because its
+//! connection had been used before.
 
 use std::{
     error::Error,
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{
-    client::legacy::connect::{Connected, Connection, HttpConnector},
+    client::legacy::{
+        self,
+        connect::{Connected, Connection, HttpConnector},
+    },
     rt::TokioIo,
 };
 use tokio::{
@@ -30,6 +38,17 @@ pub(crate) struct Limited {
     stream: TokioIo<Unlimited>,
     /// The number of bytes read since the last byte of a request was written. HTTP/1.1 has one exchange at a time.
     read: usize,
+    unanswered_reuse: UnansweredReuse,
+}
+
+/// Whether the latest request is not the first one of its connection, and no byte of its response was read.
+#[derive(Clone, Default)]
+struct UnansweredReuse(Arc<AtomicBool>);
+
+impl UnansweredReuse {
+    fn set(&self, is_unanswered_reuse: bool) {
+        self.0.store(is_unanswered_reuse, Ordering::Relaxed);
+    }
 }
 
 /// The limit was exceeded.
@@ -47,7 +66,17 @@ pub(crate) fn limited(connector: HttpsConnector<HttpConnector>) -> LimitedConnec
 
 /// Limits a new connection.
 fn limit(stream: Unlimited) -> TokioIo<Limited> {
-    TokioIo::new(Limited { stream: TokioIo::new(stream), read: 0 })
+    TokioIo::new(Limited { stream: TokioIo::new(stream), read: 0, unanswered_reuse: UnansweredReuse::default() })
+}
+
+/// Returns whether a request failed on a connection that had served an earlier request, before any byte of its own
+/// response was read.
+pub(crate) fn is_unanswered_reuse(error: &legacy::Error) -> bool {
+    let mut extras = http::Extensions::new();
+    if let Some(connection) = error.connect_info() {
+        connection.get_extras(&mut extras);
+    }
+    extras.get::<UnansweredReuse>().is_some_and(|reuse| reuse.0.load(Ordering::Relaxed))
 }
 
 /// Returns whether an error was caused by the limit.
@@ -71,12 +100,26 @@ impl AsyncRead for Limited {
         let read = limited.filled().len();
         buffer.advance(read);
         self.read += read;
+        if read > 0 {
+            self.unanswered_reuse.set(false);
+        }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Limited {
+    /// Must be called before each write. A write after a read begins the next request. It counts even if it fails,
+    /// because that is how a closed connection is noticed.
+    fn begin_write(&self) {
+        if self.read > 0 {
+            self.unanswered_reuse.set(true);
+        }
     }
 }
 
 impl AsyncWrite for Limited {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.begin_write();
         let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
         self.read = 0;
         Poll::Ready(Ok(written))
@@ -87,6 +130,7 @@ impl AsyncWrite for Limited {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.begin_write();
         let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, bytes))?;
         self.read = 0;
         Poll::Ready(Ok(written))
@@ -107,7 +151,7 @@ impl AsyncWrite for Limited {
 
 impl Connection for Limited {
     fn connected(&self) -> Connected {
-        self.stream.inner().connected()
+        self.stream.inner().connected().extra(self.unanswered_reuse.clone())
     }
 }
 

@@ -20,7 +20,11 @@ pub fn client_config() -> io::Result<ClientConfig> {
 pub fn system_roots() -> io::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     // The roots in the variables if one is set, otherwise the system's.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let loaded = rustls_native_certs::load_native_certs();
+    for error in &loaded.errors {
+        tracing::warn!(%error, "root certificates cannot be read");
+    }
+    roots.add_parsable_certificates(loaded.certs);
     for folder in openssl_probe::candidate_cert_dirs() {
         roots.add_parsable_certificates(rustls_native_certs::load_certs_from_paths(None, Some(folder)).certs);
     }

@@ -67,6 +67,7 @@ pub struct Calls {
 pub async fn build(config: Config) -> Result<Service, SettingError> {
     let audit = open::audit_log(&config.audit)?;
     let directory = Arc::new(open::directory(&config.directory, config.limits.deadline).await?);
+    let flag_path = config.flag.file.clone();
     let flag = Arc::new(open::flag_file(&config.flag).await);
     let flag_error = flag.error();
     let flag_status = FlagStatus::new(flag.changes(), config.flag.key.clone());
@@ -107,7 +108,8 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
     // The flag file is the only one that may be missing or invalid at startup. This is logged only after every other
     // setting is known to be valid.
     if let Some(error) = flag_error {
-        tracing::warn!(setting = "--flags-file", %error, "feature is off: flag file is not valid yet");
+        let path = flag_path.display();
+        tracing::warn!(setting = "--flags-file", %path, %error, "feature is off: flag file is not valid yet");
     }
     readiness.flag_could_be_on();
     let anonymous = AnonymousStreams::new(config.limits.max_connections);

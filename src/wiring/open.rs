@@ -1,6 +1,6 @@
 //! Opens what the settings name: the directory, the flag file, the key set, Stripe's key, the audit log.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{fmt::Display, path::Path, sync::Arc, time::Duration};
 
 use crate::{
     adapters::{
@@ -25,12 +25,12 @@ pub(crate) async fn verifier(config: &PrincipalConfig) -> Result<Verifier, Setti
     let source = match &config.jwks {
         KeySource::File(path) => {
             let file = ReloadingFile::open_document(NAME, path.clone(), jwks::parse).await;
-            require_valid(&file, NAME, "a JSON Web Key Set")?;
+            require_valid(&file, NAME, path.display(), "a JSON Web Key Set")?;
             Source::File(file)
         }
         KeySource::Url(url) => {
             let fetched = ReloadingUrl::open(NAME, url.clone(), jwks::parse, config.jwks_refresh).await;
-            let problem = |error| format!("URL cannot be used: {error} (expected a JSON Web Key Set)");
+            let problem = |error| format!("cannot use the URL as a JSON Web Key Set: {error}");
             Source::Url(fetched.map_err(|error| SettingError::new(NAME, problem(error)))?)
         }
     };
@@ -49,7 +49,7 @@ pub(crate) async fn portal_sessions(config: &Config) -> Result<StripePortalSessi
     let mode: Mode = stripe.sessions.mode;
     let parse = move |bytes: &[u8]| SecretKey::parse(bytes, mode);
     let key = ReloadingFile::open_secret(NAME, stripe.secret_key_file.clone(), parse).await;
-    require_valid(&key, NAME, "a key for --stripe-mode")?;
+    require_valid(&key, NAME, stripe.secret_key_file.display(), "the key for --stripe-mode")?;
     let transport = Transport::new(&stripe.api_base, Arc::new(key))
         .map_err(|error| SettingError::new("--stripe-api-base", format!("cannot create a TLS client: {error}")))?;
     let attempts = Attempts::new(transport, config.limits.stripe_attempt_timeout);
@@ -59,10 +59,10 @@ pub(crate) async fn portal_sessions(config: &Config) -> Result<StripePortalSessi
 /// Opens the audit log.
 pub(crate) fn audit_log(target: &AuditTarget) -> Result<Arc<dyn AuditLog>, SettingError> {
     let log = match target {
-        AuditTarget::Stdout => JsonAuditLog::to_stdout(),
-        AuditTarget::File(path) => JsonAuditLog::to_file(path),
+        AuditTarget::Stdout => JsonAuditLog::to_stdout().map_err(|error| error.to_string()),
+        AuditTarget::File(path) => JsonAuditLog::to_file(path).map_err(|error| format!("{} {error}", path.display())),
     };
-    log.map(|log| Arc::new(log) as _).map_err(|error| SettingError::new("--audit", error))
+    log.map(|log| Arc::new(log) as _).map_err(|problem| SettingError::new("--audit", problem))
 }
 
 /// Opens the flag file. It may be missing or invalid; the feature is then off.
@@ -84,17 +84,23 @@ pub(crate) async fn directory(config: &DirectoryConfig, query_limit: Duration) -
     if let Database::Postgres(server) = &config.database
         && let Some(path) = &server.ssl_root_cert
     {
-        let pem = tokio::fs::read_to_string(path).await;
-        if !pem.is_ok_and(|pem| pem.contains("-----BEGIN CERTIFICATE-----")) {
-            let problem = format!("sslrootcert {} does not contain a certificate in PEM format", path.display());
-            return Err(SettingError::new("DATABASE_URL", problem));
+        let problem = match tokio::fs::read(path).await {
+            Ok(pem) if contains_certificate(&pem) => None,
+            Ok(_) => Some("does not contain a certificate in PEM format".to_owned()),
+            Err(error) => Some(format!("cannot be read: {error}")),
+        };
+        if let Some(problem) = problem {
+            return Err(SettingError::new("DATABASE_URL", format!("sslrootcert {} {problem}", path.display())));
         }
     }
     let password = match &config.password_file {
         Some(path) => {
             const NAME: &str = "--database-password-file";
             let file = ReloadingFile::open_secret(NAME, path.clone(), Password::parse).await;
-            require_valid(&file, NAME, "the password on one line")?;
+            // A path is quoted only if it is not the password itself.
+            let is_path = path.is_absolute() || path.starts_with(".") || path.starts_with("..");
+            let shown = if is_path { path.display().to_string() } else { "the file".to_owned() };
+            require_valid(&file, NAME, shown, "the password, on one line")?;
             Some(file)
         }
         None => None,
@@ -106,19 +112,24 @@ pub(crate) async fn directory(config: &DirectoryConfig, query_limit: Duration) -
 async fn select(setting: &str, path: Option<&Path>, dialect: Dialect) -> Result<Option<Select>, SettingError> {
     let Some(path) = path else { return Ok(None) };
     let text = tokio::fs::read_to_string(path).await;
-    let text = text.map_err(|error| SettingError::new(setting, format!("file cannot be used: {error}")))?;
-    let select = Select::parse(&text, dialect);
-    select.map(Some).map_err(|error| SettingError::new(setting, format!("the file {error}")))
+    let error = |problem: String| SettingError::new(setting, format!("{} {problem}", path.display()));
+    let text = text.map_err(|cause| error(format!("cannot be read: {cause}")))?;
+    Select::parse(&text, dialect).map(Some).map_err(|cause| error(cause.to_string()))
 }
 
 /// Returns an error for a file that must be valid at startup.
 fn require_valid<T: Send + Sync + 'static>(
     file: &ReloadingFile<T>,
     setting: &str,
+    path: impl Display,
     expected: &str,
 ) -> Result<(), SettingError> {
     match file.error() {
         None => Ok(()),
-        Some(error) => Err(SettingError::new(setting, format!("file cannot be used: {error} (expected {expected})"))),
+        Some(error) => Err(SettingError::new(setting, format!("cannot use {path} as {expected}: {error}"))),
     }
+}
+
+fn contains_certificate(pem: &[u8]) -> bool {
+    String::from_utf8_lossy(pem).contains("-----BEGIN CERTIFICATE-----")
 }

@@ -19,8 +19,11 @@ use rustix::{
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file cannot be opened. The text comes from the operating system.
-    #[error("cannot be opened: {0} (expected stdout, or file:PATH in a writable directory)")]
+    #[error("cannot be opened: {0} (expected a file in a writable directory)")]
     Unusable(#[from] io::Error),
+    /// The thread that writes the entries cannot be started.
+    #[error("cannot be written, because no thread can be started: {0}")]
+    NoThread(#[source] io::Error),
     /// A pipe that nobody reads. Opening it would block until a reader opens it.
     #[error("is a pipe without a reader; start the reader first")]
     NoReader,

@@ -1,5 +1,5 @@
 //! Up to three attempts at one request, with the same idempotency key and the same bytes, within the deadline and a
-//! retry budget.
+//! retry budget. An attempt that fails because an idle connection was closed is repeated once on a new connection.
 //!
 //! Rules: <https://docs.stripe.com/error-low-level#should-retry>, <https://docs.stripe.com/api/idempotent_requests>.
 
@@ -15,7 +15,7 @@ use crate::{
     adapters::stripe::{
         error,
         secret_key::SecretKey,
-        transport::{StripeResponse, Transport, TransportError},
+        transport::{Connection, StripeResponse, Transport, TransportError},
     },
     portal::{Reason, Refusal},
     telemetry::metrics::METRICS,
@@ -52,8 +52,8 @@ impl Attempts {
         self.transport.key().map_err(|error| refusal(error, Instant::now()))
     }
 
-    /// Returns the response to the last attempt, whatever its status. It counts as `replayed` only if the first attempt
-    /// received a replay: a retry may legitimately receive the result of an earlier attempt. `name` is the method and
+    /// Returns the response to the last attempt, whatever its status. It counts as `replayed` only if the first request
+    /// received a replay: a later one may legitimately receive the result of an earlier attempt. `name` is the method and
     /// the documented path of the request, without an id.
     ///
     /// # Errors
@@ -69,14 +69,26 @@ impl Attempts {
         let idempotency_key = matches!(request.method, StripeMethod::Post).then(|| uuid::Uuid::new_v4().to_string());
         self.budget.deposit();
         let mut attempt = 1;
+        let mut resends = 0;
+        let mut connection = Connection::Pooled;
         loop {
             let until = deadline.min(Instant::now() + self.timeout);
-            let span = span(name, attempt);
-            let sent = self.transport.attempt(key, request, idempotency_key.as_deref(), until);
+            let span = span(name, resends);
+            let sent = self.transport.attempt(key, request, idempotency_key.as_deref(), connection, until);
             let mut outcome = sent.instrument(span.clone()).await;
             record_outcome(&span, name, &outcome);
             if let Ok(response) = &mut outcome {
-                response.replayed &= attempt == 1;
+                response.replayed &= resends == 0;
+            }
+            resends += 1;
+            if let Err(TransportError::ReusedConnectionLost(_)) = &outcome {
+                // It says nothing about Stripe, so it costs neither an attempt, a pause nor a part of the budget. It also
+                // takes no place in the pace: such a request hardly ever reached the API, and a connection is lost only
+                // once. Other connections of the pool may be closed as well, so later attempts do not use it either.
+                // Thus a request is repeated at most once.
+                tracing::info!(cause = %cause(&outcome), path = request.path, "repeating Stripe request");
+                connection = Connection::New;
+                continue;
             }
             let pause = rand::rng().random_range(Duration::ZERO..=MAX_FIRST_PAUSE * 2_u32.pow(attempt - 1));
             let should_retry = attempt < MAX_ATTEMPTS
@@ -94,14 +106,14 @@ impl Attempts {
 }
 
 /// Creates the span of one attempt. Its context is not sent to Stripe.
-fn span(name: &'static str, attempt: u32) -> Span {
+fn span(name: &'static str, resends: u32) -> Span {
     tracing::info_span!(
         "stripe attempt",
         otel.name = name,
         otel.kind = "client",
         otel.status_code = Empty,
         http.request.method = method(name),
-        http.request.resend_count = attempt - 1,
+        http.request.resend_count = resends,
         http.response.status_code = Empty,
         error.r#type = Empty,
         stripe.request_id = Empty,
@@ -139,7 +151,12 @@ fn is_retryable(outcome: &Result<StripeResponse, TransportError>) -> bool {
             429 => error::is_lock_timeout(response),
             _ => false,
         }),
-        Err(TransportError::NoConnection(_) | TransportError::ConnectionLost(_) | TransportError::TimedOut) => true,
+        Err(
+            TransportError::NoConnection(_)
+            | TransportError::ConnectionLost(_)
+            | TransportError::ReusedConnectionLost(_)
+            | TransportError::TimedOut,
+        ) => true,
         Err(TransportError::NoKey | TransportError::Malformed(_) | TransportError::TooLarge) => false,
     }
 }
@@ -156,7 +173,10 @@ fn refusal(error: TransportError, deadline: Instant) -> Refusal {
         TransportError::NoKey => Reason::StripeCredentials,
         TransportError::Malformed(_) => Reason::Bug,
         TransportError::TooLarge => Reason::StripeProtocol,
-        TransportError::NoConnection(_) | TransportError::ConnectionLost(_) | TransportError::TimedOut => {
+        TransportError::NoConnection(_)
+        | TransportError::ConnectionLost(_)
+        | TransportError::ReusedConnectionLost(_)
+        | TransportError::TimedOut => {
             if Instant::now() >= deadline {
                 Reason::DeadlineExceeded
             } else {

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod error;
+mod headers;
 mod inspect;
 mod pace;
 mod permission;

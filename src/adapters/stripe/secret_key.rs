@@ -20,7 +20,7 @@ pub enum SecretKeyError {
     #[error("key is not UTF-8 text")]
     NotText,
     /// No `sk_` or `rk_` prefix: an empty file, a publishable key, or other text.
-    #[error("file does not contain a secret or restricted key (sk_… or rk_…)")]
+    #[error("does not begin with sk_ or rk_, as a secret or restricted key does")]
     NotAKey,
     /// A key of the other mode. The value is the configured mode.
     #[error("key belongs to the other mode; expected a {} mode key", .0.as_str())]

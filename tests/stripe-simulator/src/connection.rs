@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -42,6 +42,10 @@ pub(crate) enum Delivery {
     Reset,
     ResetInHead,
     ResetInBody,
+    /// Not at all if the connection has delivered a response before: it is reset.
+    ResetReused,
+    /// Completely, and then the connection is closed without an announcement.
+    ThenClose,
 }
 
 /// A handle to a connection, which lets request handlers reset it.
@@ -49,6 +53,8 @@ pub(crate) enum Delivery {
 pub(crate) struct Connection {
     /// Number of bytes still written before a reset, or one of the constants below.
     budget: Arc<AtomicUsize>,
+    /// Whether a response was delivered.
+    used: Arc<AtomicBool>,
     /// Whether the connection has a deliberately invalid certificate.
     pub(crate) flawed: bool,
 }
@@ -56,10 +62,12 @@ pub(crate) struct Connection {
 const NO_RESET: usize = usize::MAX;
 /// The connection is reset after the next flush.
 const AFTER_FLUSH: usize = usize::MAX - 1;
+/// The connection is closed, not reset, after the next flush.
+const CLOSE_AFTER_FLUSH: usize = usize::MAX - 2;
 
 impl Connection {
     pub(crate) fn new(flawed: bool) -> Self {
-        Self { budget: Arc::new(AtomicUsize::new(NO_RESET)), flawed }
+        Self { budget: Arc::new(AtomicUsize::new(NO_RESET)), used: Arc::default(), flawed }
     }
 
     fn reset_after(&self, bytes: usize) {
@@ -73,11 +81,15 @@ impl Connection {
 
     /// Returns the body to send with the given delivery. Resolves when the head can be sent.
     pub(crate) async fn deliver(&self, delivery: Delivery, body: Vec<u8>) -> Body {
+        let is_reused = self.used.swap(true, Ordering::SeqCst);
         match delivery {
             Delivery::Whole => {}
             Delivery::Drip => return drip(),
             Delivery::Hang => pending().await,
             Delivery::Reset => self.reset_now(),
+            Delivery::ResetReused if is_reused => self.reset_now(),
+            Delivery::ResetReused => {}
+            Delivery::ThenClose => self.reset_after(CLOSE_AFTER_FLUSH),
             Delivery::ResetInHead => self.reset_after(PART_OF_HEAD),
             Delivery::ResetInBody => return self.cut(body),
         }
@@ -142,7 +154,7 @@ impl<T: Transport> Resettable<T> {
     }
 
     fn is_reset_scheduled(&self) -> bool {
-        self.connection.budget.load(Ordering::SeqCst) != NO_RESET
+        !matches!(self.connection.budget.load(Ordering::SeqCst), NO_RESET | CLOSE_AFTER_FLUSH)
     }
 }
 
@@ -175,7 +187,7 @@ impl<T: Transport> AsyncWrite for Resettable<T> {
         }
         let allowed = buf.get(..budget.min(buf.len())).unwrap_or(buf);
         let written = ready!(Pin::new(&mut self.inner).poll_write(cx, allowed))?;
-        if budget < AFTER_FLUSH {
+        if budget < CLOSE_AFTER_FLUSH {
             self.connection.reset_after(budget - written);
         }
         Poll::Ready(Ok(written))
@@ -184,7 +196,7 @@ impl<T: Transport> AsyncWrite for Resettable<T> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
         match self.connection.budget.load(Ordering::SeqCst) {
-            0 | AFTER_FLUSH => Poll::Ready(Err(reset())),
+            0 | AFTER_FLUSH | CLOSE_AFTER_FLUSH => Poll::Ready(Err(reset())),
             _ => Poll::Ready(Ok(())),
         }
     }

@@ -94,6 +94,31 @@ fn required_settings_come_first_in_their_section() {
 }
 
 #[test]
+fn range_of_each_setting_is_in_its_help() {
+    let ranges = arguments(&commands::command()).into_iter().filter_map(|argument| {
+        let value = match argument.get_value_names()?.first()?.as_str() {
+            "COUNT" => "9999999999",
+            "DURATION" => "9999days",
+            _ => return None,
+        };
+        let flag = format!("--{}={value}", argument.get_long()?);
+        Some((argument, flag))
+    });
+    let mut checked = 0;
+    for (argument, flag) in ranges {
+        let refused = commands::parse(["billing-portal", &flag]).unwrap_err();
+        let commands::EarlyExit::Setting(error) = refused else { panic!("{flag}") };
+        let error = error.to_string();
+        let range = error.split_once(" from ").and_then(|(_, rest)| rest.split_once(';'));
+        let (range, _) = range.unwrap_or_else(|| panic!("no range in: {error}"));
+        let help = argument.get_help().unwrap().to_string();
+        assert!(help.contains(&format!("from {range}")), "the help of {flag} does not contain the range {range:?}");
+        checked += 1;
+    }
+    assert!(checked > 5, "{checked}");
+}
+
+#[test]
 fn every_setting_has_the_variable_of_its_name() {
     let shared = arguments(&commands::command());
     assert!(shared.iter().all(|argument| argument.get_env().is_some()));

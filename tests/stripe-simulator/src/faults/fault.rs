@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    connection::Delivery::{Drip, Hang, Reset, ResetInBody, ResetInHead},
+    connection::Delivery::{Drip, Hang, Reset, ResetInBody, ResetInHead, ResetReused, ThenClose},
     faults::{
         effect::Effect::{self, Change, Deliver, Outage, Refuse},
         malformed, refusals, wrong_content,
@@ -105,6 +105,10 @@ faults! {
     ResetInHead "reset-in-head" Deliver(ResetInHead);
     /// The connection is reset in the middle of the response body.
     ResetInBody "reset-in-body" Deliver(ResetInBody);
+    /// The connection is reset before the response if it has delivered an earlier response.
+    ResetReused "reset-reused" Deliver(ResetReused);
+    /// The connection is closed after the response, without an announcement.
+    ClosedAfterResponse "closed-after-response" Deliver(ThenClose);
     /// All connections are refused, not only those for a customer with this fault.
     ConnectionRefused "connection-refused" Outage(Refused);
     /// The certificate has expired; over plain HTTP the connection is closed immediately.

@@ -99,6 +99,34 @@ async fn reset_in_head_sends_part_of_head() {
     assert_eq!(String::from_utf8(read).unwrap(), "HTTP/1.1 200 OK\r\ncon");
 }
 
+/// Sends the request twice over one connection, the second time after the first response, and returns what was received
+/// and whether the connection was reset.
+async fn send_twice(fault: Fault) -> (String, bool) {
+    let caller = Caller::new(PROTOCOLS[0]).await;
+    caller.stripe.inject(fault);
+    let address = caller.stripe.base_url().strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = "GET /v1/customers/cus_A HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut received = Vec::new();
+    while !received.ends_with(b"}") {
+        assert_ne!(stream.read_buf(&mut received).await.unwrap(), 0, "{fault}");
+    }
+    // Fails if the connection is closed already.
+    drop(stream.write_all(request.as_bytes()).await);
+    let is_reset = stream.read_to_end(&mut received).await.is_err();
+    (String::from_utf8(received).unwrap(), is_reset)
+}
+
+#[tokio::test]
+async fn used_connection_is_reset_at_next_request_or_closed_before_it() {
+    let (received, is_reset) = send_twice(Fault::ResetReused).await;
+    assert_eq!((received.matches("HTTP/1.1").count(), is_reset), (1, true));
+    let (received, _) = send_twice(Fault::ClosedAfterResponse).await;
+    assert_eq!(received.matches("HTTP/1.1").count(), 1);
+    assert!(!received.contains("connection: close"), "{received}");
+}
+
 #[tokio::test]
 async fn request_with_lost_response_was_processed() {
     let caller = Caller::new(PROTOCOLS[1]).await;

@@ -40,6 +40,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("reset", "reset", "reset"),
     ("reset-in-head", "reset", "reset"),
     ("reset-in-body", "reset in the body", "reset in the body"),
+    ("closed-after-response", "", ""),
     ("connection-refused", "reset", "reset"),
     ("certificate-expired", "reset", "reset"),
     ("certificate-of-other-name", "reset", "reset"),
@@ -71,7 +72,9 @@ const TABLE: &[(&str, &str, &str)] = &[
 #[tokio::test]
 async fn each_fault_has_its_documented_effect() {
     let tested: BTreeSet<&str> = TABLE.iter().map(|(name, ..)| *name).collect();
-    let all: BTreeSet<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
+    // `delivery` tests the fault that depends on the connection.
+    let all = Fault::ALL.iter().filter(|fault| **fault != Fault::ResetReused);
+    let all: BTreeSet<&str> = all.map(|fault| fault.name()).collect();
     assert_eq!(tested, all);
     let caller = Caller::new(PROTOCOLS[0]).await;
     let unchanged = [caller.read("cus_A").await, caller.open("cus_A").await];

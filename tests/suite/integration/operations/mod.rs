@@ -6,6 +6,7 @@ mod check;
 mod collector;
 mod flag;
 mod log_lines;
+mod messages;
 mod metrics;
 mod outage;
 mod process;

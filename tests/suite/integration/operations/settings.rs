@@ -55,7 +55,7 @@ async fn invalid_or_unsafe_setting_prevents_startup_with_one_line_that_names_it(
         ("--stripe-portal-configuration=cus_1", "--stripe-portal-configuration"),
         ("--stripe-attempt-timeout=11s", "--stripe-attempt-timeout"),
         ("--deadline=0s", "--deadline:"),
-        ("--stripe-attempt-timeout=8d", "at most 7 days"),
+        ("--stripe-attempt-timeout=8d", "1ms to 7days"),
         ("--drain-timeout=0s", "--drain-timeout"),
         ("--max-in-flight=0", "--max-in-flight"),
         ("--max-connections=0", "--max-connections"),

@@ -85,6 +85,33 @@ async fn too_low_limit_of_open_files_prevents_startup_and_names_both_numbers() {
 }
 
 #[tokio::test]
+async fn failure_before_logging_is_one_line() {
+    let (_folder, arguments) = valid_settings();
+    let files = (5..=9).map(|limit| (format!("ulimit -n {limit}"), "open files"));
+    // No address space is left for a stack of this size, so no thread can be started.
+    let threads = ("export RUST_MIN_STACK=100000000000000".to_owned(), "thread");
+    for (setup, what) in files.chain([threads]) {
+        let mut command = binary_after(&setup);
+        command.args(&arguments);
+        let (code, error) = startup_error(command).await;
+        assert!(matches!(code, Some(1 | 64)), "{setup}: {code:?}, {error}");
+        assert!(error.starts_with("billing-portal: ") && error.contains(what), "{setup}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn exit_code_is_kept_if_nothing_can_be_printed() {
+    for (setup, argument, code) in [
+        ("exec 2>/dev/full", "--no-such-flag", 64),
+        ("exec 2>&-", "--no-such-flag", 64),
+        ("exec >/dev/full", "--help", 1),
+    ] {
+        let output = binary_after(setup).arg(argument).output().await.unwrap();
+        assert_eq!(output.status.code(), Some(code), "{setup}");
+    }
+}
+
+#[tokio::test]
 async fn idle_connections_do_not_hide_the_flag_file() {
     let mut world = World::start().await;
     let mut arguments = arguments(&world.folder, world.stripe.base_url());

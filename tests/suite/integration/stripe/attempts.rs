@@ -1,12 +1,15 @@
 //! Integration: which requests to Stripe are retried, with the same key and body, and within which time.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use serde_json::json;
-use stripe_simulator::{Answer, Tamper};
+use stripe_simulator::{Answer, Fault, Tamper};
 use tonic::Code;
 
 use crate::support::{
@@ -62,6 +65,58 @@ async fn other_failures_are_not_retried_and_stripe_should_retry_is_obeyed() {
     ] {
         refusal_reason(&world, fault.0).await;
         assert_eq!(fault.1.load(Ordering::SeqCst), attempts);
+    }
+}
+
+/// The number of requests for a session, by idempotency key.
+fn posts_by_key(world: &World) -> BTreeMap<String, usize> {
+    let mut posts = BTreeMap::new();
+    for request in world.stripe.requests().iter().filter(|request| request.method == "POST") {
+        *posts.entry(request.header("idempotency-key").unwrap().to_owned()).or_default() += 1;
+    }
+    posts
+}
+
+#[tokio::test]
+async fn calls_succeed_while_every_reused_connection_is_closed() {
+    for (fault, most_requests) in [(Fault::ResetReused, 2), (Fault::ClosedAfterResponse, 1)] {
+        let world = World::with(&["--session-rate=1000", "--stripe-rate=1000"]).await;
+        world.stripe.inject(fault);
+        let mut urls = Vec::new();
+        for call in 0..25 {
+            let opened = world.open(&world.olivia()).await;
+            urls.push(opened.unwrap_or_else(|error| panic!("{fault}, call {call}: {}", error.reason)));
+        }
+        urls.sort();
+        urls.dedup();
+        let posts = posts_by_key(&world);
+        assert_eq!((urls.len(), posts.len()), (25, 25), "{fault}: one session for each call");
+        assert_eq!(posts.values().max(), Some(&most_requests), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn only_request_without_a_byte_of_response_on_reused_connection_is_repeated() {
+    for (fault, requests) in [
+        // The request is repeated once. Its three attempts then fail on new connections.
+        (Fault::Reset, 4),
+        (Fault::ResetInHead, 3),
+        (Fault::ResetInBody, 3),
+        (Fault::Hang, 3),
+    ] {
+        let world = World::with(&["--stripe-attempt-timeout=300ms"]).await;
+        for (is_reused, requests) in [(false, 3), (true, requests)] {
+            world.stripe.forget_requests();
+            world.stripe.inject(fault);
+            assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "STRIPE_UNAVAILABLE");
+            assert_eq!(
+                posts_by_key(&world).into_values().collect::<Vec<_>>(),
+                [requests],
+                "{fault}, reused connection: {is_reused}"
+            );
+            world.stripe.clear_faults();
+            world.open(&world.olivia()).await.unwrap();
+        }
     }
 }
 

@@ -30,6 +30,8 @@ fn expected(fault: Fault) -> (&'static str, &'static str) {
         F::UrlOnOtherHost | F::UrlOverHttp | F::UrlWithUserinfo | F::UrlWithPort | F::UrlEmpty => (OPENS, REJECTED),
         // No configuration is pinned here, so the service does not compare it.
         F::OtherConfiguration => (OPENS, OPENS),
+        // A request that is lost with an idle connection is repeated.
+        F::ResetReused | F::ClosedAfterResponse => (OPENS, OPENS),
         F::CustomerDeleted | F::CustomerOfOtherMode | F::CustomerMissing => (MISSING, MISSING),
         F::MetadataAbsent | F::MetadataEmpty | F::MetadataBlank | F::MetadataNotText => (NO_PROOF, OPENS),
         F::Redirect | F::Html | F::TruncatedJson | F::BodyTooLarge => (PROTOCOL, PROTOCOL),

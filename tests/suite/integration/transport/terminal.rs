@@ -77,7 +77,8 @@ async fn refused_call_is_printed_on_one_line() {
     let expected = [
         "Refused CreatePortalSession for an unknown person: TOKEN_MISSING (no authorization header)",
         "Refused CreatePortalSession for mia of acme: NOT_OWNER (role is not an owner role)",
-        "Refused CreatePortalSession for olivia of acme: LOCALE_INVALID (locale is not a language tag)",
+        "Refused CreatePortalSession for olivia of acme: LOCALE_INVALID (locale must be a well-formed \
+         language tag (BCP 47), such as pt-BR)",
         "Refused CreatePortalSession for olivia of acme: TENANT_MISMATCH (displayed tenant differs from the principal's tenant)",
         "Refused CreatePortalSession for olivia of acme: DATABASE_UNAVAILABLE (directory query failed: no such table: \
          billing_portal_owners)",
