@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io::Write as _,
     net::SocketAddr,
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
@@ -108,6 +109,21 @@ pub(crate) fn pipe_reader(path: &Path) -> File {
 /// Creates a named pipe that nobody has opened.
 pub(crate) fn create_pipe(path: &Path) {
     assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// Creates a named pipe, fills it, and returns a writer with these flags, and a reader that does not wait.
+pub(crate) fn full_pipe(path: &Path, flags: OFlags) -> (File, File) {
+    create_pipe(path);
+    // Linux opens a pipe for both without waiting for the other side.
+    let open = |flags: OFlags| {
+        let mut options = File::options();
+        options.read(true).write(true).custom_flags(flags.bits().cast_signed()).open(path).unwrap()
+    };
+    let (writer, mut reader) = (open(flags), open(OFlags::NONBLOCK));
+    for size in [4_096, 1] {
+        while reader.write(&vec![b'.'; size]).is_ok() {}
+    }
+    (writer, reader)
 }
 
 pub(crate) fn signal(child: &Child, signal: &str) {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod audit_mapping;
+mod audit_output;
 mod check;
 mod flag;
 mod metrics;

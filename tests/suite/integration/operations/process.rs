@@ -1,14 +1,13 @@
 //! Integration: signals and exit codes of the real binary, and what it prints and never prints.
 
-use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _, sync::Arc};
+use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use stripe_simulator::Mode;
-use tempfile::TempDir;
 
 use crate::support::{
     ClientError, World,
-    process::{Serving, binary, create_pipe, serve, serve_at, signal, valid_settings},
+    process::{Serving, binary, full_pipe, serve, serve_at, signal, valid_settings},
     stripe::hold_responses,
     world::{arguments, bearer, home, override_settings},
 };
@@ -73,27 +72,13 @@ async fn second_signal_ends_drain_immediately() {
     assert!(log.await.unwrap().contains("second signal ends the drain"));
 }
 
-/// Returns the writer of a full pipe, which blocks every write, and the open reader, which never reads.
-fn full_pipe(folder: &TempDir) -> (std::fs::File, std::fs::File) {
-    let path = folder.path().join("pipe");
-    create_pipe(&path);
-    let mut open = std::fs::OpenOptions::new();
-    open.read(true).write(true);
-    let writer = open.open(&path).unwrap();
-    let mut filler = open.custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(&path).unwrap();
-    for size in [4_096, 1] {
-        while filler.write(&vec![b'.'; size]).is_ok() {}
-    }
-    (writer, filler)
-}
-
 #[tokio::test]
 async fn blocked_audit_pipe_opens_no_session_and_does_not_block_drain() {
     let world = World::start().await;
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
     override_settings(&mut arguments, &["--listen=127.0.0.1:0", "--audit=stdout"]);
-    let (writer, _reader) = full_pipe(&world.folder);
+    let (writer, _reader) = full_pipe(&world.path("pipe"), OFlags::empty());
     let mut command = binary();
     command.args(&arguments).stdout(writer);
     let Serving { mut child, address, log, .. } = serve(command).await;
