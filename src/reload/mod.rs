@@ -6,3 +6,12 @@ pub mod file;
 mod status;
 pub mod tls;
 pub mod url;
+
+use async_trait::async_trait;
+
+/// A file or a URL that can also be read on request.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Reads the source now, and logs one line with what was found.
+    async fn read_again(&self);
+}

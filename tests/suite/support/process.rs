@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
+    sync::watch,
     task::JoinHandle,
     time::timeout,
 };
@@ -47,13 +48,29 @@ pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
     /// The log up to the line that reports the listening address.
     pub(crate) startup_log: String,
+    /// The log so far.
+    log_so_far: watch::Receiver<String>,
     /// The whole log, once the process has exited.
     pub(crate) log: JoinHandle<String>,
 }
 
+impl Serving {
+    /// Waits until the log has a number of lines with a text, and returns them.
+    pub(crate) async fn wait_for_lines(&self, text: &str, count: usize) -> Vec<String> {
+        let lines = |log: &str| log.lines().filter(|line| line.contains(text)).map(str::to_owned).collect::<Vec<_>>();
+        let mut log_so_far = self.log_so_far.clone();
+        let found = timeout(Duration::from_secs(30), log_so_far.wait_for(|log| lines(log).len() >= count)).await;
+        lines(&found.unwrap_or_else(|_| panic!("not {count} times in the log: {text}")).unwrap())
+    }
+}
+
 /// Starts the binary and waits until it logs its listening address.
 pub(crate) async fn serve(mut command: Command) -> Serving {
-    let mut child = command.spawn().unwrap();
+    listening(command.spawn().unwrap()).await
+}
+
+/// Waits until a process logs its listening address.
+pub(crate) async fn listening(mut child: Child) -> Serving {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut text = String::new();
     let address = loop {
@@ -66,14 +83,17 @@ pub(crate) async fn serve(mut command: Command) -> Serving {
         }
     };
     let startup_log = text.clone();
+    let (log, log_so_far) = watch::channel(text);
     let log = tokio::spawn(async move {
         while let Some(line) = lines.next_line().await.unwrap() {
-            text.push_str(&line);
-            text.push('\n');
+            log.send_modify(|text| {
+                text.push_str(&line);
+                text.push('\n');
+            });
         }
-        text
+        log.borrow().clone()
     });
-    Serving { child, address, startup_log, log }
+    Serving { child, address, startup_log, log_so_far, log }
 }
 
 /// Starts the binary with arguments and a log level.

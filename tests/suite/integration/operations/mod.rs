@@ -5,6 +5,7 @@ mod audit_mapping;
 mod audit_output;
 mod check;
 mod flag;
+mod hangup;
 mod metrics;
 mod outage;
 mod process;
