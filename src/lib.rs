@@ -9,13 +9,15 @@
 //! - [`grpc`]: the inbound side. [`adapters`]: the outbound side: directory, Stripe, flag, audit log.
 //! - [`reload`]: files and URLs that are read again while the process runs.
 //! - [`portal`]: the domain: who may open which portal. [`supervisor`]: restarts background loops that panic.
-//! - [`telemetry`]: logs, traces and metrics. [`json`]: objects without duplicate members.
+//! - [`telemetry`]: logs, traces and metrics.
+//! - [`json`]: objects without duplicate members. [`pipe`]: writing to a pipe whose reader may have stopped.
 
 pub mod adapters;
 pub mod commands;
 pub mod config;
 pub mod grpc;
 pub mod json;
+pub mod pipe;
 pub mod portal;
 pub mod reload;
 pub mod server;

@@ -2,17 +2,13 @@
 
 use std::{
     fs::{File, Metadata},
-    io::{self, Write as _},
+    io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
-use rustix::{
-    event::{PollFd, PollFlags, poll},
-    io::retry_on_intr,
-};
-
 use super::target::{self, OpenError};
+use crate::pipe;
 
 /// An open file, or standard output.
 pub(super) struct Output {
@@ -68,19 +64,19 @@ impl Output {
     /// # Errors
     /// If the path cannot be opened. The open file is then kept.
     pub(super) fn reopen(&mut self) -> Result<(), OpenError> {
-        let Some(path) = &self.path else {
+        let Some(path) = self.path.clone() else {
             tracing::info!("audit log is standard output, which is not reopened");
             return Ok(());
         };
-        let mut new = Self::file(path)?;
+        let mut new = Self::file(&path)?;
         if let Err(error) = self.write_rest().and_then(|()| self.sync()) {
             tracing::error!(%error, "last audit entries of the old file cannot be written");
             if identity(&self.file.metadata()?) == identity(&new.file.metadata()?) {
                 new.rest = std::mem::take(&mut self.rest);
             }
         }
+        tracing::info!(path = %path.display(), "audit file reopened");
         *self = new;
-        tracing::info!(path = ?self.path, "audit file reopened");
         Ok(())
     }
 
@@ -105,29 +101,12 @@ impl Output {
     /// Writes a line. If it fails after the beginning was written, the rest is kept.
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         let mut left = line;
-        let written = write_all(&self.file, &mut left);
+        let written = pipe::write_all(&mut self.file, &mut left);
         if written.is_err() && left.len() < line.len() {
             self.rest = left.to_vec();
         }
         written
     }
-}
-
-/// Writes everything, and waits as long as a pipe is full. After an error, `left` is what was not written.
-fn write_all(mut file: &File, left: &mut &[u8]) -> io::Result<()> {
-    while !left.is_empty() {
-        match file.write(left) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => *left = left.get(written..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // O_NONBLOCK is set: by `target` for a pipe, or by the process that opened standard output.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                retry_on_intr(|| poll(&mut [PollFd::new(file, PollFlags::OUT)], None))?;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 /// Returns the device and the inode, by which two names of one file are recognized.

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Write as _,
+    io::{Read as _, Write as _},
     net::SocketAddr,
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
@@ -133,17 +133,33 @@ pub(crate) fn create_pipe(path: &Path) {
 
 /// Creates a named pipe, fills it, and returns a writer with these flags, and a reader that does not wait.
 pub(crate) fn full_pipe(path: &Path, flags: OFlags) -> (File, File) {
+    let (writer, reader) = empty_pipe(path, flags);
+    fill(&reader);
+    (writer, reader)
+}
+
+/// Creates a named pipe, and returns a writer with these flags, and a reader that does not wait.
+pub(crate) fn empty_pipe(path: &Path, flags: OFlags) -> (File, File) {
     create_pipe(path);
     // Linux opens a pipe for both without waiting for the other side.
     let open = |flags: OFlags| {
         let mut options = File::options();
         options.read(true).write(true).custom_flags(flags.bits().cast_signed()).open(path).unwrap()
     };
-    let (writer, mut reader) = (open(flags), open(OFlags::NONBLOCK));
+    (open(flags), open(OFlags::NONBLOCK))
+}
+
+/// Fills a pipe with dots.
+pub(crate) fn fill(mut reader: &File) {
     for size in [4_096, 1] {
         while reader.write(&vec![b'.'; size]).is_ok() {}
     }
-    (writer, reader)
+}
+
+/// Reads what is in a pipe, up to a number of bytes.
+pub(crate) fn read_some(mut reader: &File, limit: u64, received: &mut Vec<u8>) {
+    // Fails when the pipe is empty, after it has returned its content.
+    drop((&mut reader).take(limit).read_to_end(received));
 }
 
 pub(crate) fn signal(child: &Child, signal: &str) {

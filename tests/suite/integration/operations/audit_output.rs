@@ -2,7 +2,6 @@
 
 use std::{
     fs::File,
-    io::Read as _,
     path::Path,
     time::{Duration, Instant},
 };
@@ -16,7 +15,7 @@ use serde_json::Value;
 
 use crate::support::{
     World,
-    process::{Serving, binary, create_pipe, full_pipe, serve, signal},
+    process::{Serving, binary, create_pipe, full_pipe, read_some, serve, signal},
     world::{arguments, override_settings},
 };
 
@@ -34,12 +33,6 @@ async fn serve_world(world: &mut World, audit: File) -> Serving {
 
 fn is_full(pipe: &File) -> bool {
     poll(&mut [PollFd::new(pipe, PollFlags::OUT)], Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 0
-}
-
-/// Reads what is in a pipe, up to a number of bytes.
-fn read_some(mut pipe: &File, limit: u64, received: &mut Vec<u8>) {
-    // Fails if the pipe becomes empty, after it has returned its content.
-    drop((&mut pipe).take(limit).read_to_end(received));
 }
 
 /// Returns the records in the content of a pipe that was full of dots.
