@@ -10,13 +10,15 @@
 //! - [`reload`]: files and URLs that are read again while the process runs.
 //! - [`portal`]: the domain: who may open which portal. [`supervisor`]: restarts background loops that panic.
 //! - [`telemetry`]: logs, traces and metrics.
-//! - [`json`]: objects without duplicate members. [`tls`]: the roots that https connections trust.
+//! - [`json`]: objects without duplicate members. [`pipe`]: writing to a pipe whose reader may have stopped. [`tls`]: the
+//!   roots that https connections trust.
 
 pub mod adapters;
 pub mod commands;
 pub mod config;
 pub mod grpc;
 pub mod json;
+pub mod pipe;
 pub mod portal;
 pub mod reload;
 pub mod server;

@@ -37,11 +37,11 @@ fn main() -> ExitCode {
     };
     // Commands that print a report log only warnings and errors.
     let level = if matches!(command, Command::Serve) { "info" } else { "warn" };
-    let exporters = {
+    let telemetry = {
         // The exporters start tasks on the runtime.
         let _guard = runtime.enter();
         match telemetry::install(config.logging.format, level) {
-            Ok(exporters) => exporters,
+            Ok(telemetry) => telemetry,
             Err(error) => return setting_error(&error),
         }
     };
@@ -56,8 +56,8 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     };
-    // Sends the last spans and metrics while the runtime is still running.
-    drop(exporters);
+    // Sends the last spans and metrics while the runtime is still running, and writes the last log lines.
+    drop(telemetry);
     // A thread that is blocked on a file or a pipe does not keep the process alive.
     runtime.shutdown_timeout(THREADS_GRACE);
     code

@@ -3,11 +3,11 @@
 //! The writer is our own: log appenders do not report whether an entry is on disk, and the URL of a session must not be
 //! released before its entry is.
 
+mod output;
 mod target;
 
 use std::{
-    fs::File,
-    io::{self, Write},
+    io,
     path::Path,
     sync::{Mutex, PoisonError, mpsc},
     time::{Duration, Instant},
@@ -21,6 +21,7 @@ use crate::{
     portal::{AuditEntry, AuditLog, Reason, Refusal},
     supervisor,
 };
+use output::Output;
 pub use target::OpenError;
 
 /// The longest time between writing an entry that is not durable and flushing it to disk.
@@ -33,8 +34,15 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The maximum number of entries that wait for the writer.
 const QUEUE_CAPACITY: usize = 4_096;
 
+/// What the writer is asked to do.
+enum Job {
+    Append(Entry),
+    /// Open the file again, and send the result.
+    Reopen(oneshot::Sender<Result<(), OpenError>>),
+}
+
 /// An entry for the writer.
-struct Job {
+struct Entry {
     json: Vec<u8>,
     durable: bool,
     /// Receives the result of the write.
@@ -56,7 +64,7 @@ impl JsonAuditLog {
     /// # Errors
     /// If the file cannot be opened or has another type, or if the thread cannot be started.
     pub fn to_file(path: &Path) -> Result<Self, OpenError> {
-        Self::start(target::file(path)?)
+        Self::start(Output::file(path)?)
     }
 
     /// Writes to standard output.
@@ -64,14 +72,28 @@ impl JsonAuditLog {
     /// # Errors
     /// If standard output is closed or `/dev/null`, or if the thread cannot be started.
     pub fn to_stdout() -> Result<Self, OpenError> {
-        Self::start(target::stdout()?)
+        Self::start(Output::stdout()?)
     }
 
-    fn start(file: File) -> Result<Self, OpenError> {
+    /// Opens the file again, also if its path still names the open one. Standard output is kept.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, in which case the open one is kept, or if the log does not accept writes.
+    pub async fn reopen(&self) -> Result<(), OpenError> {
+        let (done, reopened) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or(OpenError::Blocked)?;
+        jobs.try_send(Job::Reopen(done)).map_err(|_| OpenError::Blocked)?;
+        match timeout(WRITE_TIMEOUT, reopened).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(OpenError::Blocked),
+        }
+    }
+
+    fn start(mut output: Output) -> Result<Self, OpenError> {
         let (jobs, queue) = mpsc::sync_channel(QUEUE_CAPACITY);
         let (running, writer_stopped) = mpsc::channel();
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
-            supervisor::run("audit", || write_all(&file, &queue));
+            supervisor::run("audit", || write_all(&mut output, &queue));
             drop(running);
         });
         thread.map_err(OpenError::NoThread)?;
@@ -87,7 +109,7 @@ impl AuditLog for JsonAuditLog {
         let json = (ascii::escape(&json) + "\n").into_bytes();
         let (done, written) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(unavailable)?;
-        jobs.try_send(Job { json, durable, done }).map_err(|_| unavailable())?;
+        jobs.try_send(Job::Append(Entry { json, durable, done })).map_err(|_| unavailable())?;
         match timeout(WRITE_TIMEOUT, written).await {
             Ok(Ok(outcome)) => outcome.map_err(|error| unavailable().caused_by(error)),
             Ok(Err(_)) | Err(_) => Err(unavailable()),
@@ -95,23 +117,17 @@ impl AuditLog for JsonAuditLog {
     }
 }
 
-/// Writes each entry with one system call, so that entries of processes that share a file do not mix. A durable entry
-/// is on disk before its call continues; the others are flushed within [`FLUSH_INTERVAL`].
-fn write_all(mut file: &File, queue: &mpsc::Receiver<Job>) {
+/// Writes the entries. A durable entry is on disk before its call continues; the others are flushed within
+/// [`FLUSH_INTERVAL`].
+fn write_all(output: &mut Output, queue: &mpsc::Receiver<Job>) {
     let mut unsynced_since: Option<Instant> = None;
-    // Whether the last write failed. It may have written part of a line, so a line break precedes the next entry.
-    let mut is_torn = false;
     loop {
         match next_job(queue, unsynced_since) {
             // The call was cancelled or has stopped waiting, so the step that the entry must precede does not happen.
-            Ok(Job { durable: true, done, .. }) if done.is_closed() => {}
-            Ok(Job { mut json, durable, done }) => {
-                if is_torn {
-                    json.insert(0, b'\n');
-                }
-                let written = file.write_all(&json);
-                is_torn = written.is_err();
-                let outcome = written.and_then(|()| if durable { sync(file) } else { Ok(()) });
+            Ok(Job::Append(Entry { durable: true, done, .. })) if done.is_closed() => {}
+            Ok(Job::Append(Entry { json, durable, done })) => {
+                let written = output.append(&json);
+                let outcome = written.and_then(|()| if durable { output.sync() } else { Ok(()) });
                 unsynced_since = match (&outcome, durable) {
                     (Ok(()), true) => None,
                     _ => unsynced_since.or_else(|| Some(Instant::now())),
@@ -119,8 +135,9 @@ fn write_all(mut file: &File, queue: &mpsc::Receiver<Job>) {
                 // The receiver is closed if the call was cancelled or has stopped waiting.
                 drop(done.send(outcome));
             }
+            Ok(Job::Reopen(done)) => drop(done.send(output.reopen())),
             Err(error) => {
-                if let Err(error) = sync(file) {
+                if let Err(error) = output.sync() {
                     tracing::error!(%error, "audit entries cannot be flushed to disk");
                 }
                 unsynced_since = None;
@@ -132,29 +149,13 @@ fn write_all(mut file: &File, queue: &mpsc::Receiver<Job>) {
     }
 }
 
-/// Waits for the next entry, or returns a timeout when it is time to flush.
+/// Waits for the next job, or returns a timeout when it is time to flush.
 fn next_job(queue: &mpsc::Receiver<Job>, unsynced_since: Option<Instant>) -> Result<Job, mpsc::RecvTimeoutError> {
     match unsynced_since.map(|since| FLUSH_INTERVAL.saturating_sub(since.elapsed())) {
         None => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
         // Without this, a steady stream of entries would postpone the flush forever.
         Some(Duration::ZERO) => Err(mpsc::RecvTimeoutError::Timeout),
         Some(left) => queue.recv_timeout(left),
-    }
-}
-
-/// Flushes a file to disk. A pipe or a terminal cannot be flushed and returns EINVAL, or EROFS on some systems; that is
-/// not an error.
-fn sync(file: &File) -> io::Result<()> {
-    match file.sync_data() {
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::InvalidInput | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::Unsupported
-            ) =>
-        {
-            Ok(())
-        }
-        outcome => outcome,
     }
 }
 

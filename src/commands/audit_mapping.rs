@@ -85,8 +85,8 @@ impl Row for Finding {
 /// # Errors
 /// [`Failure`] if no report is printed. The resume file then contains the rows that were checked before.
 pub async fn run(config: &Config, options: &AuditMappingOptions) -> Result<bool, Failure> {
-    let directory = open::directory(&config.directory, DIRECTORY_TIMEOUT).await?;
-    let portal_sessions = open::portal_sessions(config).await?;
+    let directory = open::directory(&config.directory, DIRECTORY_TIMEOUT, &mut Vec::new()).await?;
+    let portal_sessions = open::portal_sessions(config, &mut Vec::new()).await?;
     let mut resume = match &options.resume {
         Some(path) => {
             let unusable = |error| SettingError::new("--resume", format!("cannot use {}: {error}", path.display()));

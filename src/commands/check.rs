@@ -64,7 +64,7 @@ pub async fn run(config: &Config, format: ReportFormat) -> io::Result<bool> {
     items.push(directory(config).await);
     items.push(flag(config).await);
     items.push(audit(config));
-    match open::portal_sessions(config).await {
+    match open::portal_sessions(config, &mut Vec::new()).await {
         Ok(portal_sessions) => items.extend(stripe(config, &portal_sessions).await),
         Err(error) => items.push(failed("Stripe key", error)),
     }
@@ -81,7 +81,7 @@ async fn keys(config: &Config) -> Item {
         KeySource::File(path) => path.display().to_string(),
         KeySource::Url(url) => url.to_string(),
     };
-    match open::verifier(&config.principal).await {
+    match open::verifier(&config.principal, &mut Vec::new()).await {
         Ok(verifier) => match verifier.keys.count() {
             Some(count) => ok(WHAT, format!("{count} usable in {source}")),
             None => {
@@ -94,7 +94,7 @@ async fn keys(config: &Config) -> Item {
 
 async fn directory(config: &Config) -> Item {
     const WHAT: &str = "directory";
-    let probed = match open::directory(&config.directory, config.limits.deadline).await {
+    let probed = match open::directory(&config.directory, config.limits.deadline, &mut Vec::new()).await {
         Ok(directory) => directory.probe().await,
         Err(error) => return failed(WHAT, error),
     };
@@ -106,7 +106,7 @@ async fn directory(config: &Config) -> Item {
 
 async fn flag(config: &Config) -> Item {
     const WHAT: &str = "flag";
-    let file = open::flag_file(&config.flag).await;
+    let file = open::flag_file(&config.flag, &mut Vec::new()).await;
     let (path, key) = (config.flag.file.display(), &config.flag.key);
     let Some(definition) = file.get() else {
         let error = file.error().map(|error| error.to_string());

@@ -1,29 +1,32 @@
 //! `serve`: serves gRPC until a signal is received.
 
-use std::{process::ExitCode, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
+    sync::Mutex,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::{commands::failure::Failure, config::Config, server::Server, wiring};
+use crate::{commands::failure::Failure, config::Config, server::Server, supervisor, wiring};
 
 /// The time that calls have to end after a second signal cut them off, including their audit entries.
 const CUT_OFF_GRACE: Duration = Duration::from_secs(5);
 
-/// Serves until the first signal, then drains; a second signal ends the drain.
+/// Serves until SIGTERM or SIGINT, then drains; a second signal ends the drain. SIGHUP opens the audit file again and
+/// reads every file and URL.
 ///
 /// # Errors
 /// [`Failure`] if the service cannot start, or if serving fails.
 pub async fn run(config: Config) -> Result<ExitCode, Failure> {
+    // Received before anything else is done, because the default action of this signal is to end the process.
+    let hangup = receive(SignalKind::hangup())?;
     let address = config.listener.address;
     wiring::descriptors::ensure(&config.limits, config.directory.max_connections)?;
     let service = wiring::build(config).await?;
-    let (terminate, interrupt) = signal(SignalKind::terminate())
-        .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)))
-        .map_err(|error| Failure::of("signals cannot be received", error))?;
+    let _reloads = reload_on(hangup, service.reload.clone());
+    let (terminate, interrupt) = (receive(SignalKind::terminate())?, receive(SignalKind::interrupt())?);
     let listener =
         TcpListener::bind(address).await.map_err(|error| Failure::of(format!("cannot listen on {address}"), error))?;
     let (drain, end_drain) = (CancellationToken::new(), CancellationToken::new());
@@ -36,6 +39,25 @@ pub async fn run(config: Config) -> Result<ExitCode, Failure> {
         Err(error) = signals => return Err(Failure::of("signals are no longer handled", error)),
     }
     Ok(if end_drain.is_cancelled() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn receive(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::of("signals cannot be received", error))
+}
+
+/// Reloads at each signal, until the handle is dropped.
+fn reload_on(hangup: Signal, reload: wiring::Reload) -> AbortOnDropHandle<()> {
+    // A parser that panics ends one reload, but not the process.
+    let shared = Arc::new((Mutex::new(hangup), reload));
+    supervisor::spawn("reload", move || {
+        let shared = Arc::clone(&shared);
+        async move {
+            let (hangup, reload) = &*shared;
+            while hangup.lock().await.recv().await.is_some() {
+                reload.run().await;
+            }
+        }
+    })
 }
 
 async fn handle_signals(

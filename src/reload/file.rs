@@ -11,6 +11,7 @@
 
 mod error;
 mod read;
+mod source;
 
 use std::{
     fmt::Display,

@@ -3,6 +3,8 @@
 //! The fetch loop is our own. The contract does not allow redirects, requires that an invalid key set is refused as a
 //! whole, and keeps the last valid set for a configured time; a key set crate would have nothing left to do.
 
+mod source;
+
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -72,6 +74,7 @@ struct Shared<T> {
     client: Client<LimitedConnector, Empty<Bytes>>,
     value: watch::Sender<Option<Arc<T>>>,
     early: Notify,
+    fetching: tokio::sync::Mutex<()>,
     status: Arc<Status>,
     latest: Mutex<Latest>,
 }
@@ -107,7 +110,8 @@ impl<T: Send + Sync + 'static> ReloadingUrl<T> {
             .build(exchange_limit::limited(connector));
         let (value, early) = (watch::channel(None).0, Notify::new());
         let (status, latest) = (Status::of(setting), Mutex::default());
-        let shared = Arc::new(Shared { setting, url, parse, client, value, early, status, latest });
+        let fetching = tokio::sync::Mutex::default();
+        let shared = Arc::new(Shared { setting, url, parse, client, value, early, fetching, status, latest });
         match shared.refresh().await {
             Err(error @ FetchError::Invalid(_)) => return Err(error),
             first => shared.log(first),
@@ -155,6 +159,8 @@ impl<T> Shared<T> {
     }
 
     async fn refresh(&self) -> Result<(), FetchError> {
+        // One fetch at a time, so that an older one never replaces a newer one.
+        let _fetching = self.fetching.lock().await;
         let bytes =
             timeout(FETCH_TIMEOUT, self.fetch()).await.unwrap_or_else(|_| unreachable("no response in time"))?;
         let value = (self.parse)(&bytes)?;

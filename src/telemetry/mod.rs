@@ -3,6 +3,7 @@
 mod filter;
 pub mod metrics;
 mod otlp;
+mod stderr;
 
 use std::{
     io::{self, IsTerminal as _},
@@ -20,6 +21,7 @@ use tracing_subscriber::{
 use crate::json::ascii;
 use otlp::Warning;
 pub use otlp::{Exporters, TelemetryError};
+use stderr::{FlushOnDrop, LogWriter};
 
 /// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -30,6 +32,19 @@ pub enum LogFormat {
     Json,
 }
 
+/// What must be kept as long as the process runs. Dropping it sends and writes what is left.
+pub struct Telemetry {
+    _exporters: Exporters,
+    // Dropped last, because the exporters log errors.
+    _log: FlushOnDrop,
+}
+
+impl std::fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Telemetry")
+    }
+}
+
 /// Installs the logger and the exporters of the process; keep the returned value as long as the process runs.
 /// `RUST_LOG` sets the level of this crate's log lines; `level` applies without it. Libraries never log below info,
 /// because at debug and trace they print headers and messages, which contain tokens, keys and URLs. For the same
@@ -37,12 +52,14 @@ pub enum LogFormat {
 ///
 /// # Errors
 /// If the value of `RUST_LOG` or of an `OTEL_*` variable is not supported.
-pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, TelemetryError> {
+pub fn install(format: Option<LogFormat>, level: &str) -> Result<Telemetry, TelemetryError> {
     let enabled = filter::from_environment(level)?;
     let (exporters, warnings) = Exporters::from_environment(std::env::vars_os())?;
     let format =
         format.unwrap_or_else(|| if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json });
-    let lines = tracing_subscriber::fmt::layer().with_writer(|| VisibleAscii(std::io::stderr()));
+    let log = LogWriter::start();
+    let writer = log.clone();
+    let lines = tracing_subscriber::fmt::layer().with_writer(move || VisibleAscii(writer.clone()));
     let lines = match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
@@ -58,7 +75,7 @@ pub fn install(format: Option<LogFormat>, level: &str) -> Result<Exporters, Tele
     drop(tracing_subscriber::registry().with(lines).with(spans).try_init());
     warnings.iter().for_each(Warning::log);
     log_panics();
-    Ok(exporters)
+    Ok(Telemetry { _exporters: exporters, _log: FlushOnDrop(log) })
 }
 
 /// Returns a duration as log lines record it: `tracing` writes the integer of `Duration::as_millis` as text.

@@ -4,6 +4,7 @@
 pub(crate) mod descriptors;
 pub mod open;
 mod readiness;
+mod reload;
 pub mod stacks;
 
 use std::{sync::Arc, time::Duration};
@@ -28,6 +29,7 @@ use crate::{
 };
 use readiness::FlagStatus;
 pub use readiness::Readiness;
+pub use reload::Reload;
 use stacks::{ServiceStack, Shared};
 
 /// Everything that a server needs besides a listener.
@@ -39,6 +41,8 @@ pub struct Service {
     pub calls: Calls,
     /// The inputs of the health statuses.
     pub readiness: Readiness,
+    /// What is read again on request.
+    pub reload: Reload,
     /// Reports the health statuses.
     pub health: HealthReporter,
     /// The maximum number of concurrent connections.
@@ -65,19 +69,20 @@ pub struct Calls {
 /// # Errors
 /// If a file cannot be used; the error names its setting.
 pub async fn build(config: Config) -> Result<Service, SettingError> {
-    let audit = open::audit_log(&config.audit)?;
-    let directory = Arc::new(open::directory(&config.directory, config.limits.deadline).await?);
+    let audit = Arc::new(open::audit_log(&config.audit)?);
+    let mut sources = open::Sources::new();
+    let directory = Arc::new(open::directory(&config.directory, config.limits.deadline, &mut sources).await?);
     let flag_path = config.flag.file.clone();
-    let flag = Arc::new(open::flag_file(&config.flag).await);
+    let flag = Arc::new(open::flag_file(&config.flag, &mut sources).await);
     let flag_error = flag.error();
     let flag_status = FlagStatus::new(flag.changes(), config.flag.key.clone());
     let use_cases = UseCases {
         flag: Arc::new(FileFlag::new(flag, config.flag.key.clone()).await),
         directory: Arc::clone(&directory) as _,
-        portal_sessions: Arc::new(open::portal_sessions(&config).await?),
+        portal_sessions: Arc::new(open::portal_sessions(&config, &mut sources).await?),
     };
     // Opened last, because it may use the network, and may log that the key set cannot be fetched yet.
-    let verifier = Arc::new(open::verifier(&config.principal).await?);
+    let verifier = Arc::new(open::verifier(&config.principal, &mut sources).await?);
     let mut readiness = Readiness {
         directory: Arc::clone(&directory),
         keys: Arc::clone(&verifier.keys),
@@ -86,6 +91,7 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
     };
     let pool = Arc::downgrade(&directory);
     metrics::watch_connections(move || pool.upgrade().map(|directory| directory.connections()));
+    let reload = Reload { audit: Arc::downgrade(&audit), sources };
     let calls = Calls::default();
     let shared = Shared {
         calls: calls.in_flight.clone(),
@@ -117,6 +123,7 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
         routes: stacks::routes(&stacks, &health, config.listener.reflection, anonymous)?,
         calls,
         readiness,
+        reload,
         health,
         max_connections: config.limits.max_connections,
         drain_timeout: config.limits.drain_timeout,

@@ -15,23 +15,28 @@ use crate::{
         keys::{Keys, Source},
         token::Verifier,
     },
-    portal::AuditLog,
-    reload::{file::ReloadingFile, url::ReloadingUrl},
+    reload::{Source as ReloadedSource, file::ReloadingFile, url::ReloadingUrl},
 };
 
+/// Receives each file and URL that is opened and read again later.
+pub(crate) type Sources = Vec<Arc<dyn ReloadedSource>>;
+
 /// Opens the key set. A file must be valid. A URL that cannot be reached is fetched again later.
-pub(crate) async fn verifier(config: &PrincipalConfig) -> Result<Verifier, SettingError> {
+pub(crate) async fn verifier(config: &PrincipalConfig, sources: &mut Sources) -> Result<Verifier, SettingError> {
     const NAME: &str = "--principal-jwks";
     let source = match &config.jwks {
         KeySource::File(path) => {
             let file = ReloadingFile::open_document(NAME, path.clone(), jwks::parse).await;
             require_valid(&file, NAME, path.display(), "a JSON Web Key Set")?;
+            sources.push(file.source());
             Source::File(file)
         }
         KeySource::Url(url) => {
             let fetched = ReloadingUrl::open(NAME, url.clone(), jwks::parse, config.jwks_refresh).await;
             let problem = |error| format!("cannot use the URL as a JSON Web Key Set: {error}");
-            Source::Url(fetched.map_err(|error| SettingError::new(NAME, problem(error)))?)
+            let url = fetched.map_err(|error| SettingError::new(NAME, problem(error)))?;
+            sources.push(url.source());
+            Source::Url(url)
         }
     };
     Ok(Verifier {
@@ -43,13 +48,17 @@ pub(crate) async fn verifier(config: &PrincipalConfig) -> Result<Verifier, Setti
 }
 
 /// Reads Stripe's key and creates a pool of connections, which are opened on first use.
-pub(crate) async fn portal_sessions(config: &Config) -> Result<StripePortalSessions, SettingError> {
+pub(crate) async fn portal_sessions(
+    config: &Config,
+    sources: &mut Sources,
+) -> Result<StripePortalSessions, SettingError> {
     const NAME: &str = "--stripe-secret-key-file";
     let stripe = &config.stripe;
     let mode: Mode = stripe.sessions.mode;
     let parse = move |bytes: &[u8]| SecretKey::parse(bytes, mode);
     let key = ReloadingFile::open_secret(NAME, stripe.secret_key_file.clone(), parse).await;
     require_valid(&key, NAME, stripe.secret_key_file.display(), "the key for --stripe-mode")?;
+    sources.push(key.source());
     let transport = Transport::new(&stripe.api_base, Arc::new(key))
         .map_err(|error| SettingError::new("--stripe-api-base", format!("cannot create a TLS client: {error}")))?;
     let attempts = Attempts::new(transport, config.limits.stripe_attempt_timeout);
@@ -57,23 +66,30 @@ pub(crate) async fn portal_sessions(config: &Config) -> Result<StripePortalSessi
 }
 
 /// Opens the audit log.
-pub(crate) fn audit_log(target: &AuditTarget) -> Result<Arc<dyn AuditLog>, SettingError> {
+pub(crate) fn audit_log(target: &AuditTarget) -> Result<JsonAuditLog, SettingError> {
     let log = match target {
         AuditTarget::Stdout => JsonAuditLog::to_stdout().map_err(|error| error.to_string()),
         AuditTarget::File(path) => JsonAuditLog::to_file(path).map_err(|error| format!("{} {error}", path.display())),
     };
-    log.map(|log| Arc::new(log) as _).map_err(|problem| SettingError::new("--audit", problem))
+    log.map_err(|problem| SettingError::new("--audit", problem))
 }
 
 /// Opens the flag file. It may be missing or invalid; the feature is then off.
-pub(crate) async fn flag_file(config: &FlagConfig) -> ReloadingFile<Definition> {
+pub(crate) async fn flag_file(config: &FlagConfig, sources: &mut Sources) -> ReloadingFile<Definition> {
     let key = config.key.clone();
-    ReloadingFile::open_document("--flags-file", config.file.clone(), move |bytes| flag::parse(bytes, &key)).await
+    let parse = move |bytes: &[u8]| flag::parse(bytes, &key);
+    let file = ReloadingFile::open_document("--flags-file", config.file.clone(), parse).await;
+    sources.push(file.source());
+    file
 }
 
 /// Opens the directory: reads the SQL files and the password, and checks that the file with trusted certificates
 /// contains one. The time limit of a query is `query_limit`.
-pub(crate) async fn directory(config: &DirectoryConfig, query_limit: Duration) -> Result<SqlDirectory, SettingError> {
+pub(crate) async fn directory(
+    config: &DirectoryConfig,
+    query_limit: Duration,
+    sources: &mut Sources,
+) -> Result<SqlDirectory, SettingError> {
     let dialect = config.database.dialect();
     let relations = Relations {
         schema: config.schema.clone(),
@@ -101,6 +117,7 @@ pub(crate) async fn directory(config: &DirectoryConfig, query_limit: Duration) -
             let is_path = path.is_absolute() || path.starts_with(".") || path.starts_with("..");
             let shown = if is_path { path.display().to_string() } else { "the file".to_owned() };
             require_valid(&file, NAME, shown, "the password, on one line")?;
+            sources.push(file.source());
             Some(file)
         }
         None => None,

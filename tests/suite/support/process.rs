@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io::{Read as _, Write as _},
     net::SocketAddr,
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
+    sync::watch,
     task::JoinHandle,
     time::timeout,
 };
@@ -46,13 +48,29 @@ pub(crate) struct Serving {
     pub(crate) address: SocketAddr,
     /// The log up to the line that reports the listening address.
     pub(crate) startup_log: String,
+    /// The log so far.
+    log_so_far: watch::Receiver<String>,
     /// The whole log, once the process has exited.
     pub(crate) log: JoinHandle<String>,
 }
 
+impl Serving {
+    /// Waits until the log has a number of lines with a text, and returns them.
+    pub(crate) async fn wait_for_lines(&self, text: &str, count: usize) -> Vec<String> {
+        let lines = |log: &str| log.lines().filter(|line| line.contains(text)).map(str::to_owned).collect::<Vec<_>>();
+        let mut log_so_far = self.log_so_far.clone();
+        let found = timeout(Duration::from_secs(30), log_so_far.wait_for(|log| lines(log).len() >= count)).await;
+        lines(&found.unwrap_or_else(|_| panic!("not {count} times in the log: {text}")).unwrap())
+    }
+}
+
 /// Starts the binary and waits until it logs its listening address.
 pub(crate) async fn serve(mut command: Command) -> Serving {
-    let mut child = command.spawn().unwrap();
+    listening(command.spawn().unwrap()).await
+}
+
+/// Waits until a process logs its listening address.
+pub(crate) async fn listening(mut child: Child) -> Serving {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut text = String::new();
     let address = loop {
@@ -65,14 +83,17 @@ pub(crate) async fn serve(mut command: Command) -> Serving {
         }
     };
     let startup_log = text.clone();
+    let (log, log_so_far) = watch::channel(text);
     let log = tokio::spawn(async move {
         while let Some(line) = lines.next_line().await.unwrap() {
-            text.push_str(&line);
-            text.push('\n');
+            log.send_modify(|text| {
+                text.push_str(&line);
+                text.push('\n');
+            });
         }
-        text
+        log.borrow().clone()
     });
-    Serving { child, address, startup_log, log }
+    Serving { child, address, startup_log, log_so_far, log }
 }
 
 /// Starts the binary with arguments and a log level.
@@ -108,6 +129,37 @@ pub(crate) fn pipe_reader(path: &Path) -> File {
 /// Creates a named pipe that nobody has opened.
 pub(crate) fn create_pipe(path: &Path) {
     assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// Creates a named pipe, fills it, and returns a writer with these flags, and a reader that does not wait.
+pub(crate) fn full_pipe(path: &Path, flags: OFlags) -> (File, File) {
+    let (writer, reader) = empty_pipe(path, flags);
+    fill(&reader);
+    (writer, reader)
+}
+
+/// Creates a named pipe, and returns a writer with these flags, and a reader that does not wait.
+pub(crate) fn empty_pipe(path: &Path, flags: OFlags) -> (File, File) {
+    create_pipe(path);
+    // Linux opens a pipe for both without waiting for the other side.
+    let open = |flags: OFlags| {
+        let mut options = File::options();
+        options.read(true).write(true).custom_flags(flags.bits().cast_signed()).open(path).unwrap()
+    };
+    (open(flags), open(OFlags::NONBLOCK))
+}
+
+/// Fills a pipe with dots.
+pub(crate) fn fill(mut reader: &File) {
+    for size in [4_096, 1] {
+        while reader.write(&vec![b'.'; size]).is_ok() {}
+    }
+}
+
+/// Reads what is in a pipe, up to a number of bytes.
+pub(crate) fn read_some(mut reader: &File, limit: u64, received: &mut Vec<u8>) {
+    // Fails when the pipe is empty, after it has returned its content.
+    drop((&mut reader).take(limit).read_to_end(received));
 }
 
 pub(crate) fn signal(child: &Child, signal: &str) {

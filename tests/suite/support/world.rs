@@ -102,6 +102,11 @@ impl World {
         Self { folder, stripe, issuer, address, channel, database, stop: Some(stop), served }
     }
 
+    /// Sends the world's requests to another process from here on.
+    pub(crate) async fn connect_to(&mut self, address: SocketAddr) {
+        self.channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

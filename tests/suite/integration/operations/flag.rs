@@ -80,7 +80,7 @@ async fn invalid_definition_is_logged_once() {
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
     override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
-    let Serving { mut child, address, startup_log, log } = serve_at("info", &arguments).await;
+    let Serving { mut child, address, startup_log, log, .. } = serve_at("info", &arguments).await;
     assert!(startup_log.contains("it has no variants"), "{startup_log}");
     // From here on, the world's requests go to the world.
     world.channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();

@@ -2,9 +2,11 @@
 
 mod audit;
 mod audit_mapping;
+mod audit_output;
 mod check;
 mod collector;
 mod flag;
+mod hangup;
 mod log_lines;
 mod messages;
 mod metrics;

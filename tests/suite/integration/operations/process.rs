@@ -1,14 +1,15 @@
 //! Integration: signals and exit codes of the real binary, and what it prints and never prints.
 
-use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _, sync::Arc};
+use std::{fs::File, sync::Arc, time::Duration};
 
 use rustix::fs::OFlags;
+use serde_json::Value;
 use stripe_simulator::Mode;
-use tempfile::TempDir;
+use tokio::time::timeout;
 
 use crate::support::{
     ClientError, World,
-    process::{Serving, binary, create_pipe, serve, serve_at, signal, valid_settings},
+    process::{Serving, binary, empty_pipe, fill, full_pipe, read_some, serve, serve_at, signal, valid_settings},
     stripe::hold_responses,
     world::{arguments, bearer, home, override_settings},
 };
@@ -73,27 +74,13 @@ async fn second_signal_ends_drain_immediately() {
     assert!(log.await.unwrap().contains("second signal ends the drain"));
 }
 
-/// Returns the writer of a full pipe, which blocks every write, and the open reader, which never reads.
-fn full_pipe(folder: &TempDir) -> (std::fs::File, std::fs::File) {
-    let path = folder.path().join("pipe");
-    create_pipe(&path);
-    let mut open = std::fs::OpenOptions::new();
-    open.read(true).write(true);
-    let writer = open.open(&path).unwrap();
-    let mut filler = open.custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(&path).unwrap();
-    for size in [4_096, 1] {
-        while filler.write(&vec![b'.'; size]).is_ok() {}
-    }
-    (writer, filler)
-}
-
 #[tokio::test]
 async fn blocked_audit_pipe_opens_no_session_and_does_not_block_drain() {
     let world = World::start().await;
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
     override_settings(&mut arguments, &["--listen=127.0.0.1:0", "--audit=stdout"]);
-    let (writer, _reader) = full_pipe(&world.folder);
+    let (writer, _reader) = full_pipe(&world.path("pipe"), OFlags::empty());
     let mut command = binary();
     command.args(&arguments).stdout(writer);
     let Serving { mut child, address, log, .. } = serve(command).await;
@@ -108,4 +95,47 @@ async fn blocked_audit_pipe_opens_no_session_and_does_not_block_drain() {
     signal(&child, "-TERM");
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
     assert!(log.await.unwrap().contains("late or lost"));
+}
+
+/// Reads lines of the log from a pipe until one has a text. Every line must be whole.
+async fn read_log_until(reader: &File, text: &str) -> Value {
+    let mut received = Vec::new();
+    loop {
+        read_some(reader, u64::MAX, &mut received);
+        let log = String::from_utf8_lossy(&received);
+        let log = log.trim_start_matches('.');
+        if let Some(line) = log.lines().find(|line| line.contains(text) && line.ends_with('}')) {
+            return serde_json::from_str(line).unwrap_or_else(|_| panic!("torn: {line}"));
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn stopped_reader_of_the_log_blocks_neither_calls_nor_drain() {
+    for flags in [OFlags::empty(), OFlags::NONBLOCK] {
+        let mut world = World::start().await;
+        let mut arguments = arguments(&world.folder, world.stripe.base_url());
+        arguments.remove(0);
+        override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+        let (writer, reader) = empty_pipe(&world.path("pipe"), flags);
+        let mut child = binary().args(&arguments).stderr(writer).spawn().unwrap();
+        let listening = read_log_until(&reader, "listening").await;
+        world.connect_to(listening["address"].as_str().unwrap().parse().unwrap()).await;
+        fill(&reader);
+        let calls = async {
+            // More than there are threads that serve calls.
+            for _ in 0..20 {
+                world.open(&world.olivia()).await.unwrap();
+            }
+            world.open("garbage").await.unwrap_err()
+        };
+        let refusal = timeout(Duration::from_secs(20), calls).await.expect("a call waits for the reader of the log");
+        let line = read_log_until(&reader, &refusal.request_id).await;
+        assert_eq!(line["reason"], "TOKEN_INVALID");
+        fill(&reader);
+        signal(&child, "-TERM");
+        let exit = timeout(Duration::from_secs(20), child.wait()).await.expect("the drain waits for the reader");
+        assert_eq!(exit.unwrap().code(), Some(0));
+    }
 }

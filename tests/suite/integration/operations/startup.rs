@@ -120,9 +120,7 @@ async fn idle_connections_do_not_hide_the_flag_file() {
     let mut command = binary_after("ulimit -Sn 64");
     command.args(&arguments);
     let Serving { mut child, address, .. } = serve(command).await;
-    // From here on, the world's requests go to the process.
-    world.channel =
-        tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    world.connect_to(address).await;
     let mut idle = Vec::new();
     for _ in 0..176 {
         let mut connection = TcpStream::connect(address).await.unwrap();

@@ -1,0 +1,118 @@
+//! What entries are written to: whole lines, in order, to the file that the path names at that moment.
+
+use std::{
+    fs::{File, Metadata},
+    io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::target::{self, OpenError};
+use crate::pipe;
+
+/// An open file, or standard output.
+pub(super) struct Output {
+    file: File,
+    /// Where the file was opened; `None` for standard output.
+    path: Option<PathBuf>,
+    /// Whether a directory names the file. A file that never had a name was not deleted.
+    is_named: bool,
+    /// The rest of a line whose beginning was written.
+    rest: Vec<u8>,
+}
+
+impl Output {
+    pub(super) fn file(path: &Path) -> Result<Self, OpenError> {
+        Self::new(target::file(path)?, Some(path.to_owned()))
+    }
+
+    pub(super) fn stdout() -> Result<Self, OpenError> {
+        Self::new(target::stdout()?, None)
+    }
+
+    fn new(file: File, path: Option<PathBuf>) -> Result<Self, OpenError> {
+        let is_named = file.metadata()?.nlink() > 0;
+        Ok(Self { file, path, is_named, rest: Vec::new() })
+    }
+
+    /// Writes one line, after the rest of the line before it. The line is written with one system call if possible, so
+    /// that lines of processes that share a file do not mix. Waits as long as a pipe is full.
+    ///
+    /// # Errors
+    /// If the line cannot be written. If its beginning was written, a later call writes the rest.
+    pub(super) fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        self.follow_path().map_err(io::Error::other)?;
+        self.write_rest()?;
+        self.write(line)
+    }
+
+    /// Opens the path again if it does not name the open file any more, because the file was renamed, replaced or
+    /// deleted.
+    fn follow_path(&mut self) -> Result<(), OpenError> {
+        let open = self.file.metadata()?;
+        let is_current = |named| identity(&named) == identity(&open);
+        match &self.path {
+            Some(path) if path.metadata().is_ok_and(is_current) => Ok(()),
+            Some(_) => self.reopen(),
+            None if self.is_named && open.nlink() == 0 => Err(OpenError::Deleted),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the path again. Lines that were written to another file stay there. Standard output is kept.
+    ///
+    /// # Errors
+    /// If the path cannot be opened. The open file is then kept.
+    pub(super) fn reopen(&mut self) -> Result<(), OpenError> {
+        let Some(path) = self.path.clone() else {
+            tracing::info!("audit log is standard output, which is not reopened");
+            return Ok(());
+        };
+        let mut new = Self::file(&path)?;
+        if let Err(error) = self.write_rest().and_then(|()| self.sync()) {
+            tracing::error!(%error, "last audit entries of the old file cannot be written");
+            if identity(&self.file.metadata()?) == identity(&new.file.metadata()?) {
+                new.rest = std::mem::take(&mut self.rest);
+            }
+        }
+        tracing::info!(path = %path.display(), "audit file reopened");
+        *self = new;
+        Ok(())
+    }
+
+    /// Flushes the file to disk. A pipe or a terminal cannot be flushed; that is not an error.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        target::unless_unsupported(self.file.sync_data())
+    }
+
+    /// Writes the rest of the line whose beginning was written, unless the file was truncated, and the beginning with it.
+    fn write_rest(&mut self) -> io::Result<()> {
+        let rest = std::mem::take(&mut self.rest);
+        if rest.is_empty() || self.file.metadata().is_ok_and(|found| found.is_file() && found.len() == 0) {
+            return Ok(());
+        }
+        self.write(&rest).inspect_err(|_| {
+            if self.rest.is_empty() {
+                self.rest = rest;
+            }
+        })
+    }
+
+    /// Writes a line. If it fails after the beginning was written, the rest is kept.
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        let mut left = line;
+        let written = pipe::write_all(&mut self.file, &mut left);
+        if written.is_err() && left.len() < line.len() {
+            self.rest = left.to_vec();
+        }
+        written
+    }
+}
+
+/// Returns the device and the inode, by which two names of one file are recognized.
+fn identity(found: &Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
+}
+
+#[cfg(test)]
+mod tests;
