@@ -63,6 +63,21 @@ need_postgres() {
     as_root rm "$no_cluster"
 }
 
+# Extracts only the program from Debian's package: installing the package would start a server.
+need_pgbouncer() {
+    have pgbouncer && return
+    have apt-get || missing pgbouncer "install PgBouncer"
+    local folder libraries
+    libraries=$(apt-cache depends --no-recommends --no-suggests pgbouncer | sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p')
+    # shellcheck disable=SC2086 # several packages
+    debian_packages $libraries
+    folder=$(mktemp -d)
+    (cd "$folder" && apt-get download -qq pgbouncer >/dev/null && dpkg -x ./*.deb .)
+    mkdir -p "$tools/bin"
+    mv "$folder/usr/sbin/pgbouncer" "$tools/bin/"
+    rm -r "$folder"
+}
+
 # A virtual environment for tools that are distributed as Python packages.
 need_python() {
     [ -x "$tools/python/bin/pip" ] && return

@@ -1,12 +1,13 @@
 //! Connections to either database: read-only, limited in number and in time.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     Dialect, Password,
-    facts::{Fact, Value},
+    facts::Fact,
     failure::Failure,
     postgres::{PostgresConnections, PostgresServer},
+    query::Query,
     sqlite::SqliteConnections,
     tenant_share::{TenantShare, TenantShares},
 };
@@ -83,25 +84,20 @@ impl Connections {
     }
 
     /// Runs a query for one tenant, within the tenant's share of the connections.
-    pub(super) async fn fetch_for(
-        &self,
-        tenant: &str,
-        query: Arc<str>,
-        values: Vec<Value>,
-    ) -> Result<Vec<Fact>, Failure> {
+    pub(super) async fn fetch_for(&self, tenant: &str, query: Query) -> Result<Vec<Fact>, Failure> {
         let share = self.shares.acquire(tenant, ACQUIRE_TIMEOUT).await?;
-        self.run(query, values, Some(share)).await
+        self.run(query, Some(share)).await
     }
 
     /// Runs a query for no single tenant.
-    pub(super) async fn fetch(&self, query: Arc<str>, values: Vec<Value>) -> Result<Vec<Fact>, Failure> {
-        self.run(query, values, None).await
+    pub(super) async fn fetch(&self, query: Query) -> Result<Vec<Fact>, Failure> {
+        self.run(query, None).await
     }
 
-    async fn run(&self, query: Arc<str>, values: Vec<Value>, share: Option<TenantShare>) -> Result<Vec<Fact>, Failure> {
+    async fn run(&self, query: Query, share: Option<TenantShare>) -> Result<Vec<Fact>, Failure> {
         match &self.pool {
-            Pool::Sqlite(connections) => connections.fetch(query, values, share).await,
-            Pool::Postgres(connections) => connections.fetch(query, values, share).await,
+            Pool::Sqlite(connections) => connections.fetch(query, share).await,
+            Pool::Postgres(connections) => connections.fetch(query, share).await,
         }
     }
 }

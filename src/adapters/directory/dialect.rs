@@ -1,5 +1,7 @@
 //! The differences between the two databases.
 
+use super::facts::Value;
+
 /// The length at which a value is cut off, in characters. No valid id has so many, so a value that is cut off is refused
 /// like any other that is too long, and a value of any size costs no memory.
 const MAX_CHARACTERS: u32 = 256;
@@ -82,6 +84,19 @@ impl Dialect {
                  WHERE NOT pg_catalog.pg_is_in_recovery()\nUNION ALL\n"
             }
         }
+    }
+}
+
+/// Returns a value as a PostgreSQL constant. Only hexadecimal digits are inserted, so that no value can change the query,
+/// whatever the settings of the server. A text is ASCII and has the default collation, which gives way to that of a column.
+pub(super) fn literal(value: &Value) -> String {
+    match value {
+        Value::Text(text) => {
+            let escaped: String = text.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+            format!("CAST(E'{escaped}' AS pg_catalog.text)")
+        }
+        Value::Bytes(Some(bytes)) => format!("pg_catalog.decode('{}', 'hex')", hex::encode(bytes)),
+        Value::Bytes(None) => "CAST(NULL AS pg_catalog.bytea)".to_owned(),
     }
 }
 

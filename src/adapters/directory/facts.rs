@@ -23,7 +23,7 @@ impl Cell {
     }
 }
 
-/// A value that is bound to a parameter of a query.
+/// A value in a query.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Text(String),

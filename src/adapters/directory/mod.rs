@@ -14,7 +14,7 @@ mod tenant_share;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::timeout;
@@ -24,11 +24,10 @@ pub use all_mappings::{Page, Position, TenantMapping};
 use connections::Connections;
 pub use connections::{ConnectionLimits, Database};
 pub use dialect::Dialect;
-use facts::Value;
 use failure::{Failure, FailureKind};
 use outage::Outage;
 pub use postgres::{Host, Password, PasswordError, PostgresServer};
-pub use query::Relations;
+pub use query::{Query, Relations};
 pub use select::{Select, SelectError};
 pub use sqlx::postgres::PgSslMode;
 
@@ -52,10 +51,8 @@ pub enum Ownership {
 /// The directory in SQLite or PostgreSQL.
 pub struct SqlDirectory {
     connections: Connections,
-    ownership: Ownership,
-    query: Arc<str>,
-    mappings_page_query: Arc<str>,
-    rows_query: Arc<str>,
+    dialect: Dialect,
+    relations: Relations,
     outage: Outage,
 }
 
@@ -71,18 +68,10 @@ impl SqlDirectory {
     ) -> Self {
         Self {
             connections: Connections::new(database, &relations.schema, password, limits),
-            ownership: relations.ownership,
-            query: relations.query(database.dialect()).into(),
-            mappings_page_query: relations.mappings_page_query(database.dialect(), PAGE_ROWS).into(),
-            rows_query: relations.rows_query(database.dialect()).into(),
+            dialect: database.dialect(),
+            relations: relations.clone(),
             outage: Outage::default(),
         }
-    }
-
-    /// Returns the text of the query that every call sends, for EXPLAIN.
-    #[must_use]
-    pub fn query(&self) -> &str {
-        &self.query
     }
 
     /// Returns the number of connections in use and the number of idle ones.
@@ -96,8 +85,8 @@ impl SqlDirectory {
     /// # Errors
     /// DATABASE_UNAVAILABLE.
     pub async fn mappings_page(&self, after: Option<Position>) -> Result<Page, Refusal> {
-        let after = Value::Bytes(after.map(|Position(tenant)| tenant));
-        let rows = self.connections.fetch(Arc::clone(&self.mappings_page_query), vec![after]).await?;
+        let after = after.map(|Position(tenant)| tenant);
+        let rows = self.connections.fetch(self.relations.mappings_page_query(self.dialect, after, PAGE_ROWS)).await?;
         Ok(Page::group(rows, PAGE_ROWS))
     }
 
@@ -106,7 +95,7 @@ impl SqlDirectory {
     /// # Errors
     /// DATABASE_UNAVAILABLE.
     pub async fn rows(&self) -> Result<u64, Refusal> {
-        let facts = self.connections.fetch(Arc::clone(&self.rows_query), Vec::new()).await?;
+        let facts = self.connections.fetch(self.relations.rows_query(self.dialect)).await?;
         let count = facts.first().and_then(|fact| std::str::from_utf8(fact.customer.as_bytes()).ok()?.parse().ok());
         count.ok_or_else(|| Failure::from(FailureKind::Query).into())
     }
@@ -144,13 +133,7 @@ impl SqlDirectory {
     }
 
     async fn fetch_facts(&self, tenant: &str, user: &str) -> Result<Vec<facts::Fact>, Failure> {
-        // PostgreSQL rejects a bound value that the query does not use.
-        let ids: &[&str] = match self.ownership {
-            Ownership::TokenAndDirectory => &[tenant, user],
-            Ownership::Token => &[tenant],
-        };
-        let ids = ids.iter().map(|id| Value::Text((*id).to_owned())).collect();
-        self.connections.fetch_for(tenant, Arc::clone(&self.query), ids).await
+        self.connections.fetch_for(tenant, self.relations.query(self.dialect, tenant, user)).await
     }
 }
 
@@ -159,12 +142,12 @@ impl Directory for SqlDirectory {
     async fn look_up(&self, tenant: &TenantId, user: &UserId) -> Result<DirectoryEntry, Refusal> {
         let facts = self.fetch_facts(tenant.as_str(), user.as_str()).await;
         let facts = facts.inspect_err(|failure| self.outage.suspect(failure))?;
-        facts::entry(facts, self.ownership, tenant, user)
+        facts::entry(facts, self.relations.ownership, tenant, user)
     }
 }
 
 impl std::fmt::Debug for SqlDirectory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SqlDirectory").field("ownership", &self.ownership).finish_non_exhaustive()
+        f.debug_struct("SqlDirectory").field("relations", &self.relations).finish_non_exhaustive()
     }
 }

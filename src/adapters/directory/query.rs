@@ -1,6 +1,37 @@
 //! The SQL of the directory, for both databases: the query of a call, and the query for all mappings.
 
-use super::{Ownership, dialect::Dialect, select::Select};
+use super::{
+    Ownership,
+    dialect::{Dialect, literal},
+    facts::Value,
+    select::Select,
+};
+
+/// A query with its values.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The SQL.
+    pub text: String,
+    /// The values to bind to the parameters; none for PostgreSQL, whose text contains them. Parameters would need a prepared
+    /// statement and further round trips, and a pooler may give the next message to another session.
+    pub(super) values: Vec<Value>,
+}
+
+impl Query {
+    /// Builds a query. The function receives the expression for each value.
+    fn new<const N: usize>(dialect: Dialect, values: [Value; N], text: impl FnOnce([String; N]) -> String) -> Self {
+        let mut number = 0;
+        let expressions = values.each_ref().map(|value| {
+            number += 1;
+            match dialect {
+                Dialect::Sqlite => format!("${number}"),
+                Dialect::Postgres => literal(value),
+            }
+        });
+        let values = if dialect == Dialect::Sqlite { Vec::from(values) } else { Vec::new() };
+        Self { text: text(expressions), values }
+    }
+}
 
 /// The relations that are read.
 #[derive(Clone, Debug)]
@@ -16,8 +47,8 @@ pub struct Relations {
 }
 
 impl Relations {
-    /// Returns the query of a call, which returns one row per fact. `$1` is the tenant. `$2` is the person; it is
-    /// absent if the token alone decides ownership.
+    /// Returns the query of a call for a tenant and a person, which returns one row per fact. The person does not matter if the
+    /// token alone decides ownership.
     ///
     /// A collation may treat two different ids as equal. Each id is therefore compared twice: in the collation of the
     /// column, which its index supports, and then byte for byte, so that a LIMIT cannot cut off the matching row. The
@@ -25,7 +56,17 @@ impl Relations {
     /// a contradiction, and sharing is not checked then, because the check would read every row of the tenant. CROSS
     /// JOIN prevents SQLite from reordering the join and reading the whole table.
     #[must_use]
-    pub fn query(&self, dialect: Dialect) -> String {
+    pub fn query(&self, dialect: Dialect, tenant: &str, user: &str) -> Query {
+        let [tenant, user] = [tenant, user].map(|id| Value::Text(id.to_owned()));
+        match self.ownership {
+            Ownership::TokenAndDirectory => {
+                Query::new(dialect, [tenant, user], |[tenant, user]| self.call_query(dialect, &tenant, Some(&user)))
+            }
+            Ownership::Token => Query::new(dialect, [tenant], |[tenant]| self.call_query(dialect, &tenant, None)),
+        }
+    }
+
+    fn call_query(&self, dialect: Dialect, own_tenant: &str, own_user: Option<&str>) -> String {
         let bytes = dialect.binary_collation();
         let [tenant, user, customer] =
             ["tenant_id", "user_id", "stripe_customer_id"].map(|column| dialect.compared(column));
@@ -36,7 +77,7 @@ impl Relations {
         let mut ctes = format!(
             "{tenants_cte}billing_portal_mapping AS MATERIALIZED (
   SELECT {tenant} AS tenant_id, stripe_customer_id FROM {tenants}
-  WHERE tenant_id = $1 AND {tenant} = $1 COLLATE {bytes}
+  WHERE tenant_id = {own_tenant} AND {tenant} = {own_tenant} COLLATE {bytes}
   LIMIT 2
 ), billing_portal_sharing AS (
   SELECT {others_tenant} AS tenant_id, {others_customer} AS stripe_customer_id
@@ -44,7 +85,7 @@ impl Relations {
   WHERE {own_customer} <> '' AND (SELECT count(*) FROM billing_portal_mapping) = 1
     AND others.stripe_customer_id = mapping.stripe_customer_id
     AND {others_customer} = {own_customer} COLLATE {bytes}
-    AND {others_tenant} COLLATE {bytes} IS DISTINCT FROM $1
+    AND {others_tenant} COLLATE {bytes} IS DISTINCT FROM {own_tenant}
   LIMIT 1
 )"
         );
@@ -55,12 +96,13 @@ UNION ALL
 SELECT 'sharing', tenant_id, NULL, stripe_customer_id FROM billing_portal_sharing",
             primary = dialect.primary()
         );
-        if self.ownership == Ownership::TokenAndDirectory {
+        if let Some(own_user) = own_user {
             let (owners_cte, owners) = relation(self.owners.as_ref(), "billing_portal_owners", dialect, &self.schema);
             ctes = format!(
                 "{owners_cte}{ctes}, billing_portal_owner AS (
   SELECT {tenant} AS tenant_id, {user} AS user_id FROM {owners}
-  WHERE tenant_id = $1 AND user_id = $2 AND {tenant} = $1 COLLATE {bytes} AND {user} = $2 COLLATE {bytes}
+  WHERE tenant_id = {own_tenant} AND user_id = {own_user}
+    AND {tenant} = {own_tenant} COLLATE {bytes} AND {user} = {own_user} COLLATE {bytes}
   LIMIT 1
 )"
             );
@@ -69,10 +111,14 @@ SELECT 'sharing', tenant_id, NULL, stripe_customer_id FROM billing_portal_sharin
         returned(dialect, &format!("WITH {ctes}"), &facts)
     }
 
-    /// Returns the query for a page of the rows of all tenants, in the order of the tenants, as facts of the same shape. `$1`
-    /// is the last tenant of the page before, as bytes, or NULL. The database finds the customers that other rows share. A
-    /// row without a tenant is not listed, but its customer counts as shared.
-    pub(super) fn mappings_page_query(&self, dialect: Dialect, rows: usize) -> String {
+    /// Returns the query for a page of the rows of all tenants, in the order of the tenants, as facts of the same shape. `after`
+    /// is the last tenant of the page before, as bytes. The database finds the customers that other rows share. A row without
+    /// a tenant is not listed, but its customer counts as shared.
+    pub(super) fn mappings_page_query(&self, dialect: Dialect, after: Option<Vec<u8>>, rows: usize) -> Query {
+        Query::new(dialect, [Value::Bytes(after)], |[after]| self.page_query(dialect, &after, rows))
+    }
+
+    fn page_query(&self, dialect: Dialect, after: &str, rows: usize) -> String {
         let bytes = dialect.binary_collation();
         let [tenant, customer, others_tenant, others_customer] =
             ["tenant_id", "page.stripe_customer_id", "others.tenant_id", "others.stripe_customer_id"]
@@ -82,7 +128,7 @@ SELECT 'sharing', tenant_id, NULL, stripe_customer_id FROM billing_portal_sharin
         let with = format!(
             "WITH {tenants_cte}billing_portal_page AS MATERIALIZED (
   SELECT {key} AS tenant_key, {tenant} AS tenant_id, stripe_customer_id FROM {tenants}
-  WHERE {is_listed} AND ($1 IS NULL OR {key} > $1)
+  WHERE {is_listed} AND ({after} IS NULL OR {key} > {after})
   ORDER BY tenant_key LIMIT {rows}
 )"
         );
@@ -101,7 +147,7 @@ FROM billing_portal_page AS page",
     }
 
     /// Returns the query for the number of rows with a tenant, as the customer of the only fact.
-    pub(super) fn rows_query(&self, dialect: Dialect) -> String {
+    pub(super) fn rows_query(&self, dialect: Dialect) -> Query {
         let (tenants_cte, tenants) = self.tenants_relation(dialect);
         let with = tenants_cte.strip_suffix(", ").map_or_else(String::new, |cte| format!("WITH {cte}"));
         let facts = format!(
@@ -110,7 +156,7 @@ FROM billing_portal_page AS page",
             primary = dialect.primary(),
             is_listed = dialect.is_text("tenant_id"),
         );
-        returned(dialect, &with, &facts)
+        Query::new(dialect, [], |[]| returned(dialect, &with, &facts))
     }
 
     fn tenants_relation(&self, dialect: Dialect) -> (String, String) {

@@ -1,6 +1,6 @@
 //! The embedded directory: a SQLite file, opened read-only.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions as _, Row as _, SqlitePool,
@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::{
     facts::{Cell, Fact, Value},
     failure::{Failure, FailureKind, GRACE},
+    query::Query,
     tenant_share::TenantShare,
 };
 
@@ -32,18 +33,13 @@ impl SqliteConnections {
 
     /// Runs the query in its own task, which continues if the call is cancelled: the next call cannot use a connection in
     /// the middle of a result.
-    pub(super) async fn fetch(
-        &self,
-        query: Arc<str>,
-        values: Vec<Value>,
-        share: Option<TenantShare>,
-    ) -> Result<Vec<Fact>, Failure> {
+    pub(super) async fn fetch(&self, query: Query, share: Option<TenantShare>) -> Result<Vec<Fact>, Failure> {
         let mut connection = self.pool.acquire().await?;
         let limit = self.query_limit + GRACE;
         let task = tokio::spawn(async move {
             let _share = share;
-            let query = sqlx::query(AssertSqlSafe(query));
-            let query = values.into_iter().fold(query, |query, value| match value {
+            let text = sqlx::query(AssertSqlSafe(query.text));
+            let query = query.values.into_iter().fold(text, |query, value| match value {
                 Value::Text(text) => query.bind(text),
                 Value::Bytes(bytes) => query.bind(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
             });

@@ -9,7 +9,7 @@ const STARTS: [(&str, usize); 10] = [
     // Each query waits for its tasks; a panic is DATABASE_UNAVAILABLE.
     ("src/adapters/directory/postgres/mod.rs", 2),
     // Each returns or closes one connection; a panic closes it.
-    ("src/adapters/directory/postgres/transaction.rs", 2),
+    ("src/adapters/directory/postgres/transaction.rs", 3),
     ("src/adapters/directory/sqlite.rs", 1),
     // Without signals, the process exits.
     ("src/commands/serve.rs", 1),

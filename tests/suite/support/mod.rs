@@ -9,6 +9,7 @@ pub(crate) mod gated_stripe;
 pub(crate) mod http2;
 pub(crate) mod issuer;
 pub(crate) mod key_server;
+pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod raw_call;
@@ -19,5 +20,6 @@ pub(crate) mod world;
 
 pub(crate) use client_error::ClientError;
 pub(crate) use issuer::Issuer;
+pub(crate) use pgbouncer::PgBouncer;
 pub(crate) use postgres::Postgres;
 pub(crate) use world::World;

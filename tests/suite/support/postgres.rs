@@ -222,7 +222,7 @@ fn is_root(folder: &Path) -> bool {
     [0, NOBODY].contains(&std::fs::metadata(folder).unwrap().uid())
 }
 
-fn as_database_user(command: &mut Command, folder: &Path) {
+pub(crate) fn as_database_user(command: &mut Command, folder: &Path) {
     if is_root(folder) {
         command.uid(NOBODY).gid(NOBODY);
     }

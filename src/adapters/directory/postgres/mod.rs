@@ -1,7 +1,7 @@
 //! Connections to PostgreSQL.
 //!
-//! Nothing is ever set for a session, because behind a pooler the session belongs to others as well: each query runs in a
-//! transaction of its own, which sets what it needs and is rolled back.
+//! Behind a pooler, a session belongs to others as well. Each query is therefore one message with a transaction of its own,
+//! which sets what it needs and is rolled back. Nothing is set or prepared for the session.
 
 mod server;
 mod transaction;
@@ -25,8 +25,9 @@ use transaction::Transaction;
 use super::{
     connections::ConnectionLimits,
     dialect::quoted,
-    facts::{Fact, Value},
+    facts::Fact,
     failure::{Failure, FailureKind, GRACE},
+    query::Query,
     tenant_share::TenantShare,
 };
 use crate::reload::file::ReloadingFile;
@@ -65,7 +66,6 @@ impl PostgresConnections {
                 .max_connections(max_connections)
                 .acquire_timeout(timeout)
                 .max_lifetime(lifetime)
-                .after_release(|connection, _| Box::pin(transaction::roll_back(connection)))
                 .connect_lazy_with(options.clone())
         };
         Self {
@@ -84,8 +84,7 @@ impl PostgresConnections {
     /// dropped, because the caller has disconnected, the server is asked to cancel the query.
     pub(in crate::adapters::directory) async fn fetch(
         &self,
-        query: Arc<str>,
-        values: Vec<Value>,
+        query: Query,
         share: Option<TenantShare>,
     ) -> Result<Vec<Fact>, Failure> {
         let connection = self.acquire().await?;
@@ -94,8 +93,7 @@ impl PostgresConnections {
         let transaction = Transaction {
             search_path: Arc::clone(&self.search_path),
             limit: self.query_limit,
-            query,
-            values,
+            query: query.text,
             cancellation: self.cancellation.clone(),
         };
         let task = tokio::spawn(async move {

@@ -14,8 +14,10 @@ use sqlx::{
 };
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::adapters::directory::{
+    dialect::literal,
     facts::{Cell, Fact, Value},
     failure::{Failure, FailureKind, GRACE},
 };
@@ -23,22 +25,21 @@ use crate::adapters::directory::{
 /// The pause between two requests to cancel a query.
 const CANCEL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Names the relation of an error with the text `$1`, if the role may read single columns only of it. The text may be
-/// translated, but contains the name.
+/// The first part of a query that names the relation of an error, if the role may read single columns only of it. The text of
+/// the error follows, which may be translated, but contains the name.
 const COLUMN_PRIVILEGES: &str = "
     SELECT pg_catalog.string_agg(nspname || '.' || relname, ', ')
     FROM pg_catalog.pg_class AS relation JOIN pg_catalog.pg_namespace AS namespace ON namespace.oid = relnamespace
     WHERE relkind IN ('r', 'v', 'm', 'p', 'f') AND pg_catalog.has_any_column_privilege(relation.oid, 'SELECT')
         AND NOT pg_catalog.has_table_privilege(relation.oid, 'SELECT')
         AND nspname NOT IN ('pg_catalog', 'information_schema')
-        AND relname = ANY (pg_catalog.regexp_split_to_array($1, '[^[:alnum:]_]+'))";
+        AND relname = ANY (pg_catalog.regexp_split_to_array(";
 
 /// A query, and the limits of its transaction.
 pub(super) struct Transaction {
     pub(super) search_path: Arc<str>,
     pub(super) limit: Duration,
-    pub(super) query: Arc<str>,
-    pub(super) values: Vec<Value>,
+    pub(super) query: String,
     pub(super) cancellation: PgPool,
 }
 
@@ -63,27 +64,27 @@ impl Transaction {
             }
         };
         match &outcome {
-            Ok(_) | Err(Failure { kind: FailureKind::Timeout, .. }) => {
-                drop(tokio::spawn(timeout(GRACE, connection.return_to_pool())));
-            }
+            Ok(_) => drop(tokio::spawn(timeout(GRACE, connection.return_to_pool()))),
+            Err(Failure { kind: FailureKind::Timeout, .. }) => drop(tokio::spawn(async move {
+                match timeout(GRACE, roll_back(&mut connection)).await {
+                    Ok(Ok(())) => drop(timeout(GRACE, connection.return_to_pool()).await),
+                    Ok(Err(_)) | Err(_) => drop(connection.detach()),
+                }
+            })),
             Err(_) => drop(tokio::spawn(timeout(GRACE, connection.close()))),
         }
         outcome
     }
 
     async fn facts(&self, connection: &mut PgConnection, caller_gone: CancellationToken) -> Result<Vec<Fact>, Failure> {
-        let backend = self.begin(connection).await?;
-        let query = sqlx::query(AssertSqlSafe(Arc::clone(&self.query)));
-        let query = self.values.iter().fold(query, |query, value| match value {
-            Value::Text(text) => query.bind(text),
-            Value::Bytes(bytes) => query.bind(bytes),
-        });
+        let mark = format!("/* billing-portal {} */", Uuid::new_v4().simple());
+        let query = sqlx::raw_sql(AssertSqlSafe(self.statements(&mark)));
         let facts = {
             let mut query = pin!(query.fetch(&mut *connection).map(|row| fact(&row?)).try_collect::<Vec<_>>());
             tokio::select! {
                 biased;
                 facts = &mut query => facts,
-                () = caller_gone.cancelled() => self.cancel(query, backend).await,
+                () = caller_gone.cancelled() => self.cancel(query, &mark).await,
             }
         };
         let mut facts = match facts {
@@ -95,31 +96,34 @@ impl Transaction {
         if facts.len() + 1 == all { Ok(facts) } else { Err(FailureKind::Standby.into()) }
     }
 
-    /// Begins a transaction and returns the process id of the server's backend. The transaction is READ ONLY, whatever the
+    /// Returns the statements of the transaction, which are sent as one message. The transaction is READ ONLY, whatever the
     /// role or a function has set. It is READ COMMITTED, because at a higher level a query that waits for a lock answers from
     /// before the change that it waited for. With `row_security` off, PostgreSQL fails a query from which a policy would hide
     /// rows.
-    async fn begin(&self, connection: &mut PgConnection) -> Result<i32, Failure> {
-        let Self { search_path, limit, .. } = self;
-        let begin = format!(
-            "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY; SET LOCAL row_security = off; \
-             SET LOCAL statement_timeout = {}; SET LOCAL search_path = {search_path}; \
-             SELECT pg_catalog.pg_backend_pid()",
+    fn statements(&self, mark: &str) -> String {
+        let Self { search_path, limit, query, .. } = self;
+        format!(
+            "{mark} BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY; SET LOCAL row_security = off; \
+             SET LOCAL statement_timeout = {}; SET LOCAL bytea_output = hex; SET LOCAL search_path = {search_path};\n\
+             {query};\nROLLBACK",
             limit.as_millis()
-        );
-        Ok(sqlx::raw_sql(AssertSqlSafe(begin)).fetch_one(connection).await?.try_get(0)?)
+        )
     }
 
     /// Asks the server to cancel the query until it has ended, again and again, because a request that arrives before the query
-    /// has no effect. A request that arrives later would cancel the next query of the connection. Each one is therefore
-    /// awaited, and if one is not answered, the failure closes the connection. If all of them fail, the statement timeout ends
-    /// the query.
+    /// has no effect. The server finds the query by its mark, so a request that arrives later has no effect either. Between
+    /// finding and canceling, the session could nevertheless begin another query. Each request is therefore awaited, and if
+    /// one is not answered, the failure closes the connection. If all of them fail, the statement timeout ends the query.
     async fn cancel<T>(
         &self,
         mut query: Pin<&mut impl Future<Output = Result<T, Failure>>>,
-        backend: i32,
+        mark: &str,
     ) -> Result<T, Failure> {
-        let request = format!("SELECT pg_catalog.pg_cancel_backend({backend})");
+        let request = format!(
+            "BEGIN TRANSACTION READ ONLY; SET LOCAL search_path = pg_catalog, pg_temp; \
+             SELECT pg_cancel_backend(pid) FROM pg_stat_activity \
+             WHERE usename = SESSION_USER AND state = 'active' AND starts_with(query, '{mark}'); ROLLBACK"
+        );
         let mut is_answered = true;
         loop {
             let request = sqlx::raw_sql(AssertSqlSafe(&*request));
@@ -143,8 +147,10 @@ impl Transaction {
             return failure;
         }
         let message = failure.error.as_ref().and_then(sqlx::Error::as_database_error).map(DatabaseError::message);
-        let relations = sqlx::query_scalar(COLUMN_PRIVILEGES).bind(message).persistent(false);
-        let relations = relations.fetch_one(connection).await;
+        let Some(message) = message else { return failure };
+        let message = literal(&Value::Bytes(Some(message.as_bytes().to_vec())));
+        let query = format!("{COLUMN_PRIVILEGES}pg_catalog.convert_from({message}, 'UTF8'), '[^[:alnum:]_]+'))");
+        let relations = sqlx::raw_sql(AssertSqlSafe(query)).fetch_one(connection).await.and_then(|row| row.try_get(0));
         match relations {
             Ok(Some(relations)) => Failure { kind: FailureKind::ColumnPrivilege(relations), ..failure },
             Ok(None) | Err(_) => failure,
@@ -152,10 +158,9 @@ impl Transaction {
     }
 }
 
-/// Ends the transaction and undoes everything that a function in it has set. Every connection that returns to its pool is
-/// rolled back, even if the task that used it panicked. Without a transaction, the statement has no effect.
-pub(super) async fn roll_back(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::raw_sql("ROLLBACK").execute(connection).await.map(|_| true)
+/// Ends a transaction that failed before its own ROLLBACK.
+async fn roll_back(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("ROLLBACK").execute(connection).await.map(drop)
 }
 
 fn fact(row: &PgRow) -> Result<Fact, Failure> {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Makes a query for acme wait for a lock. PostgreSQL compares the ids, which costs less, before it calls the function.
-const SLOW: &str = "
+pub(super) const SLOW: &str = "
     CREATE FUNCTION slow() RETURNS text LANGUAGE sql VOLATILE AS $$ SELECT pg_advisory_xact_lock_shared(1)::text $$;
     ALTER TABLE billing_portal_owners RENAME TO owners;
     CREATE VIEW billing_portal_owners AS

@@ -5,6 +5,7 @@ mod fairness;
 mod ids;
 mod malformed;
 mod outage;
+mod pooler;
 mod privileges;
 mod recovery;
 mod session;
