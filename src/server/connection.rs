@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, watch},
+    sync::{Notify, OwnedSemaphorePermit},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
@@ -47,8 +47,8 @@ pub(super) struct Connection {
     pub(super) descriptor: OwnedSemaphorePermit,
     pub(super) routes: Router,
     pub(super) streams: Arc<OpenStreams>,
-    /// Whether there is no time for a grace.
-    pub(super) crowded: watch::Receiver<bool>,
+    /// Ends the grace of the connection that was evicted first.
+    pub(super) crowded: Arc<Notify>,
     /// Makes the connection refuse new streams.
     pub(super) going_away: CancellationToken,
     /// Closes the connection immediately.
@@ -89,14 +89,16 @@ impl Connection {
             biased;
             ended = connection => log_end(ended),
             () = killed.cancelled() => {}
-            () = grace(&streams, crowded), if is_evicted => tracing::debug!("idle connection closed"),
+            () = grace(&streams, &crowded), if is_evicted => tracing::debug!("idle connection closed"),
         }
     }
 }
 
-/// Waits until an evicted connection can be closed. A call that arrived before the client knew of it still ends.
-async fn grace(streams: &OpenStreams, mut crowded: watch::Receiver<bool>) {
-    drop(timeout(CLOSE_GRACE, crowded.wait_for(|crowded| *crowded)).await);
+/// Waits until an evicted connection can be closed. A call that arrived before the client knew of it still ends. Calls that
+/// arrive after the grace do not prolong it: their client ignores GOAWAY.
+async fn grace(streams: &OpenStreams, crowded: &Notify) {
+    drop(timeout(CLOSE_GRACE, crowded.notified()).await);
+    streams.stop_counting();
     streams.none().await;
 }
 
@@ -108,7 +110,7 @@ fn respond(
     streams: &Arc<OpenStreams>,
     anonymous: &ConnectionStreams,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
-    let open = (request.uri().path() != CHECK).then(|| streams.begin());
+    let open = if request.uri().path() == CHECK { None } else { streams.begin() };
     if streams.is_evicted() {
         anonymous.close();
     }

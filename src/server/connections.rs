@@ -5,7 +5,7 @@ use std::{io, pin::pin, sync::Arc, time::Duration};
 use axum::Router;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -30,8 +30,8 @@ pub(super) struct Connections {
     slots: Arc<Semaphore>,
     /// These, and evicted ones that are not closed yet.
     descriptors: Arc<Semaphore>,
-    /// Whether the next connection has to wait for a descriptor. Then evicted ones get no grace.
-    crowded: watch::Sender<bool>,
+    /// Ends the grace of one evicted connection, because the next connection has to wait for a descriptor.
+    crowded: Arc<Notify>,
     idle: IdleConnections,
     open: TaskTracker,
     /// Makes each connection refuse new streams.
@@ -47,7 +47,7 @@ impl Connections {
             routes,
             slots: Arc::new(Semaphore::new(max_connections)),
             descriptors: Arc::new(Semaphore::new(descriptors)),
-            crowded: watch::Sender::new(false),
+            crowded: Arc::default(),
             idle: IdleConnections::default(),
             open: TaskTracker::new(),
             going_away: CancellationToken::new(),
@@ -77,9 +77,10 @@ impl Connections {
 
     async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
         let descriptors = Arc::clone(&self.descriptors);
-        self.crowded.send_replace(descriptors.available_permits() == 0);
+        if descriptors.available_permits() == 0 {
+            self.crowded.notify_one();
+        }
         let descriptor = descriptors.acquire_owned().await.map_err(io::Error::other)?;
-        self.crowded.send_replace(false);
         Ok((listener.accept().await?.0, descriptor))
     }
 
@@ -96,7 +97,7 @@ impl Connections {
             descriptor,
             routes: self.routes.clone(),
             streams: OpenStreams::new(&self.idle, slot),
-            crowded: self.crowded.subscribe(),
+            crowded: Arc::clone(&self.crowded),
             going_away: self.going_away.clone(),
             killed: self.killed.clone(),
         };

@@ -38,6 +38,8 @@ struct State {
     place: u64,
     /// What makes the connection one of `--max-connections`, while a stream is open; in the queue otherwise.
     slot: Option<OwnedSemaphorePermit>,
+    /// Whether further streams are not counted.
+    is_closing: bool,
 }
 
 /// An open stream, until it is dropped.
@@ -76,18 +78,31 @@ impl OpenStreams {
     pub(super) fn new(all: &IdleConnections, slot: OwnedSemaphorePermit) -> Arc<Self> {
         let evicted = CancellationToken::new();
         let place = all.add(Idle { evicted: evicted.clone(), slot });
-        Arc::new(Self { all: all.clone(), evicted, state: watch::Sender::new(State { open: 0, place, slot: None }) })
+        Arc::new(Self {
+            all: all.clone(),
+            evicted,
+            state: watch::Sender::new(State { open: 0, place, slot: None, is_closing: false }),
+        })
     }
 
     /// Records a stream as open until the returned value is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> OpenStream {
-        self.state.send_modify(|state| {
+    pub(super) fn begin(self: &Arc<Self>) -> Option<OpenStream> {
+        let is_counted = self.state.send_if_modified(|state| {
+            if state.is_closing {
+                return false;
+            }
             if state.open == 0 {
                 state.slot = self.all.remove(state.place);
             }
             state.open += 1;
+            true
         });
-        OpenStream(Arc::clone(self))
+        is_counted.then(|| OpenStream(Arc::clone(self)))
+    }
+
+    /// Makes further streams not count as open.
+    pub(super) fn stop_counting(&self) {
+        self.state.send_modify(|state| state.is_closing = true);
     }
 
     /// Returns whether the connection was evicted. If not, a stream that is open prevents it.

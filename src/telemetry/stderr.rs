@@ -2,10 +2,12 @@
 //! log, which also serve calls and end the process.
 
 use std::{
+    fs::File,
     io,
+    os::fd::AsFd as _,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -16,6 +18,9 @@ use crate::pipe;
 
 /// The maximum number of lines that wait for the thread. Further lines are lost, and counted.
 const QUEUE_CAPACITY: usize = 4_096;
+
+/// The maximum number of bytes in these lines.
+const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long the end of the process waits for the last lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -31,28 +36,51 @@ enum Job {
 #[derive(Clone)]
 pub(super) struct LogWriter {
     jobs: SyncSender<Job>,
-    lost: Arc<AtomicU64>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    /// The bytes of the lines that wait.
+    waiting: AtomicUsize,
+    /// The lines that are lost since the last report.
+    lost: AtomicU64,
 }
 
 impl LogWriter {
-    /// Starts the thread.
+    /// Starts the thread. It writes to a descriptor of its own, because the lock of the standard library's would keep others
+    /// from printing while it waits.
     pub(super) fn start() -> Self {
         let (jobs, queue) = sync_channel(QUEUE_CAPACITY);
-        let lost = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&lost);
+        let counts = Arc::new(Counts::default());
+        let counted = Arc::clone(&counts);
         // Without the thread, lines are written directly.
-        drop(thread::Builder::new().name("log".to_owned()).spawn(move || write_lines(&queue, &counted)));
-        Self { jobs, lost }
+        if let Ok(descriptor) = io::stderr().as_fd().try_clone_to_owned() {
+            let mut file = File::from(descriptor);
+            let write = move || write_lines(&mut file, &queue, &counted);
+            drop(thread::Builder::new().name("log".to_owned()).spawn(write));
+        }
+        Self { jobs, counts }
     }
 }
 
 impl io::Write for LogWriter {
     /// Takes one line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match self.jobs.try_send(Job::Write(line.to_vec())) {
+        let Counts { waiting, lost } = &*self.counts;
+        if waiting.fetch_add(line.len(), Ordering::Relaxed) >= QUEUE_BYTES {
+            waiting.fetch_sub(line.len(), Ordering::Relaxed);
+            lost.fetch_add(1, Ordering::Relaxed);
+            return Ok(line.len());
+        }
+        let queued = self.jobs.try_send(Job::Write(line.to_vec()));
+        if queued.is_err() {
+            waiting.fetch_sub(line.len(), Ordering::Relaxed);
+        }
+        match queued {
             Ok(()) => {}
-            Err(TrySendError::Full(_)) => drop(self.lost.fetch_add(1, Ordering::Relaxed)),
-            Err(TrySendError::Disconnected(_)) => write_line(line),
+            Err(TrySendError::Full(_)) => drop(lost.fetch_add(1, Ordering::Relaxed)),
+            Err(TrySendError::Disconnected(_)) => drop(io::stderr().write_all(line)),
         }
         Ok(line.len())
     }
@@ -62,27 +90,26 @@ impl io::Write for LogWriter {
     }
 }
 
-fn write_lines(queue: &Receiver<Job>, lost: &AtomicU64) {
+/// An error of the file is ignored: it could only be logged.
+fn write_lines(file: &mut File, queue: &Receiver<Job>, counts: &Counts) {
     while let Ok(job) = queue.recv() {
         let mut next = Some(job);
         while let Some(job) = next {
             match job {
-                Job::Write(line) => write_line(&line),
+                Job::Write(line) => {
+                    drop(pipe::write_all(file, &mut line.as_slice()));
+                    counts.waiting.fetch_sub(line.len(), Ordering::Relaxed);
+                }
                 Job::Flush(done) => drop(done.try_send(())),
             }
             next = queue.try_recv().ok();
         }
         // The queue is empty, so this line has a place in it.
-        let lines = lost.swap(0, Ordering::Relaxed);
+        let lines = counts.lost.swap(0, Ordering::Relaxed);
         if lines > 0 {
             tracing::warn!(lines, "log lines lost: standard error did not accept them");
         }
     }
-}
-
-/// Nothing can be done about an error: it could only be logged.
-fn write_line(mut line: &[u8]) {
-    drop(pipe::write_all(&mut io::stderr().lock(), &mut line));
 }
 
 /// Waits for a limited time, when it is dropped, until the last lines are written.

@@ -72,7 +72,10 @@ pub(super) struct PemFile {
 
 impl PemFile {
     pub(super) fn refused(&self, problem: &dyn Display) -> TelemetryError {
-        let problem = format!("{}: {problem}; expected a PEM file", self.path);
+        // A path is quoted only if it is not the key itself.
+        let is_path = self.path.starts_with(['/', '.']) && !self.path.contains('\n');
+        let shown = if is_path { &self.path } else { "the file" };
+        let problem = format!("{shown}: {problem}; expected the path of a PEM file");
         TelemetryError::File { variable: self.variable.clone(), problem }
     }
 }

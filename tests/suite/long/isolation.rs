@@ -10,12 +10,20 @@ use std::{
     time::Instant,
 };
 
+use billing_portal::grpc::proto::billing_portal_client::BillingPortalClient;
 use sqlx::SqlitePool;
 use stripe_simulator::Customer;
+use tonic::transport::{Channel, Endpoint};
 
-use crate::support::World;
+use crate::support::{
+    ClientError, World,
+    world::{bearer, home},
+};
 
 const TENANTS: usize = 1_000;
+
+/// The number of calls that the service accepts at the same time on one connection.
+const STREAMS: usize = 100;
 
 /// The period in which a tenant may have been mapped to a customer: from the start of the change to this customer until
 /// the end of the change to the next one.
@@ -135,8 +143,12 @@ async fn run(calls: usize, concurrency: usize, refusals: &[&str]) {
         async move { change_mappings(&database, &history, &done).await }
     });
     let mut callers = tokio::task::JoinSet::new();
-    for _ in 0..concurrency {
-        callers.spawn(call(Arc::clone(&world), Arc::clone(&history), Arc::clone(&next), calls));
+    let mut channel = world.channel.clone();
+    for number in 1..=concurrency {
+        callers.spawn(call(Arc::clone(&world), channel.clone(), Arc::clone(&history), Arc::clone(&next), calls));
+        if number % STREAMS == 0 {
+            channel = Endpoint::from_shared(format!("http://{}", world.address)).unwrap().connect().await.unwrap();
+        }
     }
     let mut outcomes: HashMap<String, usize> = HashMap::new();
     while let Some(counts) = callers.join_next().await {
@@ -165,6 +177,7 @@ async fn run(calls: usize, concurrency: usize, refusals: &[&str]) {
 /// wrong portal.
 async fn call(
     world: Arc<World>,
+    channel: Channel,
     history: Arc<History>,
     next: Arc<AtomicUsize>,
     calls: usize,
@@ -178,10 +191,11 @@ async fn call(
         let tenant = number % TENANTS;
         let token = world.issuer.token(&format!("u{tenant}"), &format!("t{tenant}"), "owner");
         let from = Instant::now();
-        let outcome = world.open(&token).await;
+        let outcome = BillingPortalClient::new(channel.clone()).create_portal_session(bearer(&token, home())).await;
         let until = Instant::now();
         let reason = match outcome {
-            Ok(url) => {
+            Ok(response) => {
+                let url = response.into_inner().url;
                 let customer = world.stripe.customer_of(&url).unwrap();
                 assert!(
                     [customer_id(tenant, "a"), customer_id(tenant, "b")].contains(&customer),
@@ -193,7 +207,7 @@ async fn call(
                 );
                 "released".to_owned()
             }
-            Err(refusal) => refusal.reason,
+            Err(status) => ClientError::of(&status).reason,
         };
         *outcomes.entry(reason).or_default() += 1;
     }
