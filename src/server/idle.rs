@@ -140,3 +140,23 @@ impl Drop for OpenStreams {
         drop(self.all.remove(self.state.borrow().place));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn streams_that_arrive_after_the_grace_keep_no_connection_open() {
+        let idle = IdleConnections::default();
+        let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let streams = OpenStreams::new(&idle, slot);
+        assert!(idle.evict().is_some() && streams.is_evicted());
+        let in_time = streams.begin();
+        streams.stop_counting();
+        assert!(in_time.is_some() && streams.begin().is_none());
+        drop(in_time);
+        streams.none().await;
+    }
+}

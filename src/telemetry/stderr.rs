@@ -123,3 +123,20 @@ impl Drop for FlushOnDrop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn lines_that_wait_are_limited_by_their_size() {
+        let (jobs, queue) = sync_channel(QUEUE_CAPACITY);
+        let mut log = LogWriter { jobs, counts: Arc::default() };
+        for _ in 0..6 {
+            log.write_all(&vec![b'x'; QUEUE_BYTES / 4]).unwrap();
+        }
+        assert_eq!((queue.try_iter().count(), log.counts.lost.load(Ordering::Relaxed)), (4, 2));
+    }
+}

@@ -227,3 +227,17 @@ pub(super) fn sampler(environment: &mut Environment) -> Sampler {
     };
     if name.starts_with("parentbased") { Sampler::ParentBased(Box::new(root)) } else { root }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_in_place_of_its_path_is_not_quoted() {
+        let refused = |path: &str| {
+            PemFile { variable: "OTEL_EXPORTER_OTLP_CLIENT_KEY".to_owned(), path: path.to_owned() }.refused(&"missing")
+        };
+        assert!(!refused("-----BEGIN PRIVATE KEY-----\nMC4C").to_string().contains("MC4C"));
+        assert!(refused("/etc/otel/key.pem").to_string().contains("/etc/otel/key.pem"));
+    }
+}
