@@ -7,6 +7,7 @@ use std::{
 
 use axum::http::{HeaderMap, header};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     process::{Child, ChildStdout, Command},
@@ -15,6 +16,8 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 
 pub(crate) struct Example {
     child: Child,
+    /// Contains the folder of the example, which remains if the example is killed.
+    _temporary: TempDir,
     lines: Lines<BufReader<ChildStdout>>,
     printed: Vec<String>,
     /// The page's origin.
@@ -33,8 +36,10 @@ impl Example {
         all.extend(arguments);
         let path = Path::new(env!("CARGO_BIN_EXE_billing-portal")).with_file_name("examples").join("settings");
         assert!(path.exists(), "build the example first: cargo build --example settings");
+        let temporary = tempfile::tempdir().unwrap();
         let mut child = Command::new(path)
             .args(all)
+            .env("TMPDIR", temporary.path())
             .kill_on_drop(true)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -42,7 +47,14 @@ impl Example {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut example = Self { child, lines, printed: Vec::new(), page: String::new(), grpcurl: String::new() };
+        let mut example = Self {
+            child,
+            _temporary: temporary,
+            lines,
+            printed: Vec::new(),
+            page: String::new(),
+            grpcurl: String::new(),
+        };
         while !example.grpcurl.starts_with("grpcurl -plaintext") {
             example.grpcurl = example.lines.next_line().await.unwrap().expect("the example exited early");
             example.printed.push(example.grpcurl.clone());
