@@ -68,20 +68,14 @@ impl io::Write for LogWriter {
     /// Takes one line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let Counts { waiting, lost } = &*self.counts;
-        if waiting.fetch_add(line.len(), Ordering::Relaxed) >= QUEUE_BYTES {
-            waiting.fetch_sub(line.len(), Ordering::Relaxed);
-            lost.fetch_add(1, Ordering::Relaxed);
-            return Ok(line.len());
-        }
-        let queued = self.jobs.try_send(Job::Write(line.to_vec()));
-        if queued.is_err() {
-            waiting.fetch_sub(line.len(), Ordering::Relaxed);
-        }
-        match queued {
-            Ok(()) => {}
+        let job = Job::Write(line.to_vec());
+        let is_full = waiting.fetch_add(line.len(), Ordering::Relaxed) >= QUEUE_BYTES;
+        match if is_full { Err(TrySendError::Full(job)) } else { self.jobs.try_send(job) } {
+            Ok(()) => return Ok(line.len()),
             Err(TrySendError::Full(_)) => drop(lost.fetch_add(1, Ordering::Relaxed)),
             Err(TrySendError::Disconnected(_)) => drop(io::stderr().write_all(line)),
         }
+        waiting.fetch_sub(line.len(), Ordering::Relaxed);
         Ok(line.len())
     }
 
