@@ -82,8 +82,9 @@ async fn keys(config: &Config) -> Item {
         KeySource::Url(url) => url.to_string(),
     };
     match open::verifier(&config.principal, &mut Vec::new()).await {
-        Ok(verifier) => match verifier.keys.count() {
-            Some(count) => ok(WHAT, format!("{count} usable in {source}")),
+        Ok(verifier) => match verifier.keys.current() {
+            Some(keys) if keys.skipped().is_empty() => ok(WHAT, format!("{} usable in {source}", keys.count())),
+            Some(keys) => ok(WHAT, format!("{} usable in {source}; skipped: {}", keys.count(), keys.skipped())),
             None => {
                 failed(WHAT, format!("{source} cannot be fetched; check the URL, and that its certificate is trusted"))
             }

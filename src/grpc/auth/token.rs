@@ -52,7 +52,7 @@ pub(super) enum TokenError {
     Forbidden(&'static str, &'static str),
     #[error("typ is not principal+jwt")]
     Type,
-    #[error("alg is not allowed (expected EdDSA, ES256, RS256 or PS256)")]
+    #[error("alg is not allowed (expected EdDSA, Ed25519, ES256, RS256 or PS256)")]
     Algorithm,
     #[error("key set could not be read for longer than --principal-jwks-max-age")]
     NoKeys,

@@ -4,6 +4,7 @@ mod caller;
 mod field_rules;
 mod keyset;
 mod predicate;
+mod published_keys;
 mod refusals;
 mod second_reading;
 mod token;

@@ -112,6 +112,17 @@ async fn warns_about_owner_check_bypasses_and_unreadable_items() {
 }
 
 #[tokio::test]
+async fn skipped_keys_are_named() {
+    let world = World::start().await;
+    let keys = json!({"keys": [world.issuer.jwk(), {"kty": "EC", "crv": "P-384", "kid": "other"}]});
+    std::fs::write(world.path("jwks.json"), keys.to_string()).unwrap();
+    let (rows, code) = rows(&world, &[]).await;
+    let detail = cell(rows.iter().find(|row| row["what"] == "principal keys").unwrap(), "detail");
+    assert!(detail.starts_with("1 usable in ") && detail.contains("; skipped: key 1: not a public key"), "{detail}");
+    assert_eq!(code, 0);
+}
+
+#[tokio::test]
 async fn key_that_lacks_a_permission_fails_and_the_permission_is_named() {
     let world = World::start().await;
     for (key, lacking, permission, other) in [
