@@ -39,12 +39,7 @@ pub(crate) async fn verifier(config: &PrincipalConfig, sources: &mut Sources) ->
             Source::Url(url)
         }
     };
-    Ok(Verifier {
-        keys: Arc::new(Keys::new(source, config.jwks_max_age)),
-        issuer: config.issuer.clone(),
-        audience: config.audience.clone(),
-        clock_skew: config.clock_skew,
-    })
+    Ok(Verifier { keys: Arc::new(Keys::new(source, config.jwks_max_age)), rules: config.rules.clone() })
 }
 
 /// Reads Stripe's key and creates a pool of connections, which are opened on first use.
