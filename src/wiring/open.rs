@@ -40,12 +40,7 @@ pub(crate) async fn verifier(config: &PrincipalConfig, sources: &mut Sources) ->
             Source::Url(url)
         }
     };
-    Ok(Verifier {
-        keys: Arc::new(Keys::new(source, config.jwks_max_age)),
-        issuer: config.issuer.clone(),
-        audience: config.audience.clone(),
-        clock_skew: config.clock_skew,
-    })
+    Ok(Verifier { keys: Arc::new(Keys::new(source, config.jwks_max_age)), rules: config.rules.clone() })
 }
 
 /// Logs the keys of a new set that cannot be used: tokens that they sign are refused.

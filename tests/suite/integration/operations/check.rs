@@ -39,6 +39,7 @@ async fn valid_configuration_passes_every_check() {
     let expected = [
         "settings",
         "principal keys",
+        "principal tokens",
         "directory",
         "flag",
         "audit log",
