@@ -4,6 +4,7 @@ mod caller;
 mod field_rules;
 mod keyset;
 mod predicate;
+mod providers;
 mod published_keys;
 mod refusals;
 mod second_reading;
