@@ -7,4 +7,5 @@ mod predicate;
 mod refusals;
 mod second_reading;
 mod token;
+mod token_settings;
 mod unknown_methods;
