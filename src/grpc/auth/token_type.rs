@@ -30,9 +30,7 @@ pub enum TokenTypesError {
     #[error("expected media types such as at+jwt, or none for a token without typ")]
     NotAMediaType,
     /// Two values that are equal.
-    #[error(
-        "must not contain the same type twice; upper and lower case and the prefix application/ make no difference"
-    )]
+    #[error("must not contain the same type twice; case and the prefix application/ are ignored")]
     Duplicate,
 }
 

@@ -9,4 +9,5 @@ mod published_keys;
 mod refusals;
 mod second_reading;
 mod token;
+mod token_settings;
 mod unknown_methods;
