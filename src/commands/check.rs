@@ -16,6 +16,7 @@ use crate::{
         report::{self, ReportFormat, Row, Severity},
     },
     config::{AuditTarget, Config, KeySource},
+    grpc::auth::rules::TokenRules,
     portal::{Refusal, ReturnUrl},
     wiring::open,
 };
@@ -61,6 +62,7 @@ fn failed(what: &'static str, detail: impl ToString) -> Item {
 pub async fn run(config: &Config, format: ReportFormat) -> io::Result<bool> {
     let mut items = vec![ok("settings", "all settings are valid")];
     items.push(keys(config).await);
+    items.push(tokens(&config.principal.rules));
     items.push(directory(config).await);
     items.push(flag(config).await);
     items.push(audit(config));
@@ -82,14 +84,24 @@ async fn keys(config: &Config) -> Item {
         KeySource::Url(url) => url.to_string(),
     };
     match open::verifier(&config.principal, &mut Vec::new()).await {
-        Ok(verifier) => match verifier.keys.count() {
-            Some(count) => ok(WHAT, format!("{count} usable in {source}")),
+        Ok(verifier) => match verifier.keys.current() {
+            Some(keys) if keys.skipped().is_empty() => ok(WHAT, format!("{} usable in {source}", keys.count())),
+            Some(keys) => ok(WHAT, format!("{} usable in {source}; skipped: {}", keys.count(), keys.skipped())),
             None => {
                 failed(WHAT, format!("{source} cannot be fetched; check the URL, and that its certificate is trusted"))
             }
         },
         Err(error) => failed(WHAT, error),
     }
+}
+
+/// The effective rules, because most mistakes in them refuse every token, and some accept too many.
+fn tokens(rules: &TokenRules) -> Item {
+    const WHAT: &str = "principal tokens";
+    if rules.format.types.include_generic() {
+        return warning(WHAT, format!("{rules}; JWT and none also accept other tokens of this issuer and audience"));
+    }
+    ok(WHAT, rules.to_string())
 }
 
 async fn directory(config: &Config) -> Item {

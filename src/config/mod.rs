@@ -14,6 +14,7 @@ mod logging;
 mod principal;
 mod return_url;
 mod stripe;
+mod token;
 mod value;
 
 pub use audit::AuditTarget;
@@ -38,6 +39,8 @@ pub struct Arguments {
     caller: caller::CallerArguments,
     #[command(flatten)]
     principal: principal::PrincipalArguments,
+    #[command(flatten)]
+    token: token::TokenArguments,
     #[command(flatten)]
     return_url: return_url::ReturnUrlArguments,
     #[command(flatten)]
@@ -89,12 +92,13 @@ impl Arguments {
     pub fn validate(self) -> Result<Config, SettingError> {
         let listener = self.listener.validate();
         let stripe = self.stripe.validate()?;
+        let directory = self.directory.validate()?;
         Ok(Config {
             callers: self.caller.validate(listener.address)?,
             listener,
-            principal: self.principal.validate()?,
+            principal: self.principal.validate(self.token.validate(directory.ownership)?)?,
             return_origins: self.return_url.validate()?,
-            directory: self.directory.validate()?,
+            directory,
             flag: self.flag.validate()?,
             limits: self.limits.validate(stripe.sessions.mode)?,
             stripe,

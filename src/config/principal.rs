@@ -1,43 +1,19 @@
-//! Principal tokens: their issuer, and the keys that verify them.
+//! The keys that verify principal tokens.
 
 use std::{path::PathBuf, time::Duration};
 
 use url::Url;
 
 use super::{error::SettingError, value};
+use crate::grpc::auth::rules::TokenRules;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Principal tokens")]
+#[command(next_help_heading = "Principal keys")]
 pub(super) struct PrincipalArguments {
     /// File or https URL of the JSON Web Key Set that verifies principal tokens; read again when it changes
     #[arg(long, env = "BILLING_PORTAL_PRINCIPAL_JWKS", value_name = "FILE|URL")]
     principal_jwks: String,
-
-    /// The `iss` of every principal token
-    #[arg(long, env = "BILLING_PORTAL_PRINCIPAL_ISSUER", value_name = "TEXT")]
-    principal_issuer: String,
-
-    /// The `aud` of every principal token
-    #[arg(
-        long,
-        env = "BILLING_PORTAL_PRINCIPAL_AUDIENCE",
-        value_name = "TEXT",
-        default_value = "billing-portal",
-        hide_short_help = true
-    )]
-    principal_audience: String,
-
-    /// How far the issuer's clock may differ, from 0s to 5s
-    #[arg(
-        long,
-        env = "BILLING_PORTAL_PRINCIPAL_CLOCK_SKEW",
-        value_name = "DURATION",
-        default_value = "5s",
-        value_parser = value::duration::<0, { 5 * value::SECOND }>,
-        hide_short_help = true
-    )]
-    principal_clock_skew: Duration,
 
     /// How often a key set is fetched from its URL, from 1ms to 7days
     #[arg(
@@ -69,12 +45,8 @@ pub(super) struct PrincipalArguments {
 pub struct PrincipalConfig {
     /// Where the key set is read from.
     pub jwks: KeySource,
-    /// The required value of `iss`.
-    pub issuer: String,
-    /// The required value of `aud`.
-    pub audience: String,
-    /// How far the issuer's clock may differ, 0 to 5 s.
-    pub clock_skew: Duration,
+    /// What a token must contain.
+    pub rules: TokenRules,
     /// How often a key set is fetched from its URL.
     pub jwks_refresh: Duration,
     /// How long reading the key set may fail before every token is refused.
@@ -91,20 +63,13 @@ pub enum KeySource {
 }
 
 impl PrincipalArguments {
-    pub(super) fn validate(self) -> Result<PrincipalConfig, SettingError> {
+    pub(super) fn validate(self, rules: TokenRules) -> Result<PrincipalConfig, SettingError> {
         let jwks = key_source(&self.principal_jwks)?;
         let (refresh, max_age) = (self.principal_jwks_refresh, self.principal_jwks_max_age);
         if matches!(jwks, KeySource::Url(_)) && max_age <= refresh {
             return Err(SettingError::new("--principal-jwks-max-age", "must be longer than --principal-jwks-refresh"));
         }
-        Ok(PrincipalConfig {
-            jwks,
-            issuer: value::non_empty("--principal-issuer", self.principal_issuer)?,
-            audience: value::non_empty("--principal-audience", self.principal_audience)?,
-            clock_skew: self.principal_clock_skew,
-            jwks_refresh: refresh,
-            jwks_max_age: max_age,
-        })
+        Ok(PrincipalConfig { jwks, rules, jwks_refresh: refresh, jwks_max_age: max_age })
     }
 }
 

@@ -42,3 +42,17 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, ValueError> {
 pub(super) fn non_empty(name: &str, text: String) -> Result<String, SettingError> {
     if text.is_empty() { Err(SettingError::new(name, "must not be empty")) } else { Ok(text) }
 }
+
+/// Returns the elements of a list if each of them can be an exact value: not empty, without spaces around it, and only once in
+/// the list.
+pub(super) fn list(name: &str, texts: Vec<String>) -> Result<Vec<String>, SettingError> {
+    for (position, text) in texts.iter().enumerate() {
+        if text.is_empty() || text.trim() != text {
+            return Err(SettingError::new(name, "expected values without spaces around them, none of them empty"));
+        }
+        if texts.iter().take(position).any(|other| other == text) {
+            return Err(SettingError::new(name, "must not contain the same value twice"));
+        }
+    }
+    Ok(texts)
+}

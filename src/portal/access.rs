@@ -43,7 +43,7 @@ pub struct DirectoryEntry {
 pub enum Decision {
     /// The person may open the portal of this customer.
     Allowed(CustomerId),
-    /// The role in the token is not `owner`, or the person is not a current owner in the directory.
+    /// No role in the token is an owner role, or the person is not a current owner in the directory.
     NotOwner,
     /// The feature flag is off for the tenant.
     FeatureDisabled,
@@ -73,7 +73,7 @@ pub async fn decide(owner: &Owner, flag: &dyn Flag, directory: &dyn Directory) -
     }
 }
 
-/// Decides for any authenticated person. A role other than `owner` results in [`Decision::NotOwner`].
+/// Decides for any authenticated person. Without an owner role, the result is [`Decision::NotOwner`].
 pub async fn decide_for(principal: &Principal, flag: &dyn Flag, directory: &dyn Directory) -> Decision {
     match Owner::prove(principal.clone()) {
         Ok(owner) => decide(&owner, flag, directory).await,

@@ -33,7 +33,7 @@ pub use caller::CallerConnection;
 pub use flow::Flow;
 pub use locale::Locale;
 pub use open::{PortalRequest, PortalSessions, UseCases};
-pub use principal::{NotOwner, Owner, Principal, Role, TenantId, UserId};
+pub use principal::{NotOwner, Owner, OwnerRoles, Principal, Role, TenantId, UserId};
 pub use refusal::{Reason, Recheck, Refusal};
 pub use return_origins::ReturnOrigins;
 pub use return_url::ReturnUrl;

@@ -45,25 +45,56 @@ impl UserId {
     }
 }
 
-/// A person's role in their tenant. Exactly `owner` owns the tenant; no other role does, known or unknown.
+/// The roles that own a tenant; `owner` by default. They are compared byte for byte. No other role owns a tenant, known or
+/// unknown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Role(String);
+pub struct OwnerRoles(Vec<String>);
 
-impl Role {
-    /// Parses a role: any text that is not empty, because each product defines its own roles.
+/// The role in which a person acts in their tenant. Only [`OwnerRoles::choose`] constructs it, so every decision about a person
+/// is made with the configured owner roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    name: String,
+    is_owner: bool,
+}
+
+impl Default for OwnerRoles {
+    fn default() -> Self {
+        Self(vec!["owner".to_owned()])
+    }
+}
+
+impl OwnerRoles {
+    /// Creates the list of owner roles. Returns `None` if it is empty, or if one of them is empty or `*`: there is no pattern.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        (!text.is_empty()).then(|| Self(text.to_owned()))
+    pub fn new(roles: Vec<String>) -> Option<Self> {
+        let are_exact = !roles.is_empty() && roles.iter().all(|role| !role.is_empty() && role != "*");
+        are_exact.then_some(Self(roles))
     }
 
+    /// Returns the role in which a person with these roles acts: the first owner role, otherwise the first role. Returns `None`
+    /// if there is no role, or an empty one. A role may otherwise be any text, because each product defines its own.
+    #[must_use]
+    pub fn choose(&self, roles: &[&str]) -> Option<Role> {
+        if roles.iter().any(|role| role.is_empty()) {
+            return None;
+        }
+        let owner = roles.iter().find(|role| self.0.iter().any(|owner| owner == *role));
+        owner.or(roles.first()).map(|name| Role { name: (*name).to_owned(), is_owner: owner.is_some() })
+    }
+
+    /// The roles, unchanged.
+    #[must_use]
+    pub fn as_slice(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl Role {
     /// The role, unchanged.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn is_owner(&self) -> bool {
-        self.0 == "owner"
+        &self.name
     }
 }
 
@@ -94,7 +125,7 @@ impl Principal {
         &self.tenant
     }
 
-    /// The person's role in that tenant when the token was issued.
+    /// The role in which the person acts in that tenant, as of when the token was issued.
     #[must_use]
     pub fn role(&self) -> &Role {
         &self.role
@@ -120,7 +151,7 @@ impl fmt::Debug for Principal {
     }
 }
 
-/// The proof that the role in a person's token is `owner`. [`Owner::prove`] is the only constructor, so code that
+/// The proof that a role in a person's token is an owner role. [`Owner::prove`] is the only constructor, so code that
 /// has an `Owner` has passed the check. Current ownership in the directory is checked later, by the use case.
 #[derive(Clone, Debug)]
 pub struct Owner(Principal);
@@ -129,9 +160,9 @@ impl Owner {
     /// Checks the role.
     ///
     /// # Errors
-    /// [`NotOwner`] for every role except `owner`.
+    /// [`NotOwner`] for every role except the configured owner roles.
     pub fn prove(principal: Principal) -> Result<Self, NotOwner> {
-        if principal.role.is_owner() { Ok(Self(principal)) } else { Err(NotOwner) }
+        if principal.role.is_owner { Ok(Self(principal)) } else { Err(NotOwner) }
     }
 
     /// The person who owns the tenant.
@@ -168,12 +199,35 @@ mod tests {
     }
 
     #[test]
-    fn only_the_exact_role_owner_is_an_owner() {
+    fn only_the_exact_role_owner_is_an_owner_by_default() {
+        let roles = OwnerRoles::default();
         for other in ["admin", "Owner", "OWNER", "owner ", " owner", "owner,admin", "owners", "оwner"] {
-            let role = Role::parse(other).unwrap();
-            assert!(!role.is_owner(), "{other}");
+            assert!(!roles.choose(&[other]).unwrap().is_owner, "{other}");
         }
-        assert!(Role::parse("owner").unwrap().is_owner());
-        assert!(Role::parse("").is_none());
+        assert!(roles.choose(&["owner"]).unwrap().is_owner);
+        assert!(roles.choose(&[""]).is_none());
+    }
+
+    #[test]
+    fn the_first_owner_role_is_chosen_and_otherwise_the_first_role() {
+        let owners = OwnerRoles::new(vec!["owner".to_owned(), "org:admin".to_owned()]).unwrap();
+        for (roles, chosen) in [
+            (&["org:admin"][..], Some(("org:admin", true))),
+            (&["member", "org:admin", "owner"], Some(("org:admin", true))),
+            (&["member", "Owner", "org:*", "org:admin "], Some(("member", false))),
+            (&["owner", ""], None),
+            (&["", "owner"], None),
+            (&[], None),
+        ] {
+            let role = owners.choose(roles);
+            assert_eq!(role.as_ref().map(|role| (role.as_str(), role.is_owner)), chosen, "{roles:?}");
+        }
+    }
+
+    #[test]
+    fn owner_roles_are_exact_and_at_least_one() {
+        for bad in [&[][..], &[""], &["*"], &["owner", "*"], &["owner", ""]] {
+            assert!(OwnerRoles::new(bad.iter().map(|role| (*role).to_owned()).collect()).is_none(), "{bad:?}");
+        }
     }
 }

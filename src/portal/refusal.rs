@@ -53,7 +53,7 @@ reasons! {
     TokenExpired = "TOKEN_EXPIRED", Unknown;
     /// The calling workload is not in the list of allowed callers, or the mesh does not identify it.
     CallerNotAllowed = "CALLER_NOT_ALLOWED", Unknown;
-    /// The role in the token is not `owner`, or the person is not a current owner in the directory.
+    /// No role in the token is an owner role, or the person is not a current owner in the directory.
     NotOwner = "NOT_OWNER", Unknown;
     /// The return URL breaks a rule, has an origin that is not configured, or is refused by Stripe.
     ReturnUrlNotAllowed = "RETURN_URL_NOT_ALLOWED", Unknown;

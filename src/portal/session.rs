@@ -135,11 +135,11 @@ impl fmt::Debug for SessionUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::portal::principal::{Principal, Role, UserId};
+    use crate::portal::principal::{OwnerRoles, Principal, UserId};
 
     fn owner(tenant: &str) -> Owner {
         let (user, tenant) = (UserId::parse("olivia").unwrap(), TenantId::parse(tenant).unwrap());
-        Owner::prove(Principal::new(user, tenant, Role::parse("owner").unwrap())).unwrap()
+        Owner::prove(Principal::new(user, tenant, OwnerRoles::default().choose(&["owner"]).unwrap())).unwrap()
     }
 
     fn customer(id: &str) -> CustomerId {

@@ -163,10 +163,12 @@ impl<T> Shared<T> {
         let _fetching = self.fetching.lock().await;
         let bytes =
             timeout(FETCH_TIMEOUT, self.fetch()).await.unwrap_or_else(|_| unreachable("no response in time"))?;
-        let value = (self.parse)(&bytes)?;
-        let earlier = self.latest().document.replace(bytes.clone());
-        self.status.valid(earlier != Some(bytes));
-        self.value.send_replace(Some(Arc::new(value)));
+        let is_new = self.latest().document.as_ref() != Some(&bytes);
+        if is_new {
+            self.value.send_replace(Some(Arc::new((self.parse)(&bytes)?)));
+            self.latest().document = Some(bytes);
+        }
+        self.status.valid(is_new);
         Ok(())
     }
 

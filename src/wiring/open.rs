@@ -11,7 +11,7 @@ use crate::{
     },
     config::{AuditTarget, Config, DirectoryConfig, FlagConfig, KeySource, PrincipalConfig, SettingError},
     grpc::auth::{
-        jwks,
+        jwks::{self, KeySet},
         keys::{Keys, Source},
         token::Verifier,
     },
@@ -24,27 +24,30 @@ pub(crate) type Sources = Vec<Arc<dyn ReloadedSource>>;
 /// Opens the key set. A file must be valid. A URL that cannot be reached is fetched again later.
 pub(crate) async fn verifier(config: &PrincipalConfig, sources: &mut Sources) -> Result<Verifier, SettingError> {
     const NAME: &str = "--principal-jwks";
+    let parse = |bytes: &[u8]| jwks::parse(bytes).inspect(|keys| log_skipped(NAME, keys));
     let source = match &config.jwks {
         KeySource::File(path) => {
-            let file = ReloadingFile::open_document(NAME, path.clone(), jwks::parse).await;
+            let file = ReloadingFile::open_document(NAME, path.clone(), parse).await;
             require_valid(&file, NAME, path.display(), "a JSON Web Key Set")?;
             sources.push(file.source());
             Source::File(file)
         }
         KeySource::Url(url) => {
-            let fetched = ReloadingUrl::open(NAME, url.clone(), jwks::parse, config.jwks_refresh).await;
+            let fetched = ReloadingUrl::open(NAME, url.clone(), parse, config.jwks_refresh).await;
             let problem = |error| format!("cannot use the URL as a JSON Web Key Set: {error}");
             let url = fetched.map_err(|error| SettingError::new(NAME, problem(error)))?;
             sources.push(url.source());
             Source::Url(url)
         }
     };
-    Ok(Verifier {
-        keys: Arc::new(Keys::new(source, config.jwks_max_age)),
-        issuer: config.issuer.clone(),
-        audience: config.audience.clone(),
-        clock_skew: config.clock_skew,
-    })
+    Ok(Verifier { keys: Arc::new(Keys::new(source, config.jwks_max_age)), rules: config.rules.clone() })
+}
+
+/// Logs the keys of a new set that cannot be used: tokens that they sign are refused.
+fn log_skipped(setting: &str, keys: &KeySet) {
+    if !keys.skipped().is_empty() {
+        tracing::info!(setting, usable = keys.count(), skipped = %keys.skipped(), "keys skipped");
+    }
 }
 
 /// Reads Stripe's key and creates a pool of connections, which are opened on first use.

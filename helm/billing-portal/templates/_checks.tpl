@@ -53,6 +53,9 @@
 {{- if and $flag.definition (or $flag.everyone $flag.tenants) -}}
 {{- fail "flag.definition cannot be combined with flag.everyone or flag.tenants; remove one of them" -}}
 {{- end -}}
+{{- if and (gt (int $values.principal.maxLifetimeSeconds) 3600) (ne $values.database.ownership "token-and-directory") -}}
+{{- fail "principal.maxLifetimeSeconds above 3600 requires database.ownership token-and-directory, because only the directory notices a removed owner before the token expires" -}}
+{{- end -}}
 {{- if and $values.database.ownersSql (eq $values.database.ownership "token") -}}
 {{- fail "database.ownersSql cannot be combined with database.ownership token, which does not query owners; remove one of them" -}}
 {{- end -}}

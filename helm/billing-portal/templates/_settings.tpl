@@ -8,6 +8,12 @@
   "PRINCIPAL_JWKS" ($values.principal.jwksUrl | default (printf "/etc/billing-portal/principal/%s" ($values.principal.jwksConfigMap.key | default "")))
   "PRINCIPAL_ISSUER" $values.principal.issuer
   "PRINCIPAL_AUDIENCE" $values.principal.audience
+  "PRINCIPAL_TOKEN_TYPES" (join "," $values.principal.tokenTypes)
+  "PRINCIPAL_SUBJECT_CLAIM" $values.principal.subjectClaim
+  "PRINCIPAL_TENANT_CLAIM" $values.principal.tenantClaim
+  "PRINCIPAL_ROLE_CLAIM" $values.principal.roleClaim
+  "OWNER_ROLES" (join "," $values.principal.ownerRoles)
+  "PRINCIPAL_MAX_LIFETIME" (printf "%ds" (int $values.principal.maxLifetimeSeconds))
   "PRINCIPAL_CLOCK_SKEW" (printf "%ds" (int $values.principal.clockSkewSeconds))
   "PRINCIPAL_JWKS_REFRESH" (printf "%ds" (int $values.principal.jwksRefreshSeconds))
   "PRINCIPAL_JWKS_MAX_AGE" (printf "%ds" (int $values.principal.jwksMaxAgeSeconds))
@@ -34,6 +40,7 @@
   "LOG_FORMAT" "json"
   "REFLECTION" $values.reflection
 -}}
+{{- with $values.principal.otherAudiences }}{{- $_ := set $settings "PRINCIPAL_OTHER_AUDIENCES" (join "," .) }}{{- end -}}
 {{- with $values.stripe.portalConfiguration }}{{- $_ := set $settings "STRIPE_PORTAL_CONFIGURATION" . }}{{- end -}}
 {{- if $values.database.tenantsSql }}{{- $_ := set $settings "TENANTS_SQL_FILE" "/etc/billing-portal/sql/tenants.sql" }}{{- end -}}
 {{- if $values.database.ownersSql }}{{- $_ := set $settings "OWNERS_SQL_FILE" "/etc/billing-portal/sql/owners.sql" }}{{- end -}}

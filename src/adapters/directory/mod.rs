@@ -44,7 +44,7 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 pub enum Ownership {
     /// The person must be a current owner in `billing_portal_owners`.
     TokenAndDirectory,
-    /// The role in the token is trusted for the token's lifetime of at most five minutes.
+    /// The role in the token is trusted for the token's lifetime.
     Token,
 }
 

@@ -1,22 +1,28 @@
-//! Parses the JSON Web Key Set that verifies principal tokens. A set is accepted or refused as a whole.
+//! Parses the JSON Web Key Set that verifies principal tokens. A key that cannot be used is skipped; a secret refuses the set.
 //!
-//! Format: RFC 7517; algorithms: RFC 7518, RFC 8037.
+//! Format: RFC 7517; algorithms: RFC 7518, RFC 8037, RFC 9864.
 
-use std::collections::{HashMap, HashSet};
+mod error;
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use jsonwebtoken::{
     Algorithm, DecodingKey,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk},
+    jwk::{AlgorithmParameters, EllipticCurve},
 };
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::key_material;
 use crate::json;
+pub use error::{KeyError, KeySetError, SkippedKeys};
 
-/// Members of private and symmetric keys.
-const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+/// Members of private and symmetric keys (RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1; RFC 8037, section 2; `priv` of the key type AKP).
+const SECRET_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
-/// The largest set, in bytes.
+/// The largest set, in bytes. An RSA key with its certificate (`x5c`) has about 2 KiB.
 const MAX_SET_BYTES: usize = 64 * 1024;
 
 /// A key, and the only algorithm that it may be used with.
@@ -25,122 +31,116 @@ pub struct Key {
     pub(super) verifier: DecodingKey,
 }
 
-/// The keys of a set that can verify a principal token, by `kid`.
-pub type KeySet = HashMap<String, Key>;
-
-/// Why a key set is refused. No message quotes the set.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeySetError {
-    /// The set is too large.
-    #[error("larger than {MAX_SET_BYTES} bytes")]
-    TooLarge,
-    /// The set is not a JSON object.
-    #[error("not a JSON object: {0}")]
-    NotJson(String),
-    /// The member `keys` is missing or not an array.
-    #[error("not a JSON Web Key Set (expected an array `keys`)")]
-    NotAKeySet,
-    /// The key at this position (counted from 0) is refused.
-    #[error("key {0}: {1}")]
-    Key(usize, #[source] KeyError),
-    /// No key has an accepted algorithm.
-    #[error("no key for EdDSA, ES256, RS256 or PS256")]
-    NoUsableKey,
+/// The keys of a set that can verify a principal token, and why each of the others cannot.
+#[derive(Debug)]
+pub struct KeySet {
+    usable: HashMap<String, Key>,
+    skipped: SkippedKeys,
 }
 
-/// Why one key is refused, and the whole set with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// The key has no id.
-    #[error("kid is missing")]
-    NoKid,
-    /// The key id appears more than once.
-    #[error("duplicate kid")]
-    DuplicateKid,
-    /// The key is private or symmetric.
-    #[error("key is private or symmetric; publish public keys only")]
-    Secret,
-    /// The key does not name its algorithm.
-    #[error("alg is missing")]
-    NoAlgorithm,
-    /// The RSA key is too short.
-    #[error("RSA modulus is shorter than 2048 bits")]
-    ShortRsa,
-    /// `key_ops` is not an array of different strings.
-    #[error("key_ops is not an array of different strings")]
-    BadOperations,
-    /// The value is not a key.
-    #[error("not a JSON Web Key")]
-    NotAKey,
-    /// The type of the key does not match its algorithm.
-    #[error("key type does not match alg")]
-    TypeMismatch,
-    /// The parameters do not form a key.
-    #[error("parameters do not form a public key that an issuer can have generated")]
-    BadParameters,
-}
-
-/// Parses a set. Each key must have `kid` and `alg`, and no private member. Keys for a different use or algorithm are skipped,
-/// and at least one usable key must remain.
+/// Parses a set. A key that cannot be used is skipped, and so is each key whose `kid` appears more than once, even beside keys
+/// that cannot be used.
 ///
 /// # Errors
-/// [`KeySetError`]: the set is refused as a whole.
+/// [`KeySetError`]: the set is refused as a whole. It has a secret, no usable key, or is not a key set.
 pub fn parse(bytes: &[u8]) -> Result<KeySet, KeySetError> {
     if bytes.len() > MAX_SET_BYTES {
         return Err(KeySetError::TooLarge);
     }
-    let set = json::parse_object(bytes).map_err(|error| KeySetError::NotJson(error.to_string()))?;
-    let Some(Value::Array(members)) = set.get("keys") else {
+    let mut set = json::parse_object(bytes).map_err(|error| KeySetError::NotJson(error.to_string()))?;
+    let Some(Value::Array(members)) = set.remove("keys") else {
         return Err(KeySetError::NotAKeySet);
     };
-    let mut kids = HashSet::new();
-    let mut usable = KeySet::new();
-    for (position, member) in members.iter().enumerate() {
-        let error = |error| KeySetError::Key(position, error);
-        let kid = member.get("kid").and_then(Value::as_str).filter(|kid| !kid.is_empty());
-        let kid = kid.ok_or(error(KeyError::NoKid))?;
+    if let Some(position) = members.iter().position(has_secret) {
+        return Err(KeySetError::SecretKey(position));
+    }
+    if has_secret(&Value::Object(set)) {
+        return Err(KeySetError::SecretMember);
+    }
+    let (mut kids, mut duplicates) = (HashSet::new(), HashSet::new());
+    for kid in members.iter().filter_map(kid) {
         if !kids.insert(kid) {
-            return Err(error(KeyError::DuplicateKid));
-        }
-        if let Some(key) = parse_key(member).map_err(error)? {
-            usable.insert(kid.to_owned(), key);
+            duplicates.insert(kid);
         }
     }
-    if usable.is_empty() { Err(KeySetError::NoUsableKey) } else { Ok(usable) }
+    let (mut usable, mut skipped) = (HashMap::new(), SkippedKeys::default());
+    for (position, member) in members.iter().enumerate() {
+        match parse_key(member, &duplicates) {
+            Ok((kid, key)) => drop(usable.insert(kid, key)),
+            Err(error) => skipped.push(position, error),
+        }
+    }
+    if usable.is_empty() { Err(KeySetError::NoUsableKey(skipped)) } else { Ok(KeySet { usable, skipped }) }
 }
 
-/// Returns a usable key, or `None` for a key of a different use or algorithm.
-fn parse_key(member: &Value) -> Result<Option<Key>, KeyError> {
-    if SECRET_MEMBERS.iter().any(|secret| member.get(secret).is_some()) || member.get("kty") == Some(&"oct".into()) {
-        return Err(KeyError::Secret);
+/// Returns whether an object at any depth is a symmetric key or has a member of a private one. Such a set has published a secret,
+/// and it does not matter whether the key is otherwise well-formed.
+fn has_secret(value: &Value) -> bool {
+    match value {
+        Value::Object(members) => {
+            SECRET_MEMBERS.iter().any(|secret| members.contains_key(*secret))
+                || members.get("kty").is_some_and(|kty| kty == "oct")
+                || members.values().any(has_secret)
+        }
+        Value::Array(values) => values.iter().any(has_secret),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
-    let alg = member.get("alg").and_then(Value::as_str).ok_or(KeyError::NoAlgorithm)?;
-    if member.get("use").is_some_and(|usage| usage != "sig") || !may_verify(member.get("key_ops"))? {
-        return Ok(None);
-    }
-    let Some(algorithm) = algorithm(alg) else { return Ok(None) };
-    let jwk: Jwk = serde_json::from_value(member.clone()).map_err(|_| KeyError::NotAKey)?;
-    if !matches_algorithm(&jwk.algorithm, algorithm) {
-        return Err(KeyError::TypeMismatch);
-    }
-    Ok(Some(Key { algorithm, verifier: key_material::verifier(&jwk.algorithm)? }))
 }
 
-/// Returns whether `key_ops` allows verification (RFC 7517, section 4.3). Without it, every operation is allowed.
-fn may_verify(key_ops: Option<&Value>) -> Result<bool, KeyError> {
-    let Some(key_ops) = key_ops else { return Ok(true) };
+fn kid(member: &Value) -> Option<&str> {
+    member.get("kid").and_then(Value::as_str).filter(|kid| !kid.is_empty())
+}
+
+/// Returns a usable key and its `kid`.
+fn parse_key(member: &Value, duplicates: &HashSet<&str>) -> Result<(String, Key), KeyError> {
+    let members = member.as_object().ok_or(KeyError::OtherType)?;
+    let kid = kid(member).ok_or(KeyError::NoKid)?;
+    if duplicates.contains(kid) {
+        return Err(KeyError::DuplicateKid);
+    }
+    if members.get("use").is_some_and(|usage| usage != "sig") {
+        return Err(KeyError::OtherUse);
+    }
+    check_operations(members.get("key_ops"))?;
+    let parameters = serde_json::from_value(member.clone()).map_err(|_| KeyError::OtherType)?;
+    let algorithm = algorithm_of(members, &parameters)?;
+    Ok((kid.to_owned(), Key { algorithm, verifier: key_material::verifier(&parameters)? }))
+}
+
+/// Returns the only algorithm that a key may be used with. It is named by `alg`, or is the one of the key's type.
+fn algorithm_of(members: &Map<String, Value>, parameters: &AlgorithmParameters) -> Result<Algorithm, KeyError> {
+    let of_type = match parameters {
+        AlgorithmParameters::RSA(_) => Algorithm::RS256,
+        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => Algorithm::ES256,
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
+        AlgorithmParameters::EllipticCurve(_)
+        | AlgorithmParameters::OctetKeyPair(_)
+        | AlgorithmParameters::OctetKey(_)
+        | AlgorithmParameters::Other(_)
+        | _ => return Err(KeyError::OtherType),
+    };
+    let Some(alg) = members.get("alg") else { return Ok(of_type) };
+    let named = alg.as_str().and_then(algorithm).ok_or(KeyError::OtherAlgorithm)?;
+    let fits = named == of_type || (of_type, named) == (Algorithm::RS256, Algorithm::PS256);
+    if fits { Ok(named) } else { Err(KeyError::TypeMismatch) }
+}
+
+/// Checks that `key_ops` allows verification (RFC 7517, section 4.3). Without it, every operation is allowed.
+fn check_operations(key_ops: Option<&Value>) -> Result<(), KeyError> {
+    let Some(key_ops) = key_ops else { return Ok(()) };
     let operations: Option<Vec<&str>> = key_ops.as_array().and_then(|all| all.iter().map(Value::as_str).collect());
     let operations = operations.ok_or(KeyError::BadOperations)?;
     if operations.iter().collect::<HashSet<_>>().len() < operations.len() {
         return Err(KeyError::BadOperations);
     }
-    Ok(operations.contains(&"verify"))
+    if operations.contains(&"verify") { Ok(()) } else { Err(KeyError::OtherOperations) }
 }
 
 /// Returns one of the four algorithms that may sign a principal token, or `None` for any other, such as `none` and HMAC.
+/// `Ed25519` (RFC 9864) is the precise name of what `EdDSA` means here.
 pub(super) fn algorithm(alg: &str) -> Option<Algorithm> {
     match alg {
-        "EdDSA" => Some(Algorithm::EdDSA),
+        "EdDSA" | "Ed25519" => Some(Algorithm::EdDSA),
         "ES256" => Some(Algorithm::ES256),
         "RS256" => Some(Algorithm::RS256),
         "PS256" => Some(Algorithm::PS256),
@@ -148,79 +148,30 @@ pub(super) fn algorithm(alg: &str) -> Option<Algorithm> {
     }
 }
 
-fn matches_algorithm(parameters: &AlgorithmParameters, algorithm: Algorithm) -> bool {
-    match parameters {
-        AlgorithmParameters::OctetKeyPair(okp) => algorithm == Algorithm::EdDSA && okp.curve == EllipticCurve::Ed25519,
-        AlgorithmParameters::EllipticCurve(ec) => algorithm == Algorithm::ES256 && ec.curve == EllipticCurve::P256,
-        AlgorithmParameters::RSA(_) => matches!(algorithm, Algorithm::RS256 | Algorithm::PS256),
-        AlgorithmParameters::OctetKey(_) | AlgorithmParameters::Other(_) | _ => false,
+impl KeySet {
+    /// Returns the usable key with this `kid`.
+    pub(super) fn get(&self, kid: &str) -> Option<&Key> {
+        self.usable.get(kid)
+    }
+
+    /// Returns the number of usable keys.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.usable.len()
+    }
+
+    /// Returns the keys that cannot be used.
+    #[must_use]
+    pub const fn skipped(&self) -> &SkippedKeys {
+        &self.skipped
     }
 }
 
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-
-    use super::*;
-
-    const ED25519: &str =
-        r#""kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","alg":"EdDSA""#;
-
-    fn set(keys: &[String]) -> String {
-        format!(r#"{{"keys":[{}]}}"#, keys.iter().map(|key| format!("{{{key}}}")).collect::<Vec<_>>().join(","))
-    }
-
-    #[test]
-    fn skips_keys_of_a_different_use_or_algorithm() {
-        let good = format!(r#"{ED25519},"kid":"a","use":"sig""#);
-        let encryption = format!(r#"{ED25519},"kid":"b","use":"enc""#);
-        let signing = format!(r#"{ED25519},"kid":"d","key_ops":["sign"]"#);
-        let verifying = format!(r#"{ED25519},"kid":"e","key_ops":["sign","verify"]"#);
-        let other = r#""kty":"EC","crv":"P-384","x":"AA","y":"AA","alg":"ES384","kid":"c""#.to_owned();
-        let keys = parse(set(&[good, encryption, other, signing, verifying]).as_bytes()).unwrap();
-        let kids: std::collections::BTreeSet<_> = keys.keys().map(String::as_str).collect();
-        assert_eq!(kids, ["a", "e"].into());
-    }
-
-    #[test]
-    fn refuses_the_whole_set_for_one_bad_key() {
-        let good = format!(r#"{ED25519},"kid":"a""#);
-        let short = URL_SAFE_NO_PAD.encode([0xff_u8; 128]);
-        for bad in [
-            r#""kty":"oct","k":"AAAA","alg":"HS256","kid":"b""#.to_owned(),
-            format!(r#"{ED25519},"kid":"b","d":"AAAA""#),
-            format!(r#"{ED25519},"kid":"a""#),
-            ED25519.to_owned(),
-            format!(r#"{},"kid":"b""#, ED25519.replace(r#","alg":"EdDSA""#, "")),
-            format!(r#"{},"kid":"b""#, ED25519.replace("EdDSA", "ES256")),
-            format!(r#""kty":"RSA","n":"{short}","e":"AQAB","alg":"RS256","kid":"b""#),
-            format!(r#"{},"kid":"b""#, ED25519.replace("11qYAYKx", "")),
-            format!(r#"{ED25519},"kid":"b","key_ops":"verify""#),
-            format!(r#"{ED25519},"kid":"b","key_ops":["verify","verify"]"#),
-            format!(r#"{ED25519},"kid":"b","key_ops":["verify",1]"#),
-        ] {
-            assert!(parse(set(&[good.clone(), bad.clone()]).as_bytes()).is_err(), "{bad}");
-        }
-        for bad in [
-            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","alg":"EdDSA","kid":"a","kid":"b"}]}"#,
-            "",
-            "{}",
-            "[]",
-            r#"{"keys":{}}"#,
-            r#"{"keys":[]}"#,
-            r#"{"keys":[],"keys":[]}"#,
-            r#"{"keys":["a"]}"#,
-        ] {
-            assert!(parse(bad.as_bytes()).is_err(), "{bad}");
-        }
-        let good = set(&[good]);
-        assert!(parse(format!("{good}{}", " ".repeat(64 * 1024)).as_bytes()).is_err());
-        assert!(parse(good.as_bytes()).is_ok());
-    }
-}
+mod tests;

@@ -39,12 +39,6 @@ impl Keys {
         }
     }
 
-    /// Returns the number of usable keys, or `None` if there is no set that can be trusted.
-    #[must_use]
-    pub fn count(&self) -> Option<usize> {
-        self.current().map(|keys| keys.len())
-    }
-
     /// Returns for how long every token has been refused because the set is too old, or `None` if tokens can be verified.
     #[must_use]
     pub fn failing_for(&self) -> Option<Duration> {
@@ -55,7 +49,9 @@ impl Keys {
         age?.checked_sub(self.max_age)
     }
 
-    pub(super) fn current(&self) -> Option<Arc<KeySet>> {
+    /// Returns the current set, or `None` if there is none that can be trusted.
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<KeySet>> {
         match &self.source {
             Source::File(file) => file.get_fresh(self.max_age),
             Source::Url(url) => url.get_fresh(self.max_age),

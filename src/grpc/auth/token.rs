@@ -14,9 +14,11 @@ use tonic::metadata::MetadataMap;
 
 use crate::{
     grpc::auth::{
-        claims::{ClaimError, Expected, string},
+        claims::{ClaimError, string},
         jwks::algorithm,
         keys::Keys,
+        rules::TokenRules,
+        token_type,
     },
     json,
     portal::{Principal, Reason, Refusal},
@@ -50,9 +52,9 @@ pub(super) enum TokenError {
     NotUniqueJson(&'static str),
     #[error("{0} has the forbidden member {1}")]
     Forbidden(&'static str, &'static str),
-    #[error("typ is not principal+jwt")]
+    #[error("typ is not one of --principal-token-types")]
     Type,
-    #[error("alg is not allowed (expected EdDSA, ES256, RS256 or PS256)")]
+    #[error("alg is not allowed (expected EdDSA, Ed25519, ES256, RS256 or PS256)")]
     Algorithm,
     #[error("key set could not be read for longer than --principal-jwks-max-age")]
     NoKeys,
@@ -104,12 +106,8 @@ impl From<TokenError> for Refusal {
 pub struct Verifier {
     /// The keys that may sign.
     pub keys: Arc<Keys>,
-    /// The exact value that `iss` must have.
-    pub issuer: String,
-    /// The exact value that `aud` must have, as a string.
-    pub audience: String,
-    /// How far the issuer's clock may differ.
-    pub clock_skew: Duration,
+    /// What a token must contain.
+    pub rules: TokenRules,
 }
 
 impl Verifier {
@@ -133,13 +131,14 @@ impl Verifier {
         let header = parse_object(header, "header")?;
         self.check_signature(&header, &token[..token.len() - signature.len() - 1], signature)?;
         let claims = parse_object(claims, "claims segment")?;
-        let expected = Expected { issuer: &self.issuer, audience: &self.audience, clock_skew: self.clock_skew };
-        let claims = expected.check(&claims, now)?;
+        let claims = self.rules.check(&claims, now)?;
         Ok(Principal::new(claims.user, claims.tenant, claims.role))
     }
 
     fn check_signature(&self, header: &Map<String, Value>, signed: &str, signature: &str) -> Result<(), TokenError> {
-        if string(header, "typ")? != "principal+jwt" {
+        let (format, typ) = (&self.rules.format, header.get("typ"));
+        let has_type = if format.is_default() { token_type::is_principal(typ) } else { format.types.accept(typ) };
+        if !has_type {
             return Err(TokenError::Type);
         }
         let alg = algorithm(string(header, "alg")?).ok_or(TokenError::Algorithm)?;

@@ -20,12 +20,12 @@ use crate::support::{
     world::{arguments, bearer, override_settings},
 };
 
-fn key_set_response(keys: &[&Issuer]) -> CannedResponse {
+pub(super) fn key_set_response(keys: &[&Issuer]) -> CannedResponse {
     let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
     (200, None, json!({"keys": keys}).to_string())
 }
 
-fn settings(world: &World, key_server: &KeyServer, changes: &[&str]) -> Vec<String> {
+pub(super) fn settings(world: &World, key_server: &KeyServer, changes: &[&str]) -> Vec<String> {
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     arguments.remove(0);
     override_settings(&mut arguments, &["--listen=127.0.0.1:0", &format!("--principal-jwks={}", key_server.url)]);
@@ -41,7 +41,7 @@ async fn start(world: &World, key_server: &KeyServer, changes: &[&str]) -> (Chil
     (child, channel(address))
 }
 
-fn channel(address: SocketAddr) -> Channel {
+pub(super) fn channel(address: SocketAddr) -> Channel {
     Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy()
 }
 
@@ -51,15 +51,26 @@ async fn wait_for_health(channel: &Channel, expected: ServingStatus) {
     while watch.message().await.unwrap().unwrap().status() != expected {}
 }
 
-async fn get_access(channel: &Channel, issuer: &Issuer) -> Result<(), String> {
-    let request = bearer(&issuer.token("olivia", "acme", "owner"), GetPortalAccessRequest::default());
+pub(super) async fn get_access(channel: &Channel, issuer: &Issuer) -> Result<(), String> {
+    access_with(channel, &issuer.token("olivia", "acme", "owner")).await
+}
+
+pub(super) async fn access_with(channel: &Channel, token: &str) -> Result<(), String> {
+    let request = bearer(token, GetPortalAccessRequest::default());
     let response = PortalAccessClient::new(channel.clone()).get_portal_access(request).await;
     response.map(drop).map_err(|status| ClientError::of(&status).reason)
 }
 
 /// Repeats a call until it has the expected outcome.
-async fn wait_until(channel: &Channel, issuer: &Issuer, expected: Result<(), &str>) {
+pub(super) async fn wait_until(channel: &Channel, issuer: &Issuer, expected: Result<(), &str>) {
     while get_access(channel, issuer).await != expected.map_err(str::to_owned) {
+        tokio::task::yield_now().await;
+    }
+}
+
+pub(super) async fn wait_for_fetches(key_server: &KeyServer, count: usize) {
+    let before = key_server.request_count();
+    while key_server.request_count() < before + count {
         tokio::task::yield_now().await;
     }
 }
@@ -84,10 +95,7 @@ async fn refetches_keys_and_keeps_last_good_set_until_max_age() {
         [(503, None, String::new()), (200, None, "{}".to_owned()), (200, None, " ".repeat(65 * 1024)), bad_key]
     {
         key_server.set_response(broken);
-        let before = key_server.request_count();
-        while key_server.request_count() < before + 2 {
-            tokio::task::yield_now().await;
-        }
+        wait_for_fetches(&key_server, 2).await;
         assert_eq!(get_access(&channel, &new).await, Ok(()));
     }
     wait_until(&channel, &new, Err("KEYS_UNAVAILABLE")).await;

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use billing_portal::portal::{
-    CustomerId, Directory, DirectoryEntry, Flag, Integrity, Mapping, Owner, Principal, Reason, Refusal, Role, TenantId,
-    UserId, Visibility,
+    CustomerId, Directory, DirectoryEntry, Flag, Integrity, Mapping, Owner, OwnerRoles, Principal, Reason, Refusal,
+    TenantId, UserId, Visibility,
     access::{decide, decide_for},
 };
 
@@ -79,7 +79,7 @@ async fn page_shows_what_server_allows_for_every_combination() {
 async fn check(role: &str, displayed: &str, on: bool, entry: Option<&(bool, Mapping, Result<(), Reason>)>) {
     let row = format!("{role:?} {displayed:?} {on} {entry:?}");
     let id = (UserId::parse("olivia").unwrap(), TenantId::parse("acme").unwrap());
-    let principal = Principal::new(id.0, id.1, Role::parse(role).unwrap());
+    let principal = Principal::new(id.0, id.1, OwnerRoles::default().choose(&[role]).unwrap());
     let expected = expected(role, displayed, on, entry.map(|(is_owner, _, outcome)| (*is_owner, *outcome)));
     let flag = FixedFlag(on, AtomicU32::new(0));
     let entry = entry.map(|(is_owner, mapping, _)| DirectoryEntry { is_owner: *is_owner, mapping: mapping.clone() });

@@ -1,9 +1,10 @@
 //! Integration: the audit records of each outcome of a call, and what they never contain.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{
     World,
+    issuer::claims,
     process::pipe_reader,
     stripe::hold_responses,
     world::{bearer, home},
@@ -44,6 +45,24 @@ async fn session_is_audited_as_one_intent_and_one_outcome() {
             && !text.contains("Bearer")
             && !text.contains(world.stripe.secret_key(stripe_simulator::Mode::Test))
     );
+}
+
+#[tokio::test]
+async fn role_is_the_first_owner_role_of_the_token_and_otherwise_its_first_role() {
+    let world = World::with(&["--owner-roles=owner,org:admin", "--principal-role-claim=/org/roles"]).await;
+    for (roles, recorded) in [
+        (json!(["member", "org:admin", "owner"]), "org:admin"),
+        (json!(["member", "org:\u{1b}[2J"]), "member"),
+        (json!("viewer"), "viewer"),
+    ] {
+        let mut claims = claims("olivia", "acme", "owner");
+        claims["org"] = json!({"roles": roles});
+        drop(world.open(&world.issuer.sign(&world.issuer.header(), &claims)).await);
+        let records = world.audit();
+        let last = records.last().unwrap();
+        assert_eq!((&last["event"], &last["role"]), (&json!("outcome"), &json!(recorded)), "{roles}: {last}");
+    }
+    assert_eq!(world.outcomes(), ["OK", "NOT_OWNER", "NOT_OWNER"]);
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ async fn valid_configuration_passes_every_check() {
     let expected = [
         "settings",
         "principal keys",
+        "principal tokens",
         "directory",
         "flag",
         "audit log",
@@ -112,6 +113,17 @@ async fn warns_about_owner_check_bypasses_and_unreadable_items() {
 }
 
 #[tokio::test]
+async fn skipped_keys_are_named() {
+    let world = World::start().await;
+    let keys = json!({"keys": [world.issuer.jwk(), {"kty": "EC", "crv": "P-384", "kid": "other"}]});
+    std::fs::write(world.path("jwks.json"), keys.to_string()).unwrap();
+    let (rows, code) = rows(&world, &[]).await;
+    let detail = cell(rows.iter().find(|row| row["what"] == "principal keys").unwrap(), "detail");
+    assert!(detail.starts_with("1 usable in ") && detail.contains("; skipped: key 1: not a public key"), "{detail}");
+    assert_eq!(code, 0);
+}
+
+#[tokio::test]
 async fn key_that_lacks_a_permission_fails_and_the_permission_is_named() {
     let world = World::start().await;
     for (key, lacking, permission, other) in [
@@ -146,6 +158,33 @@ async fn key_that_lacks_a_permission_fails_and_the_permission_is_named() {
     let (rows, _) = rows(&world, &[]).await;
     let detail = cell(rows.iter().find(|row| row["what"] == "read customers").unwrap(), "detail");
     assert!(detail.ends_with(", missing permission: customer_read)"), "{detail}");
+}
+
+#[tokio::test]
+async fn shows_the_effective_rules_for_tokens_and_warns_about_generic_types() {
+    let world = World::start().await;
+    let usual = "typ principal+jwt; user in sub, tenant in tenant, role in role; owner roles owner; audiences billing-portal; \
+                 at most 5m";
+    let provider = [
+        "--principal-token-types=application/at+jwt,JWT",
+        "--principal-tenant-claim=https://example.com/org_id",
+        "--principal-role-claim=/a~1b/roles",
+        "--owner-roles=owner,org:admin",
+        "--principal-other-audiences=https://login.test/userinfo",
+        "--principal-max-lifetime=24h",
+    ];
+    let shown = "typ at+jwt,jwt; user in sub, tenant in https://example.com/org_id, role in /a~1b/roles; \
+                 owner roles owner,org:admin; audiences billing-portal,https://login.test/userinfo; at most 1day; \
+                 JWT and none also accept other tokens of this issuer and audience";
+    for (changes, status, detail) in [(&[][..], "ok", usual), (&provider, "warning", shown)] {
+        let (rows, code) = rows(&world, changes).await;
+        let row = rows.iter().find(|row| row["what"] == "principal tokens").unwrap();
+        assert_eq!((cell(row, "status"), cell(row, "detail"), code), (status, detail, 0));
+    }
+    for (types, status) in [("none", "warning"), ("at+jwt,none", "warning"), ("at+jwt", "ok")] {
+        let (items, _) = check(&world, &[&format!("--principal-token-types={types}")]).await;
+        assert_eq!(items["principal tokens"], status, "{types}");
+    }
 }
 
 #[tokio::test]

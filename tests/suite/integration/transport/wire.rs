@@ -10,6 +10,7 @@ use billing_portal::{
             interceptor::AdmitOwner,
             jwks,
             keys::{Keys, Source},
+            rules::{TokenFormat, TokenRules},
             token::Verifier,
         },
         caller::Callers,
@@ -130,9 +131,14 @@ async fn verifier(folder: &TempDir, issuer: &Issuer) -> Verifier {
     let file = ReloadingFile::open_document("--principal-jwks", path, jwks::parse).await;
     Verifier {
         keys: Arc::new(Keys::new(Source::File(file), Duration::from_secs(60))),
-        issuer: "https://login.test".to_owned(),
-        audience: "billing-portal".to_owned(),
-        clock_skew: Duration::ZERO,
+        rules: TokenRules {
+            issuer: "https://login.test".to_owned(),
+            audience: "billing-portal".to_owned(),
+            other_audiences: Vec::new(),
+            max_lifetime: Duration::from_secs(300),
+            clock_skew: Duration::ZERO,
+            format: TokenFormat::default(),
+        },
     }
 }
 
