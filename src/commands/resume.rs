@@ -11,7 +11,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{config::SettingError, portal::Refusal};
+use crate::{
+    config::SettingError,
+    portal::{Recheck, Refusal},
+};
 
 /// A row of the directory, and the result of its check.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
@@ -42,11 +45,13 @@ impl CheckedRow {
         Self { tenant: tenant.to_owned(), customer, reason: VERIFIED.to_owned(), ..Self::default() }
     }
 
-    /// Creates the row of a refusal.
+    /// Creates the row of a refusal. The detail is the integrity failure, or the cause of what the data does not explain.
     pub(super) fn refused(tenant: &str, customer: &str, refusal: &Refusal) -> Self {
+        let is_explained = refusal.reason().recheck() == Recheck::SameUntilDataChanges;
+        let cause = (!is_explained).then(|| refusal.to_string());
         Self {
             reason: refusal.reason().as_str().to_owned(),
-            detail: refusal.integrity().map(|integrity| integrity.as_str().to_owned()),
+            detail: refusal.integrity().map(|integrity| integrity.as_str().to_owned()).or(cause),
             ..Self::verified(tenant, customer)
         }
     }

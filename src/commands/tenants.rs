@@ -120,7 +120,8 @@ fn without_stripe(
     pending
 }
 
-/// Checks the pending tenants at Stripe.
+/// Checks the pending tenants at Stripe. After an error, no further check is started, but those in progress end: they may
+/// change something at Stripe.
 async fn at_stripe<F>(
     pending: Vec<MappedTenant>,
     mut resume: Option<&mut ResumeFile>,
@@ -131,6 +132,14 @@ async fn at_stripe<F>(
 where
     F: Future<Output = Result<CheckedRow, Refusal>>,
 {
+    let stop = stop.child_token();
+    let mut ended = Ok(());
+    let mut end_with = |error: TenantsError| {
+        stop.cancel();
+        if ended.is_ok() {
+            ended = Err(error);
+        }
+    };
     let pending = stream::iter(pending).take_until(stop.cancelled());
     let checks = pending.map(|mapped| {
         let checked = check(mapped.clone());
@@ -147,14 +156,19 @@ where
                     Recheck::SameUntilDataChanges => (row, true),
                     Recheck::Unknown | Recheck::MayPass => (row, false),
                     // Every further check would be refused as well.
-                    Recheck::RefusedUntilKeyChanges => return Err(refusal.into()),
+                    Recheck::RefusedUntilKeyChanges => {
+                        end_with(refusal.into());
+                        continue;
+                    }
                 }
             }
         };
-        if let Some(file) = resume.as_deref_mut().filter(|_| is_final) {
-            file.add(&row).map_err(TenantsError::Resume)?;
+        if let Some(file) = resume.as_deref_mut().filter(|_| is_final)
+            && let Err(error) = file.add(&row)
+        {
+            end_with(TenantsError::Resume(error));
         }
         record(row);
     }
-    Ok(())
+    ended
 }

@@ -96,10 +96,11 @@ async fn evidence_is_read_to_the_last_page() {
 #[tokio::test]
 async fn evidence_that_cannot_be_read_prevents_the_write() {
     let world = world_with(&[("hooli", "cus_H")]).await;
-    for (fault, reason) in [(Fault::Html, "STRIPE_PROTOCOL"), (Fault::Status402, "STRIPE_PROTOCOL")] {
+    for fault in [Fault::Html, Fault::Status402] {
         world.stripe.inject(Injection::from(fault).on(Endpoint::CheckoutSessions));
         let output = backfill(&world, &["--write", "--evidence=client-reference-id"]).await;
-        assert!(rows(&output).contains(&format!("hooli cus_H failed {reason} - -")), "{fault}: {:?}", rows(&output));
+        let rows = rows(&output);
+        assert!(rows.iter().any(|row| row.starts_with("hooli cus_H failed STRIPE_PROTOCOL ")), "{fault}: {rows:?}");
         world.stripe.clear_faults();
     }
     // A list that belongs to another customer or to the other mode.

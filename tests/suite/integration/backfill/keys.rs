@@ -1,6 +1,11 @@
 //! The key of the backfill is its own, and may do no more than the backfill needs.
 
-use stripe_simulator::Mode;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use stripe_simulator::{Answer, Mode, RecordedRequest};
 
 use super::{arguments, backfill, rows, world_with, writes};
 use crate::support::process::{backfill_binary, text};
@@ -71,4 +76,23 @@ async fn missing_permission_ends_the_run_and_is_named() {
         assert_eq!((text(&output.stdout), output.status.code()), ("", Some(1)), "{changes:?}");
     }
     assert!(writes(&world).iter().all(|request| request.path.starts_with("/v1/customers/")));
+}
+
+/// What was written until then is reported, and so is what was in progress.
+#[tokio::test]
+async fn key_that_is_withdrawn_during_the_run_ends_it_with_a_report() {
+    let tenants: Vec<_> = (0..100).map(|number| (format!("t{number:02}"), format!("cus_T{number:02}"))).collect();
+    let tenants: Vec<_> = tenants.iter().map(|(tenant, customer)| (tenant.as_str(), customer.as_str())).collect();
+    let world = world_with(&tenants).await;
+    let posts = AtomicUsize::new(0);
+    world.stripe.tamper(Some(Arc::new(move |request: RecordedRequest, answer: Answer| {
+        let is_refused = request.method == "POST" && posts.fetch_add(1, Ordering::Relaxed) == 20;
+        Box::pin(async move { if is_refused { Answer { status: 401, ..answer } } else { answer } })
+    })));
+    let output = backfill(&world, &["--write"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("401 Unauthorized"), "{}", text(&output.stderr));
+    let (reported, sent) = (rows(&output).len(), writes(&world).len());
+    assert!((20..60).contains(&sent), "{sent} writes");
+    assert_eq!(reported, sent - 1, "only the refused write is not in the report");
 }

@@ -1,8 +1,11 @@
 //! What a wrong setting prints, and the help.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path};
 
-use super::{arguments, backfill, world_with};
+use stripe_simulator::{CheckoutSession, Customer};
+use tokio::process::Command;
+
+use super::{arguments, backfill, refused_tenants, world_with};
 use crate::support::process::{backfill_binary, binary, text};
 
 #[tokio::test]
@@ -76,4 +79,39 @@ async fn documented_settings_are_those_of_the_help() {
         .collect();
     assert_eq!(documented, flags);
     assert!(help.lines().all(|line| line.chars().count() <= 120), "{help}");
+}
+
+/// The commands of docs/deploy.md, with the variables of the service.
+#[tokio::test]
+async fn documented_commands_work() {
+    let world = world_with(&[("hooli", "cus_H"), ("umbrella", "cus_U")]).await;
+    world.stripe.add_customer(Customer::new("cus_U").metadata("plan", "pro"));
+    world.stripe.add_checkout_session(CheckoutSession::new("cs_H", "cus_H").client_reference_id("hooli"));
+    let deploy = include_str!("../../../../docs/deploy.md");
+    let (_, section) = deploy.split_once("\n## Backfill\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let blocks: Vec<&str> =
+        section.split("\n\n").filter(|block| block.starts_with("       billing-portal-backfill")).collect();
+    assert_eq!(blocks.len(), 2);
+    let programs = Path::new(env!("CARGO_BIN_EXE_billing-portal-backfill")).parent().unwrap();
+    for block in blocks {
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-ec", block])
+            .current_dir(world.folder.path())
+            .env_clear()
+            .env("PATH", programs)
+            .env("DATABASE_URL", format!("sqlite:{}", world.path("directory.db").display()))
+            .env("BILLING_PORTAL_STRIPE_MODE", "test")
+            .env("BILLING_PORTAL_STRIPE_API_BASE", world.stripe.base_url());
+        let output = shell.output().await.unwrap();
+        assert!(output.status.success(), "{block}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("independent evidence: 1 of 5"), "{}", text(&output.stderr));
+    }
+    let report = |name: &str| std::fs::read_to_string(world.path(name)).unwrap();
+    let header = "tenant,customer,result,reason,detail,evidence";
+    let rows =
+        |result: &str| format!("{header}\nhooli,cus_H,{result},,,client-reference-id\numbrella,cus_U,{result},,,\n");
+    assert_eq!((report("dry-run.csv"), report("backfill.csv")), (rows("to_write"), rows("written")));
+    assert_eq!(refused_tenants(&world).await, [""; 0]);
 }

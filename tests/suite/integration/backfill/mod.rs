@@ -65,10 +65,13 @@ async fn backfill(world: &World, changes: &[&str]) -> Output {
     output
 }
 
-/// The rows of a report in JSON, each as its cells without the names.
+/// The rows of a report in JSON, each as its cells without the names, and without the ids of requests.
 fn rows(output: &Output) -> Vec<String> {
     let rows: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-    let cell = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
+    let cell = |row: &Value, name: &str| {
+        let text = row[name].as_str().unwrap_or("-");
+        text.split(" (Stripe request id").next().unwrap_or_default().to_owned()
+    };
     let names = ["tenant", "customer", "result", "reason", "detail", "evidence"];
     rows.iter().map(|row| names.map(|name| cell(row, name)).join(" ")).collect()
 }

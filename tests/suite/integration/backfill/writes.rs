@@ -84,10 +84,10 @@ async fn contradictions_and_deleted_customers_are_reported_and_never_written() {
         rows(&output),
         [
             "a b cus_5 contradictory MAPPING_INTEGRITY malformed_tenant -",
-            "bare cus_Bare failed STRIPE_PROTOCOL - -",
+            "bare cus_Bare failed STRIPE_PROTOCOL metadata in the Stripe response is missing or has another type -",
             &format!("gone cus_G contradictory {missing} - -"),
             "malformed cus_/../4 contradictory MAPPING_INTEGRITY malformed_customer -",
-            "odd cus_Odd failed STRIPE_PROTOCOL - -",
+            "odd cus_Odd failed STRIPE_PROTOCOL an entry of metadata in the Stripe response is missing or has another type -",
             "one cus_1 contradictory MAPPING_INTEGRITY shared_customer -",
             "other cus_1 contradictory MAPPING_INTEGRITY shared_customer -",
             "stolen cus_S contradictory MAPPING_INTEGRITY customer_of_another_tenant -",
@@ -137,10 +137,10 @@ async fn wrong_responses_to_a_write_are_failures() {
         rows(&output),
         [
             "t-customer-missing cus_CustomerMissing contradictory BILLING_ACCOUNT_MISSING_AT_STRIPE - -",
-            "t-html cus_Html failed STRIPE_PROTOCOL - -",
-            "t-other-customer cus_OtherCustomer failed STRIPE_RESPONSE_REJECTED - -",
-            "t-other-mode cus_OtherMode failed STRIPE_RESPONSE_REJECTED - -",
-            "t-status-402 cus_Status402 failed STRIPE_PROTOCOL - -",
+            "t-html cus_Html failed STRIPE_PROTOCOL Stripe response is not a JSON object -",
+            "t-other-customer cus_OtherCustomer failed STRIPE_RESPONSE_REJECTED id in the Stripe response does not match the request -",
+            "t-other-mode cus_OtherMode failed STRIPE_RESPONSE_REJECTED livemode in the Stripe response does not match the request -",
+            "t-status-402 cus_Status402 failed STRIPE_PROTOCOL Stripe refused the change request: 402 Payment Required -",
         ]
     );
     assert_eq!(output.status.code(), Some(1));
@@ -162,6 +162,7 @@ async fn value_of_another_writer_is_noticed_when_it_is_read_back() {
         Box::pin(async move { if is_read_back { answer.with_json(&object) } else { answer } })
     })));
     let output = backfill(&world, &["--write"]).await;
-    assert_eq!(rows(&output), ["hooli cus_H failed STRIPE_RESPONSE_REJECTED - -"]);
+    let cause = "customer does not name the tenant that was just written; something else writes to it as well";
+    assert_eq!(rows(&output), [format!("hooli cus_H failed STRIPE_RESPONSE_REJECTED {cause} -")]);
     assert_eq!(output.status.code(), Some(1));
 }
