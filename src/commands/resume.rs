@@ -35,7 +35,7 @@ pub struct CheckedRow {
 }
 
 /// The `reason` of a verified row.
-const VERIFIED: &str = "OK";
+pub const VERIFIED: &str = "OK";
 
 impl CheckedRow {
     /// Creates the row of a customer that names the tenant.

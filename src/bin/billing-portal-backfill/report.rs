@@ -16,8 +16,7 @@ pub(crate) const TO_WRITE: &str = "TO_WRITE";
 pub(crate) const WRITTEN: &str = "WRITTEN";
 
 /// The group of results that a row belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     ToWrite,
     Written,
@@ -34,9 +33,9 @@ impl Outcome {
             WRITTEN => return Self::Written,
             _ => {}
         }
-        let is_contradiction = |known: &&Reason| known.recheck() == Recheck::SameUntilDataChanges;
         let known = Reason::ALL.iter().find(|known| known.as_str() == reason);
-        if known.filter(is_contradiction).is_some() { Self::Contradictory } else { Self::Failed }
+        let is_explained = known.is_some_and(|known| known.recheck() == Recheck::SameUntilDataChanges);
+        if is_explained { Self::Contradictory } else { Self::Failed }
     }
 
     const fn as_str(self) -> &'static str {
@@ -46,6 +45,12 @@ impl Outcome {
             Self::Contradictory => "contradictory",
             Self::Failed => "failed",
         }
+    }
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

@@ -60,7 +60,7 @@ async fn backfill(config: &Config, stop: &CancellationToken) -> Result<ExitCode,
     }
     outcome?;
     if stop.is_cancelled() {
-        print_line("the run was stopped: not every tenant was checked");
+        print_line("the run was stopped: the report may not have every tenant");
         return Ok(ExitCode::FAILURE);
     }
     resume.map_or(Ok(()), ResumeFile::remove).map_err(TenantsError::Resume)?;
