@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-# Builds an image of the service without a shell or package manager. It does not run as root.
+# Builds an image of the service without a shell or package manager. It does not run as root. The image does not contain
+# billing-portal-backfill, so that a pod has no code that writes to Stripe's customers.
 #
 #   docker build --build-arg REVISION="$(git rev-parse HEAD)" --build-arg CREATED="$(date -u +%FT%TZ)" -t billing-portal .
 #

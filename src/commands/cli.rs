@@ -26,6 +26,9 @@ const EXAMPLE: &str = "Example:
 
 --help lists every setting.";
 
+/// What an argument can be.
+const EXPECTED: &str = "a flag or one command (serve, check or audit-mapping)";
+
 /// The command to run.
 #[derive(Debug)]
 pub enum Command {
@@ -101,7 +104,7 @@ where
     });
     match parsed {
         Ok((command, arguments)) => Ok((command, arguments.validate()?)),
-        Err(error) if error.use_stderr() => Err(SettingError::from_clap(&error, &definition).into()),
+        Err(error) if error.use_stderr() => Err(SettingError::from_clap(&error, &definition, EXPECTED).into()),
         Err(text) => Err(EarlyExit::HelpOrVersion(text)),
     }
 }

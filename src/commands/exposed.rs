@@ -23,7 +23,10 @@ pub(super) fn secrets(config: &Config) -> Vec<(&'static str, &Path)> {
 
 /// Returns whether everyone can read the file: others may read it, and may pass through every directory that leads to
 /// it. Symbolic links are followed.
-fn is_readable_by_everyone(path: &Path) -> io::Result<bool> {
+///
+/// # Errors
+/// If the file or a directory cannot be examined.
+pub fn is_readable_by_everyone(path: &Path) -> io::Result<bool> {
     let file = path.canonicalize()?;
     if is_projected_by_kubernetes(&file) || mode(&file)? & OTHERS_READ == 0 {
         return Ok(false);

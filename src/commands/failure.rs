@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::config::SettingError;
+use crate::{commands::tenants::TenantsError, config::SettingError};
 
 /// Why a command ends without doing its work.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +20,21 @@ pub enum Failure {
     },
 }
 
+impl From<TenantsError> for Failure {
+    fn from(error: TenantsError) -> Self {
+        match error {
+            TenantsError::Setting(error) => error.into(),
+            TenantsError::Refused(_) | TenantsError::Resume(_) | TenantsError::Output(_) => {
+                Self::of("report cannot be created", error)
+            }
+        }
+    }
+}
+
 impl Failure {
-    pub(super) fn of(what: impl fmt::Display, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    /// Creates a failure from what failed, and why.
+    #[must_use]
+    pub fn of(what: impl fmt::Display, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Failed { what: what.to_string(), source: source.into() }
     }
 }

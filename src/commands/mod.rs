@@ -1,15 +1,18 @@
-//! The commands of the process, one file each, and the helpers for their reports.
+//! The commands of the process, one file each, and what they share with the backfill, which is a binary of its own.
 
 pub mod audit_mapping;
 pub mod check;
 mod cli;
-mod exposed;
+pub mod exposed;
 mod failure;
-mod progress;
-mod report;
-mod resume;
+pub mod process;
+pub mod progress;
+pub mod report;
+pub mod resume;
+pub mod retries;
 pub mod serve;
-mod verification;
+pub mod signals;
+pub mod tenants;
 
 use std::process::ExitCode;
 
@@ -32,8 +35,7 @@ pub async fn run(command: Command, config: Config) -> Result<ExitCode, Failure> 
         }
         Command::AuditMapping(options) => match audit_mapping::run(&config, &options).await {
             Ok(passed) => passed,
-            Err(audit_mapping::Failure::Setting(error)) => return Err(error.into()),
-            Err(error) => return Err(Failure::of("report cannot be created", error)),
+            Err(error) => return Err(error.into()),
         },
     };
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })

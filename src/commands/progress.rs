@@ -10,6 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 /// The interval between lines if standard error is not a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// The progress of a command over all tenants.
+#[derive(Debug)]
 pub(super) enum Progress {
     Bar(ProgressBar),
     Lines { done: u64, total: u64, last_printed: Instant },
@@ -50,6 +52,6 @@ impl Progress {
 }
 
 /// Prints one line to standard error. An error is ignored: progress is not part of the report.
-pub(super) fn print_line(line: &str) {
+pub fn print_line(line: &str) {
     drop(writeln!(anstream::stderr(), "{line}"));
 }

@@ -22,9 +22,12 @@ pub enum ReportFormat {
 
 /// The severity of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Severity {
+pub enum Severity {
+    /// Nothing to do.
     Ok,
+    /// Worth a look.
     Warning,
+    /// Must be fixed.
     Failure,
 }
 
@@ -40,11 +43,14 @@ impl Severity {
 }
 
 /// One row of a report. It serializes as a struct of strings.
-pub(super) trait Row: Serialize {
+pub trait Row: Serialize {
+    /// The names of the columns.
     const HEADER: &'static [&'static str];
 
+    /// The cells, one for each column.
     fn cells(&self) -> Vec<&str>;
 
+    /// The severity, which is the color in a table.
     fn severity(&self) -> Severity;
 }
 
@@ -52,7 +58,7 @@ pub(super) trait Row: Serialize {
 ///
 /// # Errors
 /// If writing to standard output fails.
-pub(super) fn print<R: Row>(rows: &[R], format: ReportFormat) -> io::Result<()> {
+pub fn print<R: Row>(rows: &[R], format: ReportFormat) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     match format {
         ReportFormat::Table => write_table(rows, &mut out)?,

@@ -11,27 +11,64 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// A row of the directory, and the result of its check at Stripe.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub(super) struct CheckedRow {
-    pub(super) tenant: String,
-    pub(super) customer: String,
-    /// `OK`, or the reason of the refusal.
-    pub(super) reason: String,
+use crate::{
+    config::SettingError,
+    portal::{Recheck, Refusal},
+};
+
+/// A row of the directory, and the result of its check.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct CheckedRow {
+    /// The tenant, valid or not.
+    pub tenant: String,
+    /// The value in the customer column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) detail: Option<String>,
+    pub customer: Option<String>,
+    /// `OK`, the reason of a refusal, or another result of the command.
+    pub reason: String,
+    /// What exactly is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The independent evidence that names the tenant; for a backfill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
 }
 
 /// The `reason` of a verified row.
-const VERIFIED: &str = "OK";
+pub const VERIFIED: &str = "OK";
 
 impl CheckedRow {
-    pub(super) fn verified(tenant: &str, customer: &str) -> Self {
-        Self { tenant: tenant.to_owned(), customer: customer.to_owned(), reason: VERIFIED.to_owned(), detail: None }
+    /// Creates the row of a customer that names the tenant.
+    #[must_use]
+    pub fn verified(tenant: &str, customer: &str) -> Self {
+        let customer = Some(customer.to_owned());
+        Self { tenant: tenant.to_owned(), customer, reason: VERIFIED.to_owned(), ..Self::default() }
     }
 
-    pub(super) fn is_verified(&self) -> bool {
+    /// Creates the row of a refusal. The detail is the integrity failure, or the cause of what the data does not explain.
+    pub(super) fn refused(tenant: &str, customer: &str, refusal: &Refusal) -> Self {
+        let is_explained = refusal.reason().recheck() == Recheck::SameUntilDataChanges;
+        let cause = (!is_explained).then(|| refusal.to_string());
+        Self {
+            reason: refusal.reason().as_str().to_owned(),
+            detail: refusal.integrity().map(|integrity| integrity.as_str().to_owned()).or(cause),
+            ..Self::verified(tenant, customer)
+        }
+    }
+
+    /// Returns whether the customer names the tenant.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
         self.reason == VERIFIED
+    }
+
+    /// Returns whether the row is the one of [`Self::verified`], without anything else to remember.
+    fn is_plain(&self) -> bool {
+        self.is_verified() && self.evidence.is_none()
+    }
+
+    fn key(&self) -> (&str, &str) {
+        (&self.tenant, self.customer.as_deref().unwrap_or_default())
     }
 }
 
@@ -40,15 +77,30 @@ const MIN_LINE_BYTES: u64 = 64;
 
 /// The settings that the results depend on; the first line of the file.
 #[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub(super) struct RunSettings {
-    pub(super) stripe_api_base: String,
-    pub(super) stripe_mode: String,
-    pub(super) tenant_metadata_key: String,
+pub struct RunSettings {
+    /// The base URL of the API.
+    pub stripe_api_base: String,
+    /// The name of the mode.
+    pub stripe_mode: String,
+    /// The metadata key by which a customer names its tenant.
+    pub tenant_metadata_key: String,
+    /// The settings of a backfill; `None` for an audit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<BackfillSettings>,
+}
+
+/// The settings of a backfill that its results depend on.
+#[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct BackfillSettings {
+    /// Whether it writes.
+    pub write: bool,
+    /// The kinds of evidence that it compares.
+    pub evidence: Vec<String>,
 }
 
 /// An open resume file, locked for one run.
 #[derive(Debug)]
-pub(super) struct ResumeFile {
+pub struct ResumeFile {
     path: PathBuf,
     file: File,
     checked: CheckedRows,
@@ -70,10 +122,11 @@ impl CheckedRows {
         for line in lines {
             // The last line is incomplete if the run was interrupted while it was written.
             let Ok(row) = serde_json::from_slice::<CheckedRow>(&line?) else { continue };
-            if row.is_verified() {
-                rows.verified.push(rows.hash(&row.tenant, &row.customer));
+            let (tenant, customer) = row.key();
+            if row.is_plain() {
+                rows.verified.push(rows.hash(tenant, customer));
             } else {
-                rows.others.insert((row.tenant.clone(), row.customer.clone()), row);
+                rows.others.insert((tenant.to_owned(), customer.to_owned()), row);
             }
         }
         rows.verified.sort_unstable();
@@ -95,11 +148,21 @@ impl CheckedRows {
 }
 
 impl ResumeFile {
+    /// Opens the file of `--resume`, if it is given.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, belongs to a run with different settings, or is in use.
+    pub fn of_option(path: Option<&Path>, settings: &RunSettings) -> Result<Option<Self>, SettingError> {
+        let Some(path) = path else { return Ok(None) };
+        let unusable = |error| SettingError::new("--resume", format!("cannot use {}: {error}", path.display()));
+        Self::open(path, settings).map(Some).map_err(unusable)
+    }
+
     /// Reads the rows of an earlier run, and appends to the file from then on.
     ///
     /// # Errors
     /// If the file cannot be opened, belongs to a run with different settings, or is in use.
-    pub(super) fn open(path: &Path, settings: &RunSettings) -> io::Result<Self> {
+    fn open(path: &Path, settings: &RunSettings) -> io::Result<Self> {
         let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
         file.try_lock().map_err(|_| io::Error::other("it is in use by another run"))?;
         let capacity = usize::try_from(file.metadata()?.len() / MIN_LINE_BYTES).map_err(io::Error::other)?;
@@ -130,7 +193,10 @@ impl ResumeFile {
     }
 
     /// Deletes the file. Called after a complete run, so that a later run checks every row again.
-    pub(super) fn remove(self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If the file cannot be deleted.
+    pub fn remove(self) -> io::Result<()> {
         std::fs::remove_file(self.path)
     }
 }
@@ -151,6 +217,7 @@ mod tests {
             stripe_api_base: "x".to_owned(),
             stripe_mode: mode.to_owned(),
             tenant_metadata_key: "k".to_owned(),
+            backfill: None,
         }
     }
 
@@ -168,11 +235,14 @@ mod tests {
         assert_eq!(second.checked_row("acme", "cus_A"), Some(row("acme")));
         assert_eq!(second.checked_row("acme", "cus_B"), None, "a changed row is checked again");
         let refused = CheckedRow { reason: "TENANT_PROOF_MISSING".to_owned(), ..row("globex") };
+        let with_evidence = CheckedRow { evidence: Some("client-reference-id".to_owned()), ..row("initech") };
         second.add(&refused).unwrap();
+        second.add(&with_evidence).unwrap();
         drop(second);
         assert!(ResumeFile::open(&path, &settings("live")).is_err(), "the mode is part of the settings");
         let third = ResumeFile::open(&path, &settings("test")).unwrap();
         assert_eq!(third.checked_row("globex", "cus_A"), Some(refused));
+        assert_eq!(third.checked_row("initech", "cus_A"), Some(with_evidence));
         third.remove().unwrap();
         assert!(!path.exists());
     }

@@ -4,12 +4,20 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{Signal, SignalKind},
     sync::Mutex,
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use crate::{commands::failure::Failure, config::Config, server::Server, supervisor, wiring};
+use crate::{
+    commands::{
+        failure::Failure,
+        signals::{StopSignals, receive},
+    },
+    config::Config,
+    server::Server,
+    supervisor, wiring,
+};
 
 /// The time that calls have to end after a second signal cut them off, including their audit entries.
 const CUT_OFF_GRACE: Duration = Duration::from_secs(5);
@@ -26,11 +34,11 @@ pub async fn run(config: Config) -> Result<ExitCode, Failure> {
     wiring::descriptors::ensure(&config.limits, config.directory.max_connections)?;
     let service = wiring::build(config).await?;
     let _reloads = reload_on(hangup, service.reload.clone());
-    let (terminate, interrupt) = (receive(SignalKind::terminate())?, receive(SignalKind::interrupt())?);
+    let stop = StopSignals::receive()?;
     let listener =
         TcpListener::bind(address).await.map_err(|error| Failure::of(format!("cannot listen on {address}"), error))?;
     let (drain, end_drain) = (CancellationToken::new(), CancellationToken::new());
-    let signals = tokio::spawn(handle_signals(terminate, interrupt, drain.clone(), end_drain.clone()));
+    let signals = tokio::spawn(handle_signals(stop, drain.clone(), end_drain.clone()));
     tokio::select! {
         served = Server::new(service).serve(listener, drain.cancelled(), end_drain.cancelled()) => {
             served.map_err(|error| Failure::of("serving failed", error))?;
@@ -39,10 +47,6 @@ pub async fn run(config: Config) -> Result<ExitCode, Failure> {
         Err(error) = signals => return Err(Failure::of("signals are no longer handled", error)),
     }
     Ok(if end_drain.is_cancelled() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-}
-
-fn receive(kind: SignalKind) -> Result<Signal, Failure> {
-    signal(kind).map_err(|error| Failure::of("signals cannot be received", error))
 }
 
 /// Reloads at each signal, until the handle is dropped.
@@ -60,25 +64,13 @@ fn reload_on(hangup: Signal, reload: wiring::Reload) -> AbortOnDropHandle<()> {
     })
 }
 
-async fn handle_signals(
-    mut terminate: Signal,
-    mut interrupt: Signal,
-    drain: CancellationToken,
-    end_drain: CancellationToken,
-) {
-    next_signal(&mut terminate, &mut interrupt).await;
+async fn handle_signals(mut stop: StopSignals, drain: CancellationToken, end_drain: CancellationToken) {
+    stop.next().await;
     drain.cancel();
-    next_signal(&mut terminate, &mut interrupt).await;
+    stop.next().await;
     tracing::warn!("second signal ends the drain");
     end_drain.cancel();
     // If the process does not end on its own within this time, it exits. A third signal makes it exit immediately.
-    drop(tokio::time::timeout(CUT_OFF_GRACE, next_signal(&mut terminate, &mut interrupt)).await);
+    drop(tokio::time::timeout(CUT_OFF_GRACE, stop.next()).await);
     std::process::exit(1);
-}
-
-async fn next_signal(terminate: &mut Signal, interrupt: &mut Signal) {
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
 }

@@ -11,10 +11,10 @@ const MAX_IDENTIFIER_BYTES: usize = 63;
 /// The highest number of connections that can be configured.
 const MAX_CONNECTIONS: u64 = 1_000;
 
-/// Arguments.
+/// Arguments for the tenants of the directory.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Directory")]
-pub(super) struct DirectoryArguments {
+pub struct TenantsArguments {
     /// The directory, sqlite:PATH or postgres://USER@HOST/DATABASE?sslmode=verify-full; read only
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: String,
@@ -47,6 +47,14 @@ pub(super) struct DirectoryArguments {
     /// File with a SELECT that yields tenant_id and stripe_customer_id, instead of the view billing_portal_tenants
     #[arg(long, env = "BILLING_PORTAL_TENANTS_SQL_FILE", value_name = "FILE", hide_short_help = true)]
     tenants_sql_file: Option<PathBuf>,
+}
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Directory")]
+pub(super) struct DirectoryArguments {
+    #[command(flatten)]
+    tenants: TenantsArguments,
 
     /// File with a SELECT that yields tenant_id and user_id, instead of the view billing_portal_owners
     #[arg(long, env = "BILLING_PORTAL_OWNERS_SQL_FILE", value_name = "FILE", hide_short_help = true)]
@@ -89,6 +97,20 @@ impl DirectoryArguments {
             let problem = "contradicts --ownership token, which does not read owners; remove one of the two";
             return Err(SettingError::new("--owners-sql-file", problem));
         }
+        Ok(DirectoryConfig {
+            ownership: self.ownership,
+            owners_sql_file: self.owners_sql_file,
+            ..self.tenants.validate()?
+        })
+    }
+}
+
+impl TenantsArguments {
+    /// Validates the settings. The result does not read owners.
+    ///
+    /// # Errors
+    /// The first setting that is wrong, contradictory or unsafe.
+    pub fn validate(self) -> Result<DirectoryConfig, SettingError> {
         let url_error = |error: database_url::DatabaseUrlError| SettingError::new("DATABASE_URL", error);
         let database = database_url::parse(&self.database_url).map_err(url_error)?;
         if !(1..=MAX_IDENTIFIER_BYTES).contains(&self.database_schema.len()) || self.database_schema.contains('\0') {
@@ -115,9 +137,9 @@ impl DirectoryArguments {
             password_file: self.database_password_file,
             schema: self.database_schema,
             max_connections: self.database_max_connections,
-            ownership: self.ownership,
+            ownership: Ownership::Token,
             tenants_sql_file: self.tenants_sql_file,
-            owners_sql_file: self.owners_sql_file,
+            owners_sql_file: None,
         })
     }
 }

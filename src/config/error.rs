@@ -32,9 +32,10 @@ impl SettingError {
     }
 
     /// Converts an error of the command-line parser. The result names the argument and what was expected, but not the given
-    /// value: clap's own message quotes it, and a key in the wrong place must not appear in a log.
+    /// value: clap's own message quotes it, and a key in the wrong place must not appear in a log. `words` describes the
+    /// arguments that are expected.
     #[must_use]
-    pub fn from_clap(error: &clap::Error, command: &clap::Command) -> Self {
+    pub fn from_clap(error: &clap::Error, command: &clap::Command, words: &str) -> Self {
         // With its value: `--deadline <DURATION>`.
         let argument = texts(error, ContextKind::InvalidArg).join(", ");
         let (flag, value) = argument.split_once(' ').unwrap_or((&argument, "VALUE"));
@@ -61,11 +62,10 @@ impl SettingError {
                 format!("{flag}: {}", problem.map_or_else(|| "invalid value".to_owned(), ToString::to_string))
             }
             ErrorKind::UnknownArgument if is_flag => format!("{flag}: unknown flag{did_you_mean}"),
-            ErrorKind::ArgumentConflict | ErrorKind::TooManyValues => format!("{flag}: duplicate or conflicting flag"),
+            ErrorKind::ArgumentConflict => format!("{flag}: duplicate or conflicting flag"),
+            ErrorKind::TooManyValues => format!("{flag}: does not take a value"),
             ErrorKind::InvalidUtf8 => "argument or variable is not UTF-8 text".to_owned(),
-            _ => format!(
-                "unknown argument; expected a flag or one command (serve, check or audit-mapping){did_you_mean}"
-            ),
+            _ => format!("unknown argument; expected {words}{did_you_mean}"),
         };
         Self(format!("{line}; see --help"))
     }

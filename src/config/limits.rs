@@ -11,6 +11,53 @@ const MAX_RATE: u64 = 10_000;
 /// The highest number of calls or connections that can be configured.
 const MAX_COUNT: u64 = 1_000_000;
 
+/// Arguments for the requests to Stripe.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+pub struct StripeLimitsArguments {
+    /// Maximum duration of one attempt at Stripe, from 1ms to 7days; not longer than --deadline
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_STRIPE_ATTEMPT_TIMEOUT",
+        value_name = "DURATION",
+        default_value = "4s",
+        value_parser = value::duration::<1, { value::MAX_DURATION }>,
+        hide_short_help = true
+    )]
+    stripe_attempt_timeout: Duration,
+
+    /// Maximum sessions requested from Stripe per second, from 1 to 10000, each with one GET and one POST; a call waits at most
+    /// 1 s for its turn; by default 20 in live mode and 10 in test mode
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_STRIPE_RATE",
+        value_name = "COUNT",
+        value_parser = value::number::<NonZeroU32, 1, MAX_RATE>,
+        hide_short_help = true
+    )]
+    stripe_rate: Option<NonZeroU32>,
+}
+
+/// The limits of the requests to Stripe.
+#[derive(Clone, Copy, Debug)]
+pub struct StripeLimits {
+    /// The maximum duration of one attempt.
+    pub attempt_timeout: Duration,
+    /// The maximum number of turns per second.
+    pub rate: NonZeroU32,
+}
+
+impl StripeLimitsArguments {
+    /// Validates the settings. The default of the rate depends on the mode.
+    #[must_use]
+    pub fn validate(self, mode: Mode) -> StripeLimits {
+        StripeLimits {
+            attempt_timeout: self.stripe_attempt_timeout,
+            rate: self.stripe_rate.unwrap_or_else(|| default_stripe_rate(mode)),
+        }
+    }
+}
+
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
@@ -26,16 +73,8 @@ pub(super) struct LimitsArguments {
     )]
     deadline: Duration,
 
-    /// Maximum duration of one attempt at Stripe, from 1ms to 7days; not longer than --deadline
-    #[arg(
-        long,
-        env = "BILLING_PORTAL_STRIPE_ATTEMPT_TIMEOUT",
-        value_name = "DURATION",
-        default_value = "4s",
-        value_parser = value::duration::<1, { value::MAX_DURATION }>,
-        hide_short_help = true
-    )]
-    stripe_attempt_timeout: Duration,
+    #[command(flatten)]
+    stripe: StripeLimitsArguments,
 
     /// Maximum duration of a drain, from 1ms to 7days
     #[arg(
@@ -80,17 +119,6 @@ pub(super) struct LimitsArguments {
         hide_short_help = true
     )]
     session_rate: NonZeroU32,
-
-    /// Maximum sessions requested from Stripe per second, from 1 to 10000, each with one GET and one POST; a call waits at most
-    /// 1 s for its turn; by default 20 in live mode and 10 in test mode
-    #[arg(
-        long,
-        env = "BILLING_PORTAL_STRIPE_RATE",
-        value_name = "COUNT",
-        value_parser = value::number::<NonZeroU32, 1, MAX_RATE>,
-        hide_short_help = true
-    )]
-    stripe_rate: Option<NonZeroU32>,
 }
 
 /// Validated settings.
@@ -114,17 +142,18 @@ pub struct LimitsConfig {
 
 impl LimitsArguments {
     pub(super) fn validate(self, mode: Mode) -> Result<LimitsConfig, SettingError> {
-        if self.stripe_attempt_timeout > self.deadline {
+        let stripe = self.stripe.validate(mode);
+        if stripe.attempt_timeout > self.deadline {
             return Err(SettingError::new("--stripe-attempt-timeout", "must not be longer than --deadline"));
         }
         Ok(LimitsConfig {
             deadline: self.deadline,
-            stripe_attempt_timeout: self.stripe_attempt_timeout,
+            stripe_attempt_timeout: stripe.attempt_timeout,
             drain_timeout: self.drain_timeout,
             max_in_flight: self.max_in_flight,
             max_connections: self.max_connections,
             session_rate: self.session_rate,
-            stripe_rate: self.stripe_rate.unwrap_or_else(|| default_stripe_rate(mode)),
+            stripe_rate: stripe.rate,
         })
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::telemetry::LogFormat;
 
-/// Arguments.
+/// Arguments for the logs.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Logging")]
-pub(super) struct LoggingArguments {
+pub struct LoggingArguments {
     /// Format of the logs on standard error; text on a terminal, otherwise json
     #[arg(long, env = "BILLING_PORTAL_LOG_FORMAT", value_name = "FORMAT", value_enum, hide_short_help = true)]
     log_format: Option<LogFormat>,
@@ -19,7 +19,9 @@ pub struct LoggingConfig {
 }
 
 impl LoggingArguments {
-    pub(super) fn validate(self) -> LoggingConfig {
+    /// Returns the settings.
+    #[must_use]
+    pub fn validate(self) -> LoggingConfig {
         LoggingConfig { format: self.log_format }
     }
 }

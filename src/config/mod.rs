@@ -19,15 +19,15 @@ mod value;
 
 pub use audit::AuditTarget;
 pub use caller::CallerIdentity;
-pub use directory::DirectoryConfig;
+pub use directory::{DirectoryConfig, TenantsArguments};
 pub use environment::refuse_unknown;
 pub use error::SettingError;
 pub use flag::FlagConfig;
-pub use limits::LimitsConfig;
+pub use limits::{LimitsConfig, StripeLimits, StripeLimitsArguments};
 pub use listener::ListenerConfig;
-pub use logging::LoggingConfig;
+pub use logging::{LoggingArguments, LoggingConfig};
 pub use principal::{KeySource, PrincipalConfig};
-pub use stripe::StripeConfig;
+pub use stripe::{StripeAccount, StripeAccountArguments, StripeConfig, key_file};
 
 use crate::{grpc::caller::Callers, portal::ReturnOrigins};
 

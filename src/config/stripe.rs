@@ -10,14 +10,10 @@ use crate::{
     portal::{account::is_stripe_id, return_origins::is_loopback},
 };
 
-/// Arguments.
+/// Arguments for the account, whatever its key may do.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Stripe")]
-pub(super) struct StripeArguments {
-    /// File with Stripe's restricted or secret key; read again when it changes
-    #[arg(long, env = "BILLING_PORTAL_STRIPE_SECRET_KEY_FILE", value_name = "FILE")]
-    stripe_secret_key_file: PathBuf,
-
+pub struct StripeAccountArguments {
     /// Mode of the key and of every response
     #[arg(long, env = "BILLING_PORTAL_STRIPE_MODE", value_name = "MODE", value_enum)]
     stripe_mode: Mode,
@@ -31,6 +27,53 @@ pub(super) struct StripeArguments {
         hide_short_help = true
     )]
     stripe_api_base: String,
+
+    /// Key of the customer's metadata that names its tenant
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_STRIPE_TENANT_METADATA_KEY",
+        value_name = "KEY",
+        default_value = "tenant_id",
+        hide_short_help = true
+    )]
+    stripe_tenant_metadata_key: String,
+}
+
+/// The account, whatever its key may do.
+#[derive(Clone, Debug)]
+pub struct StripeAccount {
+    /// The mode of the key, and therefore of every response.
+    pub mode: Mode,
+    /// The base URL of the API.
+    pub api_base: Url,
+    /// The metadata key by which a customer names its tenant.
+    pub tenant_metadata_key: String,
+}
+
+impl StripeAccountArguments {
+    /// Validates the settings.
+    ///
+    /// # Errors
+    /// The first setting that is wrong or unsafe.
+    pub fn validate(self) -> Result<StripeAccount, SettingError> {
+        Ok(StripeAccount {
+            mode: self.stripe_mode,
+            api_base: api_base(&self.stripe_api_base)?,
+            tenant_metadata_key: value::non_empty("--stripe-tenant-metadata-key", self.stripe_tenant_metadata_key)?,
+        })
+    }
+}
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Stripe")]
+pub(super) struct StripeArguments {
+    /// File with Stripe's restricted or secret key; read again when it changes
+    #[arg(long, env = "BILLING_PORTAL_STRIPE_SECRET_KEY_FILE", value_name = "FILE")]
+    stripe_secret_key_file: PathBuf,
+
+    #[command(flatten)]
+    account: StripeAccountArguments,
 
     /// Hosts that a session URL may have, comma-separated; add a custom domain here
     #[arg(
@@ -46,16 +89,6 @@ pub(super) struct StripeArguments {
     /// Portal configuration to use, `bpc_…`; the account's default if not given
     #[arg(long, env = "BILLING_PORTAL_STRIPE_PORTAL_CONFIGURATION", value_name = "ID", hide_short_help = true)]
     stripe_portal_configuration: Option<String>,
-
-    /// Key of the customer's metadata that names its tenant
-    #[arg(
-        long,
-        env = "BILLING_PORTAL_STRIPE_TENANT_METADATA_KEY",
-        value_name = "KEY",
-        default_value = "tenant_id",
-        hide_short_help = true
-    )]
-    stripe_tenant_metadata_key: String,
 }
 
 /// Validated settings.
@@ -71,7 +104,7 @@ pub struct StripeConfig {
 
 impl StripeArguments {
     pub(super) fn validate(self) -> Result<StripeConfig, SettingError> {
-        let api_base = api_base(&self.stripe_api_base)?;
+        let StripeAccount { mode, api_base, tenant_metadata_key } = self.account.validate()?;
         let session_hosts = session_hosts(self.stripe_session_hosts, &api_base)?;
         let configuration = self.stripe_portal_configuration;
         if configuration.as_deref().is_some_and(|id| !is_stripe_id(id, &["bpc_"])) {
@@ -81,14 +114,9 @@ impl StripeArguments {
             ));
         }
         Ok(StripeConfig {
-            secret_key_file: key_file(self.stripe_secret_key_file)?,
+            secret_key_file: key_file("--stripe-secret-key-file", self.stripe_secret_key_file)?,
             api_base,
-            sessions: SessionSettings {
-                mode: self.stripe_mode,
-                configuration,
-                tenant_metadata_key: value::non_empty("--stripe-tenant-metadata-key", self.stripe_tenant_metadata_key)?,
-                session_hosts,
-            },
+            sessions: SessionSettings { mode, configuration, tenant_metadata_key, session_hosts },
         })
     }
 }
@@ -137,11 +165,14 @@ fn session_hosts(hosts: Vec<String>, api_base: &Url) -> Result<SessionHosts, Set
 }
 
 /// Refuses a key that is given instead of the name of its file: file names appear in logs.
-fn key_file(path: PathBuf) -> Result<PathBuf, SettingError> {
+///
+/// # Errors
+/// If the text begins as a key does.
+pub fn key_file(setting: &str, path: PathBuf) -> Result<PathBuf, SettingError> {
     let text = path.to_string_lossy();
     if ["sk_", "rk_"].iter().any(|prefix| text.starts_with(prefix)) {
         return Err(SettingError::new(
-            "--stripe-secret-key-file",
+            setting,
             "contains a key instead of a file name; roll the key, write the new key to a file, and pass the name of that file",
         ));
     }

@@ -2,14 +2,19 @@
 
 use std::{fmt::Display, path::Path, sync::Arc, time::Duration};
 
+use url::Url;
+
 use crate::{
     adapters::{
         audit_log::JsonAuditLog,
         directory::{ConnectionLimits, Database, Dialect, Password, Relations, Select, SqlDirectory},
         flag::{self, Definition},
-        stripe::{Attempts, Mode, Pace, SecretKey, StripePortalSessions, Transport},
+        stripe::{Attempts, Mode, Pace, SecretKey, StripeObjects, StripePortalSessions, Transport},
     },
-    config::{AuditTarget, Config, DirectoryConfig, FlagConfig, KeySource, PrincipalConfig, SettingError},
+    config::{
+        AuditTarget, Config, DirectoryConfig, FlagConfig, KeySource, PrincipalConfig, SettingError, StripeAccount,
+        StripeLimits,
+    },
     grpc::auth::{
         jwks::{self, KeySet},
         keys::{Keys, Source},
@@ -19,7 +24,7 @@ use crate::{
 };
 
 /// Receives each file and URL that is opened and read again later.
-pub(crate) type Sources = Vec<Arc<dyn ReloadedSource>>;
+pub type Sources = Vec<Arc<dyn ReloadedSource>>;
 
 /// Opens the key set. A file must be valid. A URL that cannot be reached is fetched again later.
 pub(crate) async fn verifier(config: &PrincipalConfig, sources: &mut Sources) -> Result<Verifier, SettingError> {
@@ -55,17 +60,46 @@ pub(crate) async fn portal_sessions(
     config: &Config,
     sources: &mut Sources,
 ) -> Result<StripePortalSessions, SettingError> {
-    const NAME: &str = "--stripe-secret-key-file";
     let stripe = &config.stripe;
     let mode: Mode = stripe.sessions.mode;
     let parse = move |bytes: &[u8]| SecretKey::parse(bytes, mode);
-    let key = ReloadingFile::open_secret(NAME, stripe.secret_key_file.clone(), parse).await;
-    require_valid(&key, NAME, stripe.secret_key_file.display(), "the key for --stripe-mode")?;
+    let key = stripe_key("--stripe-secret-key-file", &stripe.secret_key_file, parse).await?;
     sources.push(key.source());
-    let transport = Transport::new(&stripe.api_base, Arc::new(key))
-        .map_err(|error| SettingError::new("--stripe-api-base", format!("cannot create a TLS client: {error}")))?;
-    let attempts = Attempts::new(transport, config.limits.stripe_attempt_timeout);
+    let attempts = attempts(key, &stripe.api_base, config.limits.stripe_attempt_timeout)?;
     Ok(StripePortalSessions::new(attempts, Pace::new(config.limits.stripe_rate), stripe.sessions.clone()))
+}
+
+/// Reads a file with a Stripe key.
+///
+/// # Errors
+/// If the file does not contain a key that `parse` accepts.
+pub async fn stripe_key<E: Display>(
+    setting: &'static str,
+    path: &Path,
+    parse: impl Fn(&[u8]) -> Result<SecretKey, E> + Send + Sync + 'static,
+) -> Result<ReloadingFile<SecretKey>, SettingError> {
+    let key = ReloadingFile::open_secret(setting, path.to_owned(), parse).await;
+    require_valid(&key, setting, path.display(), "the key for --stripe-mode")?;
+    Ok(key)
+}
+
+/// Creates the sender of a tool beside the service, with a pool of its own.
+///
+/// # Errors
+/// If the system has no trusted root certificates.
+pub fn stripe_objects(
+    key: ReloadingFile<SecretKey>,
+    account: &StripeAccount,
+    limits: StripeLimits,
+) -> Result<StripeObjects, SettingError> {
+    let attempts = attempts(key, &account.api_base, limits.attempt_timeout)?;
+    Ok(StripeObjects::new(attempts, Pace::new(limits.rate)))
+}
+
+fn attempts(key: ReloadingFile<SecretKey>, api_base: &Url, timeout: Duration) -> Result<Attempts, SettingError> {
+    let transport = Transport::new(api_base, Arc::new(key))
+        .map_err(|error| SettingError::new("--stripe-api-base", format!("cannot create a TLS client: {error}")))?;
+    Ok(Attempts::new(transport, timeout))
 }
 
 /// Opens the audit log.
@@ -88,7 +122,10 @@ pub(crate) async fn flag_file(config: &FlagConfig, sources: &mut Sources) -> Rel
 
 /// Opens the directory: reads the SQL files and the password, and checks that the file with trusted certificates
 /// contains one. The time limit of a query is `query_limit`.
-pub(crate) async fn directory(
+///
+/// # Errors
+/// If a file cannot be used.
+pub async fn directory(
     config: &DirectoryConfig,
     query_limit: Duration,
     sources: &mut Sources,

@@ -20,6 +20,8 @@ pub(super) enum StripeRequest<'a> {
     Read,
     /// Creates a session with this flow.
     CreateSession(&'a Flow),
+    /// Changes an object, for a tool beside the service.
+    Change,
 }
 
 #[derive(Default, Deserialize)]
@@ -122,6 +124,7 @@ pub(super) fn refusal(response: &StripeResponse, request: StripeRequest<'_>) -> 
     let refused = match request {
         StripeRequest::Read => "read",
         StripeRequest::CreateSession(_) => "session",
+        StripeRequest::Change => "change",
     };
     let refusal = Refusal::because(reason, format!("Stripe refused the {refused} request")).caused_by(ErrorStatus {
         status: response.status,
@@ -160,7 +163,7 @@ fn classify_by_parameter(
     let is_missing = error.has_code("resource_missing");
     let is_bad_request_about = |parameter: &str| status == 400 && error.is_about(parameter);
     match request {
-        StripeRequest::Read if is_missing && [400, 404].contains(&status) => {
+        StripeRequest::Read | StripeRequest::Change if is_missing && [400, 404].contains(&status) => {
             (Reason::BillingAccountMissingAtStripe, None)
         }
         StripeRequest::CreateSession(_)
@@ -185,7 +188,7 @@ fn classify_by_parameter(
         StripeRequest::CreateSession(flow) if *flow != Flow::Home && error.is_about_flow() => {
             (Reason::FlowInvalid, Some(flow.name()))
         }
-        StripeRequest::Read | StripeRequest::CreateSession(_) => (Reason::StripeProtocol, None),
+        StripeRequest::Read | StripeRequest::CreateSession(_) | StripeRequest::Change => (Reason::StripeProtocol, None),
     }
 }
 

@@ -7,6 +7,7 @@ mod attempts;
 mod error;
 mod headers;
 mod inspect;
+mod objects;
 mod pace;
 mod permission;
 mod probe;
@@ -23,8 +24,10 @@ use tokio::time::Instant;
 
 pub use attempts::Attempts;
 pub use inspect::{Account, Inspected, PortalConfiguration};
+pub use objects::StripeObjects;
 pub use pace::Pace;
 pub use permission::Permission;
+pub use response::check_customer;
 pub use secret_key::{SecretKey, SecretKeyError};
 pub use session_hosts::SessionHosts;
 use transport::StripeResponse;

@@ -39,12 +39,11 @@ pub(super) fn reject_replayed(response: &StripeResponse) -> Result<(), Refusal> 
     Ok(())
 }
 
-/// Checks a customer and returns the tenant recorded on it.
-pub(super) fn recorded_tenant(
-    object: &Object,
-    customer: &CustomerId,
-    settings: &SessionSettings,
-) -> Result<RecordedTenant, Refusal> {
+/// Checks that an object is the requested customer, in the configured mode and not deleted.
+///
+/// # Errors
+/// BILLING_ACCOUNT_MISSING_AT_STRIPE if it is deleted, otherwise STRIPE_PROTOCOL or STRIPE_RESPONSE_REJECTED.
+pub fn check_customer(object: &Object, customer: &CustomerId, mode: Mode) -> Result<(), Refusal> {
     check("object", string(object, "object")? == "customer")?;
     check("id", string(object, "id")? == customer.as_str())?;
     match object.get("deleted") {
@@ -55,7 +54,16 @@ pub(super) fn recorded_tenant(
         }
         Some(_) => return Err(invalid("deleted", "a boolean")),
     }
-    check("livemode", boolean(object, "livemode")? == (settings.mode == Mode::Live))?;
+    check("livemode", boolean(object, "livemode")? == (mode == Mode::Live))
+}
+
+/// Checks a customer and returns the tenant recorded on it.
+pub(super) fn recorded_tenant(
+    object: &Object,
+    customer: &CustomerId,
+    settings: &SessionSettings,
+) -> Result<RecordedTenant, Refusal> {
+    check_customer(object, customer, settings.mode)?;
     let tenant = object.get("metadata").and_then(|metadata| metadata.get(&settings.tenant_metadata_key));
     Ok(RecordedTenant::new(customer.clone(), tenant.and_then(Value::as_str).map(str::to_owned)))
 }

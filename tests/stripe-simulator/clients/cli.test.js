@@ -87,6 +87,17 @@ test('invalid requests are refused', async () => {
   await refused(undefined, 'get', '/v1/invoices');
 });
 
+test('updates the metadata of a customer, and lists what names its buyer', async () => {
+  const updated = await stripe('customers', 'update', 'cus_C', '-d', 'metadata[tenant_id]=c', '-d', 'metadata[plan]=pro');
+  assert.deepEqual(updated.metadata, { tenant_id: 'c', plan: 'pro' });
+  assert.deepEqual((await stripe('customers', 'update', 'cus_C', '-d', 'metadata[plan]=')).metadata, { tenant_id: 'c' });
+  await refused('resource_missing', 'customers', 'update', 'cus_X', '-d', 'metadata[a]=b');
+  const subscriptions = await stripe('subscriptions', 'list', '--customer', 'cus_A', '--status', 'all');
+  assert.deepEqual(subscriptions.data.map(({ id }) => id), ['sub_Old', 'sub_A']);
+  const sessions = await stripe('get', '/v1/checkout/sessions', '-d', 'customer=cus_A');
+  assert.deepEqual(sessions.data.map((one) => one.client_reference_id), ['acme']);
+});
+
 test('reads the account and its configurations', async () => {
   const account = await stripe('get', '/v1/account');
   assert.equal(account.object, 'account');

@@ -86,6 +86,52 @@ test('the other endpoints accept their declared parameters, and no others', asyn
   t.diagnostic(`parameters of the other endpoints compared: ${compared}`);
 });
 
+/** Declared parameters that the simulator refuses as unknown, because it has nothing that they could change or select. */
+const NOT_SIMULATED = {
+  CustomerUpdateParams: ['address', 'balance', 'business_name', 'cash_balance', 'default_source', 'description',
+    'individual_name', 'invoice_prefix', 'invoice_settings', 'next_invoice_sequence', 'phone', 'preferred_locales',
+    'shipping', 'source', 'tax', 'tax_exempt', 'validate'],
+  SubscriptionListParams: ['automatic_tax', 'collection_method', 'created', 'current_period_end', 'current_period_start',
+    'customer_account', 'expand', 'plan', 'price', 'test_clock'],
+  'Checkout.SessionListParams': ['created', 'customer_account', 'customer_details', 'expand', 'payment_intent',
+    'payment_link', 'subscription'],
+};
+
+test('updates of customers and the other lists accept the declared parameters that are simulated', async (t) => {
+  const samples = {
+    customer: 'cus_A', ending_before: 'cs_A', expand: undefined, limit: '1', starting_after: 'cs_A', status: undefined,
+    email: 'a@b.test', metadata: undefined, name: 'Acme',
+  };
+  let compared = 0;
+  for (const [method, path, file, name, own] of [
+    ['POST', '/v1/customers/cus_B', 'customers', 'CustomerUpdateParams',
+      { expand: [['expand[]', 'tax']], metadata: [['metadata[tenant_id]', 'b']] }],
+    ['GET', '/v1/subscriptions', 'subscriptions', 'SubscriptionListParams',
+      { starting_after: [['starting_after', 'sub_A']], ending_before: [['ending_before', 'sub_A']] }],
+    ['GET', '/v1/checkout/sessions', 'checkout', 'Checkout.SessionListParams', {}],
+  ]) {
+    const all = parameters(declared(file, name));
+    const top = new Set(all.map((one) => one.name.split('[')[0]));
+    for (const parameter of top) {
+      const values = all.find((one) => one.name === parameter)?.values ?? [];
+      const sent = values.length > 0
+        ? values.map((value) => [[parameter, value]])
+        : [own[parameter] ?? [[parameter, samples[parameter] ?? 'x']]];
+      for (const pairs of sent) {
+        const { status, json } = await request(method, path, pairs);
+        const isSimulated = !NOT_SIMULATED[name].includes(parameter);
+        assert.equal(status, isSimulated ? 200 : 400, `${path} ${pairs}: ${JSON.stringify(json)}`);
+        if (!isSimulated) assert.equal(json.error.code, 'parameter_unknown', `${path} ${pairs}`);
+        compared += 1;
+      }
+    }
+    for (const parameter of NOT_SIMULATED[name]) assert.ok(top.has(parameter), `${name} does not declare ${parameter}`);
+    assert.equal((await request(method, path, [['undeclared', '1']])).json.error.code, 'parameter_unknown');
+    if (top.has('status')) assert.equal((await request(method, path, [['status', 'undeclared']])).json.error.param, 'status');
+  }
+  t.diagnostic(`parameters and values compared: ${compared}`);
+});
+
 test('every response has exactly the declared members, with the declared types', async (t) => {
   const count = { responses: 0, members: 0 };
   const compare = async (type, response, compareWith = differences) => {
@@ -108,6 +154,9 @@ test('every response has exactly the declared members, with the declared types',
   await compare(customer, request('GET', '/v1/customers/cus_A'));
   const expand = ['cash_balance', 'invoice_credit_balance', 'sources', 'tax', 'tax_ids'].map((path) => ['expand[]', path]);
   await compare(customer, request('GET', '/v1/customers/cus_A', expand));
+  await compare(customer, request('POST', '/v1/customers/cus_B', [['metadata[tenant_id]', 'b']]));
+  await compare(declared('subscriptions', 'Subscription'), request('GET', '/v1/subscriptions', [['status', 'all']]), listDifferences);
+  await compare(declared('checkout', 'Session'), request('GET', '/v1/checkout/sessions'), listDifferences);
   await compare(declared('customers', 'DeletedCustomer'), request('GET', '/v1/customers/cus_Deleted'));
   await compare(declared('accounts', 'Account'), request('GET', '/v1/account'));
   t.diagnostic(`responses compared: ${count.responses}, members: ${count.members}`);

@@ -10,6 +10,8 @@ const FILES = {
   sessions: 'BillingPortal/Sessions.d.ts',
   configurations: 'BillingPortal/Configurations.d.ts',
   customers: 'Customers.d.ts',
+  subscriptions: 'Subscriptions.d.ts',
+  checkout: 'Checkout/Sessions.d.ts',
   accounts: 'Accounts.d.ts',
   library: '../lib.d.ts',
 };

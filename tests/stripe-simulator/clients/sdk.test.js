@@ -98,6 +98,28 @@ test('retries only if Stripe allows it, and gets the replayed session', async ()
   await refused(create('cus_Hopeless'), errors.StripeAPIError, { statusCode: 503 });
 });
 
+test('updates the metadata of a customer once per idempotency key, and lists what names its buyer', async () => {
+  const once = { idempotencyKey: 'sdk-update' };
+  const metadata = { tenant_id: 'b', plan: 'pro' };
+  assert.deepEqual((await stripe.customers.update('cus_B', { metadata }, once)).metadata, metadata);
+  assert.deepEqual((await stripe.customers.update('cus_B', { metadata: { plan: '' } })).metadata, { tenant_id: 'b' });
+  const again = await stripe.customers.update('cus_B', { metadata }, once);
+  assert.equal(again.lastResponse.headers['idempotent-replayed'], 'true');
+  assert.deepEqual((await stripe.customers.retrieve('cus_B')).metadata, { tenant_id: 'b' });
+  assert.deepEqual((await stripe.customers.update('cus_B', { metadata: '' })).metadata, {});
+  const invalid = { metadata: { key: 'v'.repeat(501) } };
+  await refused(stripe.customers.update('cus_B', invalid), errors.StripeInvalidRequestError, { param: 'metadata[key]' });
+  const read = client('rk_test_customersonly').customers.update('cus_B', {});
+  const error = await refused(read, errors.StripePermissionError, { statusCode: 403 });
+  assert.match(error.message, /'rak_customer_write'/);
+  const ids = [];
+  for await (const { id } of stripe.subscriptions.list({ customer: 'cus_A', status: 'all', limit: 1 })) ids.push(id);
+  assert.deepEqual(ids, ['sub_Old', 'sub_A']);
+  assert.deepEqual((await stripe.subscriptions.list({ customer: 'cus_A' })).data.map(({ id }) => id), ['sub_A']);
+  const sessions = await stripe.checkout.sessions.list({ customer: 'cus_A' });
+  assert.deepEqual([sessions.data[0].metadata, sessions.data[0].client_reference_id], [{ org: 'acme' }, 'acme']);
+});
+
 test('an invalid parameter is an invalid request error with its code and name', async () => {
   for (const [parameters, code, param] of [
     [{ customer: 'cus_X' }, 'resource_missing', 'customer'],

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::{
-    Shared, account, auth, configurations,
+    Shared, account, auth, checkout, configurations,
     connection::Delivery,
     customers,
     endpoint::Route,
@@ -16,6 +16,7 @@ use crate::{
     model::Mode,
     parameters, sessions,
     state::{State, now, random},
+    subscriptions,
     wire::{Answer, RecordedRequest},
 };
 
@@ -123,7 +124,7 @@ fn execute(
         Ok(Lookup::Unkeyed) => None,
         Err(error) => return (error.answer(log), None),
     };
-    let outcome = failure.map_or_else(|| create(state, mode, call), Err);
+    let outcome = failure.map_or_else(|| change(state, mode, call), Err);
     // Errors before the endpoint started are not kept, so that a corrected request can use the same key.
     let kept = key.filter(|_| outcome.as_ref().map_or_else(|error| error.executed, |_| true));
     let answer = finish(outcome, log);
@@ -160,20 +161,34 @@ fn retrieve(state: &State, mode: Mode, call: &RecordedRequest) -> Result<Value, 
         Some(Route::Account) => account::retrieve(state, query),
         Some(Route::Configurations) => configurations::list(state, mode, query),
         Some(Route::Configuration(id)) => configurations::retrieve(state, mode, id, query),
+        Some(Route::CheckoutSessions) => checkout::list(state, mode, query),
         Some(Route::Customer(id)) => customers::retrieve(state, mode, id, query),
-        Some(Route::CreateSession) | None => Err(Error::unrecognized(&call.method, path)),
+        Some(Route::Subscriptions) => subscriptions::list(state, mode, query),
+        Some(Route::CreateSession | Route::UpdateCustomer(_)) | None => Err(Error::unrecognized(&call.method, path)),
     }
 }
 
-fn create(state: &mut State, mode: Mode, call: &RecordedRequest) -> Result<Value, Error> {
+/// Creates or updates an object.
+fn change(state: &mut State, mode: Mode, call: &RecordedRequest) -> Result<Value, Error> {
     let (path, query) = call.target();
-    if !matches!(Route::of(&call.method, path), Some(Route::CreateSession)) {
-        return Err(Error::unrecognized(&call.method, path));
-    }
-    check_content_type(call)?;
     let separator = if query.is_empty() || call.body.is_empty() { "" } else { "&" };
-    let form = Form::parse(&format!("{query}{separator}{}", call.body), parameters::SESSION)?;
-    sessions::create(state, mode, &form)
+    let form = |known| {
+        check_content_type(call)?;
+        Form::parse(&format!("{query}{separator}{}", call.body), known)
+    };
+    match Route::of(&call.method, path) {
+        Some(Route::CreateSession) => sessions::create(state, mode, &form(parameters::SESSION)?),
+        Some(Route::UpdateCustomer(id)) => customers::update(state, mode, id, &form(parameters::CUSTOMER_UPDATE)?),
+        Some(
+            Route::Account
+            | Route::CheckoutSessions
+            | Route::Configurations
+            | Route::Configuration(_)
+            | Route::Customer(_)
+            | Route::Subscriptions,
+        )
+        | None => Err(Error::unrecognized(&call.method, path)),
+    }
 }
 
 fn check_content_type(call: &RecordedRequest) -> Result<(), Error> {

@@ -9,24 +9,41 @@ pub enum Endpoint {
     Account,
     /// `GET /v1/billing_portal/configurations` and `GET /v1/billing_portal/configurations/{id}`.
     Configurations,
+    /// `GET /v1/checkout/sessions`.
+    CheckoutSessions,
     /// `GET /v1/customers/{id}`.
     Customers,
+    /// `POST /v1/customers/{id}`.
+    CustomerUpdates,
     /// `POST /v1/billing_portal/sessions`.
     Sessions,
+    /// `GET /v1/subscriptions`.
+    Subscriptions,
 }
 
 impl Endpoint {
     /// Every endpoint.
-    pub const ALL: [Self; 4] = [Self::Account, Self::Configurations, Self::Customers, Self::Sessions];
+    pub const ALL: [Self; 7] = [
+        Self::Account,
+        Self::Configurations,
+        Self::CheckoutSessions,
+        Self::Customers,
+        Self::CustomerUpdates,
+        Self::Sessions,
+        Self::Subscriptions,
+    ];
 
-    /// The stable name, which is the last word of the path without an ID.
+    /// The stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
             Self::Configurations => "configurations",
+            Self::CheckoutSessions => "checkout-sessions",
             Self::Customers => "customers",
+            Self::CustomerUpdates => "customer-updates",
             Self::Sessions => "sessions",
+            Self::Subscriptions => "subscriptions",
         }
     }
 }
@@ -37,8 +54,11 @@ pub(crate) enum Route<'a> {
     Account,
     Configurations,
     Configuration(&'a str),
+    CheckoutSessions,
     Customer(&'a str),
+    UpdateCustomer(&'a str),
     CreateSession,
+    Subscriptions,
 }
 
 const CONFIGURATIONS: &str = "/v1/billing_portal/configurations";
@@ -51,8 +71,11 @@ impl<'a> Route<'a> {
             (!id.is_empty() && !id.contains('/')).then_some(id)
         };
         match method {
-            "POST" => (path == "/v1/billing_portal/sessions").then_some(Self::CreateSession),
+            "POST" if path == "/v1/billing_portal/sessions" => Some(Self::CreateSession),
+            "POST" => id("/v1/customers").map(Self::UpdateCustomer),
             "GET" if path == "/v1/account" => Some(Self::Account),
+            "GET" if path == "/v1/checkout/sessions" => Some(Self::CheckoutSessions),
+            "GET" if path == "/v1/subscriptions" => Some(Self::Subscriptions),
             "GET" if path == CONFIGURATIONS => Some(Self::Configurations),
             "GET" => id("/v1/customers").map(Self::Customer).or_else(|| id(CONFIGURATIONS).map(Self::Configuration)),
             _ => None,
@@ -63,8 +86,11 @@ impl<'a> Route<'a> {
         match self {
             Self::Account => Endpoint::Account,
             Self::Configurations | Self::Configuration(_) => Endpoint::Configurations,
+            Self::CheckoutSessions => Endpoint::CheckoutSessions,
             Self::Customer(_) => Endpoint::Customers,
+            Self::UpdateCustomer(_) => Endpoint::CustomerUpdates,
             Self::CreateSession => Endpoint::Sessions,
+            Self::Subscriptions => Endpoint::Subscriptions,
         }
     }
 
@@ -73,8 +99,11 @@ impl<'a> Route<'a> {
         match self.endpoint() {
             Endpoint::Account => Permission::AccountRead,
             Endpoint::Configurations => Permission::PortalConfigurationsRead,
+            Endpoint::CheckoutSessions => Permission::CheckoutSessionsRead,
             Endpoint::Customers => Permission::CustomersRead,
+            Endpoint::CustomerUpdates => Permission::CustomersWrite,
             Endpoint::Sessions => Permission::PortalSessionsWrite,
+            Endpoint::Subscriptions => Permission::SubscriptionsRead,
         }
     }
 }

@@ -1,5 +1,6 @@
-//! A simulator of Stripe for tests, examples and benches, as strict as Stripe. It serves the customers, portal sessions and
-//! portal configurations of one account in test and live mode, and the hosted page that a session's URL opens.
+//! A simulator of Stripe for tests, examples and benches, as strict as Stripe. It serves the customers, portal sessions, portal
+//! configurations, subscriptions and checkout sessions of one account in test and live mode, and the hosted page that a
+//! session's URL opens.
 //!
 //! The API follows <https://docs.stripe.com/api> at version 2026-09-30.endive. Suggested reading order:
 //!
@@ -7,7 +8,7 @@
 //! - `server`: connections
 //! - `api`: the processing that all requests share, with `auth`, `key`, `permission` and `idempotency`
 //! - `form`, `parameters` and `expand`: the accepted parameters
-//! - `endpoint`, with `account`, `configurations` (paginated by `list`), `customers`, `sessions` and `flows`
+//! - `endpoint`, with `account`, `customers`, `sessions`, `flows`, and lists (`list`): `configurations`, `subscriptions`, `checkout`
 //! - `error`: Stripe's error responses
 //! - `portal`: the hosted page
 //!
@@ -17,6 +18,7 @@
 mod account;
 mod api;
 mod auth;
+mod checkout;
 mod configurations;
 mod connection;
 mod customers;
@@ -39,6 +41,7 @@ mod server;
 mod sessions;
 mod settings;
 mod state;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -58,7 +61,7 @@ pub use endpoint::Endpoint;
 use faults::{Active, Effect};
 pub use faults::{Fault, Injection};
 use key::Key;
-pub use model::{Configuration, Customer, Feature, Mode, Subscription};
+pub use model::{CheckoutSession, Configuration, Customer, Feature, Mode, Subscription};
 use outage::Listener;
 pub use permission::Permission;
 pub use settings::Settings;
@@ -180,7 +183,12 @@ impl Simulator {
 
     /// Adds a subscription, or replaces the one with the same ID and mode.
     pub fn add_subscription(&self, subscription: Subscription) {
-        self.shared.state().subscriptions.insert((subscription.mode, subscription.id.clone()), subscription);
+        self.shared.state().add_subscription(subscription);
+    }
+
+    /// Adds a checkout session, or replaces the one with the same ID and mode.
+    pub fn add_checkout_session(&self, session: CheckoutSession) {
+        self.shared.state().add_checkout_session(session);
     }
 
     /// Adds a portal configuration, or replaces the one with the same ID and mode. A new default replaces the previous one.

@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::{error::Error, form::Form};
+use crate::{
+    error::Error,
+    form::Form,
+    model::Mode,
+    state::{State, other_mode_with},
+};
 
 const DEFAULT_LIMIT: usize = 10;
 const MAX_LIMIT: usize = 100;
@@ -53,6 +58,26 @@ impl<'a> Page<'a> {
         let has_more = if matches!(self.cursor, Some(Cursor::Before(_))) { first > 0 } else { last < objects.len() };
         let data: Vec<Value> = objects.into_iter().take(last).skip(first).map(|(_, object)| object).collect();
         Ok(json!({"object": "list", "data": data, "has_more": has_more, "url": url}))
+    }
+}
+
+/// Returns the customer that a list is limited to. Objects of a deleted customer are still listed.
+pub(crate) fn customer<'a>(state: &State, mode: Mode, form: &'a Form) -> Result<Option<&'a str>, Error> {
+    let Some(id) = form.optional("customer")? else { return Ok(None) };
+    if state.customers.contains_key(&(mode, id.to_owned())) {
+        return Ok(Some(id));
+    }
+    Err(Error::missing(400, "customer", id, "customer", other_mode_with(&state.customers, mode, id)))
+}
+
+/// Returns the `metadata` of an object.
+pub(crate) fn metadata(entries: &[(String, String)]) -> Value {
+    entries.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect()
+}
+
+pub(crate) fn add_nulls(object: &mut Value, members: &[&str]) {
+    if let Some(object) = object.as_object_mut() {
+        object.extend(members.iter().map(|member| ((*member).to_owned(), Value::Null)));
     }
 }
 

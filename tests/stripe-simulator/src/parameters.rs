@@ -5,6 +5,33 @@
 /// Parameters of `GET /v1/customers/{id}`.
 pub(crate) const CUSTOMER: &[&str] = &["expand[]"];
 
+/// Parameters of `POST /v1/customers/{id}` that are simulated; `[*]` represents any key. The tests in `clients/` list the
+/// others.
+pub(crate) const CUSTOMER_UPDATE: &[&str] = &["email", "expand[]", "metadata", "metadata[*]", "name"];
+
+/// Parameters of `GET /v1/subscriptions` that are simulated.
+pub(crate) const SUBSCRIPTIONS: &[&str] = &["customer", "ending_before", "limit", "starting_after", "status"];
+
+/// Values of `status` for subscriptions.
+pub(crate) const SUBSCRIPTION_STATUSES: [&str; 10] = [
+    "active",
+    "all",
+    "canceled",
+    "ended",
+    "incomplete",
+    "incomplete_expired",
+    "past_due",
+    "paused",
+    "trialing",
+    "unpaid",
+];
+
+/// Parameters of `GET /v1/checkout/sessions` that are simulated.
+pub(crate) const CHECKOUT_SESSIONS: &[&str] = &["customer", "ending_before", "limit", "starting_after", "status"];
+
+/// Values of `status` for checkout sessions.
+pub(crate) const CHECKOUT_STATUSES: [&str; 3] = ["complete", "expired", "open"];
+
 /// Parameters of `GET /v1/account`.
 pub(crate) const ACCOUNT: &[&str] = &["expand[]"];
 

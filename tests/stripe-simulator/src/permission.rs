@@ -5,28 +5,44 @@
 pub enum Permission {
     /// Reading the account of the key, `accounts_kyc_basic_read`.
     AccountRead,
+    /// Reading checkout sessions, `checkout_session_read`.
+    CheckoutSessionsRead,
     /// Reading customers, `customer_read`.
     CustomersRead,
+    /// Updating customers, `customer_write`. It includes reading them.
+    CustomersWrite,
     /// Reading portal configurations, `customer_portal_read`.
     PortalConfigurationsRead,
     /// Creating portal sessions, `customer_portal_write`. It includes reading portal configurations: for Stripe, sessions and
     /// configurations are one resource, and write access includes read access.
     PortalSessionsWrite,
+    /// Reading subscriptions, `subscription_read`.
+    SubscriptionsRead,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 4] =
-        [Self::AccountRead, Self::CustomersRead, Self::PortalConfigurationsRead, Self::PortalSessionsWrite];
+    pub const ALL: [Self; 7] = [
+        Self::AccountRead,
+        Self::CheckoutSessionsRead,
+        Self::CustomersRead,
+        Self::CustomersWrite,
+        Self::PortalConfigurationsRead,
+        Self::PortalSessionsWrite,
+        Self::SubscriptionsRead,
+    ];
 
     /// Stripe's name, without the prefix `rak_` that appears in error messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::AccountRead => "accounts_kyc_basic_read",
+            Self::CheckoutSessionsRead => "checkout_session_read",
             Self::CustomersRead => "customer_read",
+            Self::CustomersWrite => "customer_write",
             Self::PortalConfigurationsRead => "customer_portal_read",
             Self::PortalSessionsWrite => "customer_portal_write",
+            Self::SubscriptionsRead => "subscription_read",
         }
     }
 
@@ -38,6 +54,15 @@ impl Permission {
 
     /// Returns whether this permission allows a request that requires `needed`.
     pub(crate) fn covers(self, needed: Self) -> bool {
-        self == needed || (self == Self::PortalSessionsWrite && needed == Self::PortalConfigurationsRead)
+        let included = match self {
+            Self::CustomersWrite => Some(Self::CustomersRead),
+            Self::PortalSessionsWrite => Some(Self::PortalConfigurationsRead),
+            Self::AccountRead
+            | Self::CheckoutSessionsRead
+            | Self::CustomersRead
+            | Self::PortalConfigurationsRead
+            | Self::SubscriptionsRead => None,
+        };
+        self == needed || included == Some(needed)
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     faults::Active,
     idempotency::{self, Saved},
     key::Key,
-    model::{Added, Configuration, Customer, Mode, Session, Subscription},
+    model::{Added, CheckoutSession, Configuration, Customer, Mode, Session, Subscription},
     recent::Recent,
     wire::RecordedRequest,
 };
@@ -31,6 +31,9 @@ pub(crate) struct State {
     /// Injected faults, which apply to every customer.
     pub(crate) faults: Vec<Active>,
     pub(crate) subscriptions: Objects<Subscription>,
+    pub(crate) checkout_sessions: Objects<CheckoutSession>,
+    /// Number of subscriptions and checkout sessions ever added, which defines their order.
+    objects_added: usize,
     pub(crate) configurations: Objects<Configuration>,
     /// The ID of each mode's default configuration.
     defaults: HashMap<Mode, String>,
@@ -55,6 +58,8 @@ impl State {
             customer_faults: HashMap::new(),
             faults: Vec::new(),
             subscriptions: HashMap::new(),
+            checkout_sessions: HashMap::new(),
+            objects_added: 0,
             configurations: HashMap::new(),
             defaults: HashMap::new(),
             configurations_added: 0,
@@ -72,6 +77,21 @@ impl State {
     /// Finds the key of the account with the given text.
     pub(crate) fn key(&self, text: &str) -> Option<&Key> {
         self.keys.iter().find(|key| key.text == text)
+    }
+
+    pub(crate) fn add_subscription(&mut self, mut subscription: Subscription) {
+        subscription.position = self.next_position();
+        self.subscriptions.insert((subscription.mode, subscription.id.clone()), subscription);
+    }
+
+    pub(crate) fn add_checkout_session(&mut self, mut session: CheckoutSession) {
+        session.position = self.next_position();
+        self.checkout_sessions.insert((session.mode, session.id.clone()), session);
+    }
+
+    fn next_position(&mut self) -> usize {
+        self.objects_added += 1;
+        self.objects_added
     }
 
     pub(crate) fn add_configuration(&mut self, mut configuration: Configuration) {

@@ -1,6 +1,7 @@
 //! Tests of the real server on a socket with its real dependencies, grouped by concern.
 
 mod authorization;
+mod backfill;
 pub(crate) mod directory;
 mod operations;
 mod page;

@@ -1,6 +1,7 @@
 //! Tests of the structure of the crate and of its documents.
 
 mod constructors;
+mod customer_writes;
 mod dependencies;
 mod documents;
 mod layers;

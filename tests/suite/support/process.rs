@@ -26,7 +26,15 @@ use super::{
 };
 
 pub(crate) fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_billing-portal"));
+    isolated(env!("CARGO_BIN_EXE_billing-portal"))
+}
+
+pub(crate) fn backfill_binary() -> Command {
+    isolated(env!("CARGO_BIN_EXE_billing-portal-backfill"))
+}
+
+fn isolated(program: &str) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -13,10 +13,16 @@ use super::World;
 
 pub(crate) const SESSIONS: &str = "/v1/billing_portal/sessions";
 
+/// The key of the backfill, with the permissions that docs/deploy.md lists.
+pub(crate) const BACKFILL_KEY: &str = "rk_test_backfill";
+const BACKFILL_PERMISSIONS: [Permission; 3] =
+    [Permission::CustomersWrite, Permission::SubscriptionsRead, Permission::CheckoutSessionsRead];
+
 /// Starts a simulator with the customers of the world's tenants, and restricted keys.
 pub(crate) async fn simulator(settings: Settings) -> Simulator {
     let settings = settings
         .restricted_key("rk_test_customers", &[Permission::CustomersRead])
+        .restricted_key(BACKFILL_KEY, &BACKFILL_PERMISSIONS)
         .restricted_key("rk_test_sessions", &[Permission::PortalSessionsWrite])
         .restricted_key("rk_test_all", &Permission::ALL);
     let stripe = Simulator::start_with(TcpListener::bind("127.0.0.1:0").await.unwrap(), settings).unwrap();

@@ -49,8 +49,8 @@ impl RequestInfo {
         let (path, query) = call.target();
         let route = Route::of(&call.method, path);
         let customer = match route {
-            Some(Route::Customer(id)) => Some(id.to_owned()),
-            Some(Route::CreateSession) => {
+            Some(Route::Customer(id) | Route::UpdateCustomer(id)) => Some(id.to_owned()),
+            Some(Route::CreateSession | Route::CheckoutSessions | Route::Subscriptions) => {
                 let pairs =
                     form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(call.body.as_bytes()));
                 pairs.into_iter().find(|(name, _)| name == "customer").map(|(_, id)| id.into_owned())

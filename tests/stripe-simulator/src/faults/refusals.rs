@@ -25,7 +25,8 @@ fn for_session(request: &RequestInfo, error: Error) -> Refused {
 /// Refuses an unknown customer as each endpoint does.
 fn missing(request: &RequestInfo, other_mode: Option<Mode>) -> Refused {
     let id = request.customer.as_deref()?;
-    let (status, param) = if request.is_for(Endpoint::Sessions) { (400, "customer") } else { (404, "id") };
+    let is_in_path = request.is_for(Endpoint::Customers) || request.is_for(Endpoint::CustomerUpdates);
+    let (status, param) = if is_in_path { (404, "id") } else { (400, "customer") };
     always(Error::missing(status, "customer", id, param, other_mode))
 }
 
@@ -38,6 +39,10 @@ pub(crate) fn customer_of_other_mode(request: &RequestInfo) -> Refused {
 }
 
 pub(crate) fn customer_deleted(request: &RequestInfo) -> Refused {
+    // The objects of a deleted customer are still listed.
+    if request.is_for(Endpoint::Subscriptions) || request.is_for(Endpoint::CheckoutSessions) {
+        return None;
+    }
     if !request.is_for(Endpoint::Customers) {
         return missing(request, None);
     }

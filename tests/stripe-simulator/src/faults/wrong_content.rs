@@ -38,11 +38,14 @@ pub(crate) fn other_customer(state: &mut State, request: &RequestInfo, answer: A
     let other = other.min_by(|one, other| one.id.cmp(&other.id)).cloned();
     alter(answer, |object| {
         let other_id = other.as_ref().map_or_else(|| "cus_SomebodyElse".to_owned(), |other| other.id.clone());
-        if request.is_for(Endpoint::Customers) {
+        if request.is_for(Endpoint::Customers) || request.is_for(Endpoint::CustomerUpdates) {
             match other.as_ref().map(customers::object) {
                 Some(Value::Object(other)) => *object = other,
                 _ => set(object, "id", other_id.into()),
             }
+            return;
+        }
+        if !request.is_for(Endpoint::Sessions) {
             return;
         }
         let url = object.get("url").and_then(Value::as_str).unwrap_or_default();

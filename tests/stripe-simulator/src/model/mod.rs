@@ -1,10 +1,12 @@
 //! The objects of an account.
 
+mod checkout_session;
 mod configuration;
 mod customer;
 mod mode;
 mod subscription;
 
+pub use checkout_session::CheckoutSession;
 pub(crate) use configuration::Added;
 pub use configuration::{Configuration, Feature};
 pub use customer::Customer;

@@ -1,4 +1,4 @@
-//! A subscription, limited to what portal flows need.
+//! A subscription, limited to what portal flows and lists need.
 
 use crate::model::Mode;
 
@@ -9,6 +9,10 @@ pub struct Subscription {
     pub(crate) customer: String,
     pub(crate) mode: Mode,
     pub(crate) items: Vec<Item>,
+    pub(crate) status: String,
+    pub(crate) metadata: Vec<(String, String)>,
+    /// Orders lists. Set by the account when the subscription is added.
+    pub(crate) position: usize,
 }
 
 /// An item of a subscription, or the change to an item in a flow. `None` in a change means unchanged.
@@ -20,16 +24,38 @@ pub(crate) struct Item {
 }
 
 impl Subscription {
-    /// Creates a subscription `sub_…` of the customer `cus_…`, without items.
+    /// Creates an active subscription `sub_…` of the customer `cus_…`, without items.
     #[must_use]
     pub fn new(id: &str, customer: &str) -> Self {
-        Self { id: id.to_owned(), customer: customer.to_owned(), mode: Mode::Test, items: Vec::new() }
+        Self {
+            id: id.to_owned(),
+            customer: customer.to_owned(),
+            mode: Mode::Test,
+            items: Vec::new(),
+            status: "active".to_owned(),
+            metadata: Vec::new(),
+            position: 0,
+        }
     }
 
     /// Sets the mode.
     #[must_use]
     pub const fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
+        self
+    }
+
+    /// Sets the status, such as `canceled`.
+    #[must_use]
+    pub fn status(mut self, status: &str) -> Self {
+        status.clone_into(&mut self.status);
+        self
+    }
+
+    /// Adds a metadata entry.
+    #[must_use]
+    pub fn metadata(mut self, key: &str, value: &str) -> Self {
+        self.metadata.push((key.to_owned(), value.to_owned()));
         self
     }
 

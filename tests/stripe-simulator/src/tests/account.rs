@@ -33,17 +33,24 @@ async fn restricted_key_is_limited_to_its_permissions() {
         ("GET", "/v1/account", Permission::AccountRead),
         ("GET", "/v1/billing_portal/configurations", Permission::PortalConfigurationsRead),
         ("GET", "/v1/billing_portal/configurations/bpc_1", Permission::PortalConfigurationsRead),
+        ("GET", "/v1/checkout/sessions", Permission::CheckoutSessionsRead),
         ("GET", "/v1/customers/cus_A", Permission::CustomersRead),
+        ("POST", "/v1/customers/cus_A", Permission::CustomersWrite),
         ("POST", SESSIONS, Permission::PortalSessionsWrite),
+        ("GET", "/v1/subscriptions", Permission::SubscriptionsRead),
     ];
     for held in Permission::ALL {
         let key = "rk_test_abcdefghijklmnopqrstuvwxyz";
         let account = Account::with(Settings::default().account("acct_1").restricted_key(key, &[held])).await;
         let headers = [("authorization", &*format!("Bearer {key}")), ("content-type", FORM)];
         for (method, path, needed) in endpoints {
-            let body = if method == "POST" { "customer=cus_A" } else { "" };
+            let body = if path == SESSIONS { "customer=cus_A" } else { "" };
             let response = account.send(method, path, &headers, body).await;
-            let implied = (held, needed) == (Permission::PortalSessionsWrite, Permission::PortalConfigurationsRead);
+            let implied = [
+                (Permission::CustomersWrite, Permission::CustomersRead),
+                (Permission::PortalSessionsWrite, Permission::PortalConfigurationsRead),
+            ]
+            .contains(&(held, needed));
             if held == needed || implied {
                 assert_eq!(response.status, 200, "{held:?} {path}");
                 continue;

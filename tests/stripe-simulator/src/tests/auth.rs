@@ -85,7 +85,14 @@ async fn accepts_well_formed_version_and_refuses_others() {
 #[tokio::test]
 async fn unknown_path_is_unrecognized() {
     let account = Account::new().await;
-    for path in ["/v1/invoices", "/v1/customers", "/v1/customers/cus_A/sources", SESSIONS] {
+    for path in [
+        "/v1/invoices",
+        "/v1/customers",
+        "/v1/subscriptions/sub_A",
+        "/v1/checkout/sessions/cs_A",
+        "/v1/customers/cus_A/sources",
+        SESSIONS,
+    ] {
         let response = account.get(path).await;
         assert_eq!(response.refusal(), super::refusal(404, "", ""), "{path}");
         assert!(response.message().starts_with(&format!("Unrecognized request URL (GET: {path}). Please see")));
@@ -94,7 +101,9 @@ async fn unknown_path_is_unrecognized() {
     assert!(response.message().contains("If you are trying to list objects, remove the trailing slash."));
     assert_eq!(account.send("GET", "/", &[], "").await.status, 404);
     let bearer = account.bearer(Mode::Test);
-    for (method, path) in [("POST", PATH), ("DELETE", PATH), ("PUT", SESSIONS)] {
+    for (method, path) in
+        [("POST", "/v1/customers"), ("POST", "/v1/subscriptions"), ("DELETE", PATH), ("PUT", SESSIONS)]
+    {
         let response =
             account.send(method, path, &[("authorization", &bearer), ("content-type", FORM)], "customer=cus_A").await;
         assert_eq!(response.status, 404, "{method} {path}");

@@ -1,4 +1,4 @@
-//! `GET /v1/customers/{id}`.
+//! `GET /v1/customers/{id}` and `POST /v1/customers/{id}`.
 
 use serde_json::json;
 
@@ -83,4 +83,63 @@ async fn refuses_unknown_query_parameters() {
         let response = account.get(&format!("/v1/customers/cus_A?{query}")).await;
         assert_eq!(response.refusal(), refusal(400, code, param), "{query}");
     }
+}
+
+#[tokio::test]
+async fn update_merges_metadata_and_removes_what_is_empty() {
+    let account = Account::new().await;
+    for (body, metadata) in [
+        ("metadata[plan]=pro", json!({"tenant_id": "acme", "plan": "pro"})),
+        ("metadata%5Btenant_id%5D=globex&metadata[0]=zero", json!({"plan": "pro", "0": "zero", "tenant_id": "globex"})),
+        ("metadata[0]=&metadata[plan]=&metadata[never]=", json!({"tenant_id": "globex"})),
+        ("metadata=&metadata[a]=b", json!({"a": "b"})),
+        ("", json!({"a": "b"})),
+        ("metadata=", json!({})),
+    ] {
+        let response = account.update("cus_A", body, &[]).await;
+        assert_eq!((response.status, &response.json()["metadata"]), (200, &metadata), "{body}");
+        assert_eq!(response.json(), account.get("/v1/customers/cus_A").await.json(), "{body}");
+    }
+    let response = account.update("cus_A", "name=&email=x@y.z&expand[]=tax", &[]).await.json();
+    assert_eq!((&response["name"], &response["email"]), (&json!(null), &json!("x@y.z")));
+    assert!(response["tax"].is_object());
+}
+
+#[tokio::test]
+async fn refused_update_changes_nothing() {
+    let account = Account::new().await;
+    account.stripe.add_customer(Customer::new("cus_D").deleted(true));
+    let before = account.get("/v1/customers/cus_A").await.json();
+    let long = |key: usize, value: usize| format!("metadata[x]=y&metadata[{}]={}", "k".repeat(key), "v".repeat(value));
+    for allowed in [long(40, 500), long(40, 0), "metadata[x]=&metadata=".to_owned()] {
+        assert_eq!(account.update("cus_A", &allowed, &[]).await.status, 200, "{allowed}");
+        account.update("cus_A", "metadata=&metadata[tenant_id]=acme", &[]).await;
+    }
+    let many: Vec<String> = (0..50).map(|number| format!("metadata[k{number}]=v")).collect();
+    for (customer, body, expected) in [
+        ("cus_A", long(41, 1), refusal(400, "", &format!("metadata[{}]", "k".repeat(41)))),
+        ("cus_A", long(40, 501), refusal(400, "", &format!("metadata[{}]", "k".repeat(40)))),
+        ("cus_A", many.join("&"), refusal(400, "", "metadata")),
+        ("cus_A", "metadata=x".to_owned(), refusal(400, "", "metadata")),
+        ("cus_A", "metadata[a][b]=x".to_owned(), refusal(400, "", "metadata[a][b]")),
+        ("cus_A", "metadata[a]=x&tenant_id=y".to_owned(), refusal(400, "parameter_unknown", "tenant_id")),
+        ("cus_D", "metadata[a]=x".to_owned(), refusal(404, "resource_missing", "id")),
+        ("cus_X", "metadata[a]=x".to_owned(), refusal(404, "resource_missing", "id")),
+        ("cus_L", "metadata[a]=x".to_owned(), refusal(404, "resource_missing", "id")),
+    ] {
+        assert_eq!(account.update(customer, &body, &[]).await.refusal(), expected, "{body}");
+    }
+    assert_eq!(account.get("/v1/customers/cus_A").await.json(), before);
+}
+
+#[tokio::test]
+async fn update_has_an_idempotency_key_of_its_own() {
+    let account = Account::new().await;
+    let key = [("idempotency-key", "k")];
+    account.update("cus_A", "metadata[a]=1", &key).await;
+    account.update("cus_A", "metadata[a]=2", &[]).await;
+    let replayed = account.update("cus_A", "metadata[a]=1", &key).await;
+    assert_eq!((replayed.header("idempotent-replayed"), &replayed.json()["metadata"]["a"]), ("true", &json!("1")));
+    assert_eq!(account.get("/v1/customers/cus_A").await.json()["metadata"]["a"], "2", "a replay changes nothing");
+    assert_eq!(account.update("cus_B", "metadata[a]=1", &key).await.json()["error"]["type"], "idempotency_error");
 }

@@ -3,6 +3,7 @@
 mod account;
 mod auth;
 mod caller;
+mod checkout;
 mod configurations;
 mod customers;
 mod delivery;
@@ -14,6 +15,7 @@ mod outage;
 mod portal;
 mod server;
 mod sessions;
+mod subscriptions;
 
 use axum::{
     body::{Body, to_bytes},
@@ -85,6 +87,13 @@ impl Account {
 
     async fn get(&self, path: &str) -> Response {
         self.send("GET", path, &[("authorization", &self.bearer(Mode::Test))], "").await
+    }
+
+    async fn update(&self, customer: &str, body: &str, headers: &[(&str, &str)]) -> Response {
+        let key = self.bearer(Mode::Test);
+        let mut all = vec![("authorization", key.as_str()), ("content-type", FORM)];
+        all.extend(headers);
+        self.send("POST", &format!("/v1/customers/{customer}"), &all, body).await
     }
 
     async fn post(&self, body: &str) -> Response {

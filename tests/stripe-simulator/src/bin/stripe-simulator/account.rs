@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, io, str::FromStr};
 
 use serde::Deserialize;
-use stripe_simulator::{Customer, Injection, Mode, Simulator, Subscription};
+use stripe_simulator::{CheckoutSession, Customer, Injection, Mode, Simulator, Subscription};
 
 use crate::arguments::Arguments;
 
@@ -23,6 +23,8 @@ pub(crate) struct CustomerJson {
     fault: Option<String>,
     #[serde(default)]
     subscriptions: Vec<SubscriptionJson>,
+    #[serde(default)]
+    checkout_sessions: Vec<CheckoutSessionJson>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -46,7 +48,20 @@ impl From<ModeJson> for Mode {
 #[serde(deny_unknown_fields)]
 struct SubscriptionJson {
     id: String,
+    #[serde(default)]
     items: Vec<ItemJson>,
+    status: Option<String>,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckoutSessionJson {
+    id: String,
+    client_reference_id: Option<String>,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -88,12 +103,28 @@ impl CustomerJson {
             customer = customer.fault(fault.parse::<Injection>()?);
         }
         stripe.add_customer(customer);
-        for SubscriptionJson { id, items } in self.subscriptions {
+        for SubscriptionJson { id, items, status, metadata } in self.subscriptions {
             let mut subscription = Subscription::new(&id, &self.id).mode(mode);
+            if let Some(status) = &status {
+                subscription = subscription.status(status);
+            }
+            for (key, value) in &metadata {
+                subscription = subscription.metadata(key, value);
+            }
             for ItemJson { id, price, quantity } in items {
                 subscription = subscription.item(&id, &price, quantity);
             }
             stripe.add_subscription(subscription);
+        }
+        for CheckoutSessionJson { id, client_reference_id, metadata } in self.checkout_sessions {
+            let mut session = CheckoutSession::new(&id, &self.id).mode(mode);
+            if let Some(reference) = &client_reference_id {
+                session = session.client_reference_id(reference);
+            }
+            for (key, value) in &metadata {
+                session = session.metadata(key, value);
+            }
+            stripe.add_checkout_session(session);
         }
         Ok(())
     }

@@ -7,8 +7,8 @@ use stripe_simulator::{Injection, Permission, Settings};
 
 use crate::{account::CustomerJson, configuration::ConfigurationJson};
 
-/// A simulator of Stripe's API for customers, portal sessions, portal configurations and the account, as strict as Stripe
-/// and with configurable faults. Prints the base URL of the API and the keys of the account as NAME=value lines. Stops on
+/// A simulator of Stripe's API for customers, subscriptions, checkout sessions, portal sessions, portal configurations and
+/// the account, as strict as Stripe and with configurable faults. Prints the base URL of the API and the keys of the account as NAME=value lines. Stops on
 /// Ctrl-C or SIGTERM.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP, disable_help_flag = true, max_term_width = 100)]
@@ -73,7 +73,9 @@ pub(crate) struct Arguments {
 const AFTER_HELP: &str = "\
 Customer: {\"id\": \"cus_A\", \"metadata\": {\"tenant_id\": \"acme\"}} and optionally
   \"mode\": \"live\", \"name\", \"email\", \"deleted\": true, \"fault\": \"hang first=1\",
-  \"subscriptions\": [{\"id\": \"sub_A\", \"items\": [{\"id\": \"si_A\", \"price\": \"price_A\", \"quantity\": 1}]}]
+  \"subscriptions\": [{\"id\": \"sub_A\", \"items\": [{\"id\": \"si_A\", \"price\": \"price_A\", \"quantity\": 1}],
+    \"status\": \"canceled\", \"metadata\": {}}],
+  \"checkout_sessions\": [{\"id\": \"cs_A\", \"client_reference_id\": \"acme\", \"metadata\": {}}]
 Configuration: {\"id\": \"bpc_A\"} and optionally \"mode\": \"live\", \"default\": true, \"active\": false, \"name\",
   \"prices\": [\"price_A\"], \"allowed_updates\": [\"email\"], \"login_page\": true, \"without\": [\"subscription_cancel\"]
 A client can also choose a fault by using a customer with a fault in the metadata simulator_fault, or with an ID
