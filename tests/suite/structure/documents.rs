@@ -81,7 +81,7 @@ fn code_blocks_of_the_guide_for_backends_are_in_an_example() {
     ];
     let blocks: Vec<_> =
         INTEGRATE.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap().1).collect();
-    assert_eq!(blocks.len(), 6);
+    assert_eq!(blocks.len(), 8);
     for block in blocks {
         assert!(sources.iter().any(|source| source.contains(block)), "no example contains:\n{block}");
     }
