@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::Result;
 use axum::http::HeaderValue;
 use billing_portal::grpc::proto::{
-    CreatePortalSessionRequest, GetPortalAccessRequest, billing_portal_client::BillingPortalClient,
+    CreatePortalSessionRequest, GetPortalAccessRequest,
+    billing_portal_client::BillingPortalClient,
+    create_portal_session_request::{Flow, PaymentMethodUpdate},
     portal_access_client::PortalAccessClient,
 };
 use oxilangtag::LanguageTag;
@@ -21,17 +23,25 @@ use crate::{
     token::{Issuer, Person},
 };
 
+/// What a button opens.
+#[derive(Clone, Copy)]
+pub(crate) enum Action {
+    Portal,
+    UpdatePaymentMethod,
+}
+
 /// A client for the service.
 pub(crate) struct Billing {
     channel: Channel,
     issuer: Issuer,
-    return_url: String,
+    /// The page to return to.
+    page: String,
 }
 
 impl Billing {
-    pub(crate) fn new(service: &str, issuer: Issuer, return_url: String) -> Result<Self> {
+    pub(crate) fn new(service: &str, issuer: Issuer, page: String) -> Result<Self> {
         let channel = Endpoint::from_shared(format!("http://{service}"))?.connect_lazy();
-        Ok(Self { channel, issuer, return_url })
+        Ok(Self { channel, issuer, page })
     }
 
     fn request<T>(&self, person: &Person, message: T, deadline: Duration) -> Result<Request<T>, Status> {
@@ -44,7 +54,7 @@ impl Billing {
         Ok(request)
     }
 
-    /// Returns `None` to show the button, otherwise the sentence to show instead. The button is shown only if the
+    /// Returns `None` to show the buttons, otherwise the sentence to show instead. The buttons are shown only if the
     /// service returns `visible`.
     pub(crate) async fn section(&self, person: &Person) -> Option<&'static str> {
         let message = GetPortalAccessRequest { displayed_tenant_id: person.tenant.to_owned() };
@@ -59,21 +69,33 @@ impl Billing {
         }
     }
 
+    /// Returns the page to open, and where Stripe sends the person back.
+    fn message(&self, action: Action) -> CreatePortalSessionRequest {
+        let back = |marker: &str| format!("{}?billing={marker}", self.page);
+        match action {
+            Action::Portal => CreatePortalSessionRequest { return_url: back("returned"), ..Default::default() },
+            Action::UpdatePaymentMethod => CreatePortalSessionRequest {
+                flow: Some(Flow::PaymentMethodUpdate(PaymentMethodUpdate {})),
+                return_url: back("payment-method-not-updated"),
+                completed_url: Some(back("payment-method-updated")),
+                ..Default::default()
+            },
+        }
+    }
+
     /// Creates a portal session and returns its URL. The URL grants access to anyone who has it: use it only for the
     /// redirect.
     pub(crate) async fn open(
         &self,
         person: &Person,
+        action: Action,
         displayed_tenant: &str,
         locale: &str,
     ) -> Result<HeaderValue, Refusal> {
         let refused = |status: Status| refusal("CreatePortalSession", &status);
-        let message = CreatePortalSessionRequest {
-            return_url: self.return_url.clone(),
-            displayed_tenant_id: displayed_tenant.to_owned(),
-            locale: locale.to_owned(),
-            ..CreatePortalSessionRequest::default()
-        };
+        let mut message = self.message(action);
+        message.displayed_tenant_id = displayed_tenant.to_owned();
+        message.locale = locale.to_owned();
         let request = self.request(person, message, Duration::from_secs(12)).map_err(refused)?;
         let response = BillingPortalClient::new(self.channel.clone()).create_portal_session(request).await;
         let url = response.map_err(refused)?.into_inner().url;

@@ -22,7 +22,7 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use billing::{Billing, preferred_language};
+use billing::{Action, Billing, preferred_language};
 use serde::Deserialize;
 use token::{Issuer, Person};
 use tokio::{net::TcpListener, sync::Mutex};
@@ -47,7 +47,7 @@ async fn main() -> Result<()> {
     let origin = setting("PUBLIC_ORIGIN")?;
     let (issuer, audience) = (setting("PRINCIPAL_ISSUER")?, setting("PRINCIPAL_AUDIENCE")?);
     let issuer = Issuer::new(issuer, audience, &setting("PRINCIPAL_KEY_FILE")?, setting("PRINCIPAL_KEY_ID")?)?;
-    let billing = Billing::new(&setting("SERVICE")?, issuer, format!("{origin}/settings?billing=returned"))?;
+    let billing = Billing::new(&setting("SERVICE")?, issuer, format!("{origin}/settings"))?;
     let headers = headers_of_every_response(&setting("PORTAL_ORIGIN")?)?;
 
     let address = format!("127.0.0.1:{}", setting("PORT")?);
@@ -108,19 +108,32 @@ async fn settings(
               <input type="hidden" name="csrf_token" value="{csrf}">
               <input type="hidden" name="displayed_tenant_id" value="{}">
               <button>Open billing portal</button>
+              <button name="action" value="payment_method_update">Update payment method</button>
             </form>"#,
             person.tenant
         ),
     };
-    let has_returned = query.get("billing").is_some_and(|value| value == "returned");
-    let notice = if has_returned { r#"<p role="status">You are back from the billing portal.</p>"# } else { "" };
+    let notice = query.get("billing").and_then(|marker| notice(marker));
+    let notice = notice.map(|sentence| format!(r#"<p role="status">{sentence}</p>"#)).unwrap_or_default();
     page(StatusCode::OK, "Settings", &format!("{notice}<h2>Billing</h2>{section}"))
+}
+
+/// Returns what to show after a return from the portal. Anyone can open such an address, so nothing else depends on it.
+fn notice(marker: &str) -> Option<&'static str> {
+    match marker {
+        "returned" => Some("You are back from the billing portal."),
+        "payment-method-updated" => Some("Your payment method was updated."),
+        "payment-method-not-updated" => Some("You returned without updating your payment method."),
+        _ => None,
+    }
 }
 
 #[derive(Deserialize)]
 struct OpenForm {
     csrf_token: String,
     displayed_tenant_id: String,
+    /// The value of the button that was clicked; the first one has none.
+    action: Option<String>,
 }
 
 async fn open(State(app): State<Arc<App>>, headers: HeaderMap, Form(form): Form<OpenForm>) -> Response {
@@ -129,9 +142,16 @@ async fn open(State(app): State<Arc<App>>, headers: HeaderMap, Form(form): Form<
         let text = "<p>This form is out of date. Please go back, reload the page and try again.</p>";
         return page(StatusCode::FORBIDDEN, "Billing was not opened", text);
     }
+    let action = match form.action.as_deref() {
+        None => Action::Portal,
+        Some("payment_method_update") => Action::UpdatePaymentMethod,
+        Some(_) => {
+            return page(StatusCode::BAD_REQUEST, "Billing was not opened", "<p>This action does not exist.</p>");
+        }
+    };
     let accept_language = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let locale = preferred_language(accept_language.unwrap_or_default());
-    match app.billing.open(person, &form.displayed_tenant_id, locale).await {
+    match app.billing.open(person, action, &form.displayed_tenant_id, locale).await {
         // Every response has `Cache-Control: no-store` and `Referrer-Policy: no-referrer`, which keep the URL secret.
         Ok(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
         Err(refusal) => {

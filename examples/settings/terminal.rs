@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use crate::{
+    billing::Action,
     environment::{Environment, Stripe},
     people::{self, PEOPLE},
     token::{AUDIENCE, ISSUER, Issuer, KEY_ID},
@@ -108,7 +109,7 @@ pub(crate) fn print_grpcurl(name: &str, issuer: &Issuer, page: &str, environment
     print_line(&format!(
         "grpcurl -plaintext -H 'authorization: Bearer {token}' -d '{{\"return_url\":\"{}\"}}' {address} \
          billing.portal.v1.BillingPortal/CreatePortalSession\n",
-        crate::billing::return_url(page)
+        Action::Portal.request(page).return_url
     ));
     Ok(())
 }

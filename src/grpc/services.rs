@@ -91,11 +91,11 @@ fn extension<T: Send + Sync + 'static>(extensions: &Extensions) -> Result<&T, Re
 
 /// Parses the fields in the order of the contract, which decides the refusal when several fields are not valid.
 fn parse_request(message: &CreatePortalSessionRequest, origins: &ReturnOrigins) -> Result<PortalRequest, Refusal> {
-    Ok(PortalRequest {
-        return_url: ReturnUrl::parse(&message.return_url, origins)?,
-        locale: Locale::parse(&message.locale)?,
-        flow: parse_flow(message.flow.as_ref())?,
-    })
+    let return_url = ReturnUrl::parse(&message.return_url, origins)?;
+    let locale = Locale::parse(&message.locale)?;
+    let flow = parse_flow(message.flow.as_ref())?;
+    let completed_url = return_url.or_completed(message.completed_url.as_deref(), &flow, origins)?;
+    Ok(PortalRequest { return_url, locale, flow, completed_url })
 }
 
 fn parse_flow(flow: Option<&FlowField>) -> Result<Flow, Refusal> {

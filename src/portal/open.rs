@@ -35,12 +35,14 @@ pub trait PortalSessions: Send + Sync {
 /// A request to open the portal.
 #[derive(Clone, Debug)]
 pub struct PortalRequest {
-    /// Where Stripe sends the person afterwards.
+    /// Where Stripe's link back to the product leads.
     pub return_url: ReturnUrl,
     /// The portal's language; with `None`, Stripe chooses.
     pub locale: Option<Locale>,
     /// The page of the portal that opens.
     pub flow: Flow,
+    /// Where Stripe redirects when the flow is done.
+    pub completed_url: ReturnUrl,
 }
 
 /// The use cases and what they depend on.

@@ -3,6 +3,7 @@
 use url::{Host, Url};
 
 use crate::portal::{
+    flow::Flow,
     refusal::{Reason, Refusal},
     return_origins::ReturnOrigins,
 };
@@ -21,7 +22,27 @@ impl ReturnUrl {
     /// # Errors
     /// RETURN_URL_NOT_ALLOWED, with the broken rule.
     pub fn parse(text: &str, origins: &ReturnOrigins) -> Result<Self, Refusal> {
-        check(text, origins).map_err(|rule| Refusal::of_field(Reason::ReturnUrlNotAllowed, "return_url", rule))?;
+        Self::parse_field("return_url", text, origins)
+    }
+
+    /// Returns where Stripe redirects when the flow is done: the `completed_url` of the request, which follows the same rules, and
+    /// this URL if the request does not have one.
+    ///
+    /// # Errors
+    /// FLOW_INVALID if there is no flow that could be done, RETURN_URL_NOT_ALLOWED with the broken rule.
+    pub fn or_completed(&self, text: Option<&str>, flow: &Flow, origins: &ReturnOrigins) -> Result<Self, Refusal> {
+        const FIELD: &str = "completed_url";
+        match text {
+            None => Ok(self.clone()),
+            Some(_) if *flow == Flow::Home => {
+                Err(Refusal::of_field(Reason::FlowInvalid, FIELD, "must not be set without a flow"))
+            }
+            Some(text) => Self::parse_field(FIELD, text, origins),
+        }
+    }
+
+    fn parse_field(field: &'static str, text: &str, origins: &ReturnOrigins) -> Result<Self, Refusal> {
+        check(text, origins).map_err(|rule| Refusal::of_field(Reason::ReturnUrlNotAllowed, field, rule))?;
         Ok(Self(text.to_owned()))
     }
 
@@ -144,5 +165,29 @@ mod tests {
             assert_eq!(refusal.reason(), Reason::ReturnUrlNotAllowed, "{bad}");
         }
         assert!(ReturnUrl::parse(&long[..2_048], &origins).is_ok());
+    }
+
+    #[test]
+    fn completed_url_requires_a_flow_and_follows_the_rules_of_return_url() {
+        const COMPLETED: &str = "https://app.example.com/?billing=completed";
+        let origins = origins(&["https://app.example.com"]).unwrap();
+        let return_url = ReturnUrl::parse("https://app.example.com/", &origins).unwrap();
+        let completed = |text, flow| {
+            let url = return_url.or_completed(text, &flow, &origins);
+            url.map(|url| url.0).map_err(|refusal| (refusal.reason(), refusal.violation()))
+        };
+        for flow in [Flow::Home, Flow::CustomerUpdate] {
+            assert_eq!(completed(None, flow).as_deref(), Ok("https://app.example.com/"));
+        }
+        assert_eq!(completed(Some(COMPLETED), Flow::CustomerUpdate).as_deref(), Ok(COMPLETED));
+        // A field that is present and empty is not the same as one that is not set.
+        for (text, rule) in [("", "must be set"), ("https://evil.test/", "must be on one of the configured origins")] {
+            let refusal = (Reason::ReturnUrlNotAllowed, Some(("completed_url", rule)));
+            assert_eq!(completed(Some(text), Flow::CustomerUpdate), Err(refusal));
+        }
+        for text in ["", "https://evil.test/", COMPLETED] {
+            let refusal = (Reason::FlowInvalid, Some(("completed_url", "must not be set without a flow")));
+            assert_eq!(completed(Some(text), Flow::Home), Err(refusal));
+        }
     }
 }

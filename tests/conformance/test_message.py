@@ -64,6 +64,25 @@ class MessageTest(ServiceTest):
             self.assertEqual(posts[0].headers["stripe-version"], "2026-09-30.endive")
             self.expect_session(fields, result)
 
+    def test_completed_url_is_where_a_flow_redirects(self) -> None:
+        completed = f"{APP}/settings?billing=completed"
+        result = self.create_session(payment_method_update={}, completed_url=completed)
+        posts = [request for request in self.world.stripe.requests if request.method == "POST"]
+        self.assertEqual([post.form for post in posts], [{
+            "customer": "cus_A", "return_url": RETURN_URL, "flow_data[type]": "payment_method_update",
+            "flow_data[after_completion][type]": "redirect",
+            "flow_data[after_completion][redirect][return_url]": completed,
+        }])
+        self.expect_session(completed, result)
+        for fields, reason in [
+            ({"completed_url": completed}, "FLOW_INVALID"),
+            ({"completed_url": ""}, "FLOW_INVALID"),
+            ({"payment_method_update": {}, "completed_url": ""}, "RETURN_URL_NOT_ALLOWED"),
+            ({"payment_method_update": {}, "completed_url": "https://evil.example/"}, "RETURN_URL_NOT_ALLOWED"),
+        ]:
+            result = self.expect(fields, self.create_session(**fields), "INVALID_ARGUMENT", reason)
+            self.assertEqual(result.field, "completed_url")
+
     def test_malformed_flows_are_refused(self) -> None:
         for fields, field in [
             *[({"subscription_cancel": {"subscription_id": invalid}}, "subscription_cancel.subscription_id")

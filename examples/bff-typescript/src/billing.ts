@@ -12,6 +12,9 @@ const PROTO = fileURLToPath(new URL("../../../proto/billing/portal/v1/billing_po
 const { billing } = loadPackageDefinition(loadSync(PROTO, { longs: Number, enums: String, defaults: true })) as unknown as ProtoGrpcType;
 const { BillingPortal, PortalAccess } = billing.portal.v1;
 
+// What a button opens.
+export type Action = "portal" | "payment_method_update";
+
 export class Billing {
   private readonly portal;
   private readonly access;
@@ -19,14 +22,14 @@ export class Billing {
   constructor(
     service: string,
     private readonly issuer: Issuer,
-    private readonly returnUrl: string,
+    private readonly page: string,
   ) {
     const options = { "grpc.enable_retries": 0 };
     this.portal = new BillingPortal(service, credentials.createInsecure(), options);
     this.access = new PortalAccess(service, credentials.createInsecure(), options);
   }
 
-  // Resolves to undefined to show the button, otherwise to the sentence to show instead. The button is shown only if
+  // Resolves to undefined to show the buttons, otherwise to the sentence to show instead. The buttons are shown only if
   // the service returns `visible`.
   async section(person: Person): Promise<string | undefined> {
     const metadata = await this.metadata(person);
@@ -41,15 +44,26 @@ export class Billing {
   }
 
   // Creates a portal session. Its URL grants access to anyone who has it: use it only for the redirect.
-  async open(person: Person, displayedTenant: string, locale: string): Promise<{ url: string } | Refusal> {
+  async open(person: Person, action: Action, displayedTenant: string, locale: string): Promise<{ url: string } | Refusal> {
     const metadata = await this.metadata(person);
     return new Promise((resolve) => {
-      const request = { returnUrl: this.returnUrl, displayedTenantId: displayedTenant, locale };
+      const request = { ...this.target(action), displayedTenantId: displayedTenant, locale };
       this.portal.createPortalSession(request, metadata, within(12), (error: ServiceError | null, response) => {
         if (response?.url) resolve({ url: response.url });
         else resolve(error ? refusal("CreatePortalSession", error) : { sentence: sentence() });
       });
     });
+  }
+
+  // The page to open, and where Stripe sends the person back.
+  private target(action: Action) {
+    const back = (marker: string) => `${this.page}?billing=${marker}`;
+    if (action === "portal") return { returnUrl: back("returned") };
+    return {
+      paymentMethodUpdate: {},
+      returnUrl: back("payment-method-not-updated"),
+      completedUrl: back("payment-method-updated"),
+    };
   }
 
   private async metadata(person: Person): Promise<Metadata> {

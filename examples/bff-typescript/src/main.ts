@@ -34,6 +34,13 @@ const PEOPLE: Record<string, Person> = {
   gustav: { id: "gustav", tenant: "globex", role: "owner" },
 };
 
+// What to show after a return from the portal. Anyone can open such an address, so nothing else depends on it.
+const NOTICES = new Map([
+  ["returned", "You are back from the billing portal."],
+  ["payment-method-updated", "Your payment method was updated."],
+  ["payment-method-not-updated", "You returned without updating your payment method."],
+]);
+
 interface Session {
   person: Person;
   csrf: string;
@@ -41,7 +48,7 @@ interface Session {
 
 const sessions = new Map<string, Session>();
 const issuer = await Issuer.create(ISSUER, AUDIENCE, readFileSync(KEY_FILE, "utf8"), KEY_ID);
-const billing = new Billing(SERVICE, issuer, `${PUBLIC_ORIGIN}/settings?billing=returned`);
+const billing = new Billing(SERVICE, issuer, `${PUBLIC_ORIGIN}/settings`);
 
 async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", PUBLIC_ORIGIN);
@@ -78,12 +85,13 @@ function signedOut(response: ServerResponse): void {
 
 async function settings(session: Session, url: URL, response: ServerResponse): Promise<void> {
   const sentence = await billing.section(session.person);
-  const hasReturned = url.searchParams.get("billing") === "returned";
-  const notice = hasReturned ? `<p role="status">You are back from the billing portal.</p>` : "";
+  const returned = NOTICES.get(url.searchParams.get("billing") ?? "");
+  const notice = returned ? `<p role="status">${returned}</p>` : "";
   const form = `<form method="post" action="/settings/billing">
       <input type="hidden" name="csrf_token" value="${session.csrf}">
       <input type="hidden" name="displayed_tenant_id" value="${session.person.tenant}">
       <button>Open billing portal</button>
+      <button name="action" value="payment_method_update">Update payment method</button>
     </form>`;
   respond(response, 200, page("Settings", `${notice}<h2>Billing</h2>${sentence ? `<p>${sentence}</p>` : form}`));
 }
@@ -94,8 +102,12 @@ async function open(session: Session, request: IncomingMessage, response: Server
     const text = "<p>This form is out of date. Please go back, reload the page and try again.</p>";
     return respond(response, 403, page("Billing was not opened", text));
   }
+  const action = form.get("action") ?? "portal";
+  if (action !== "portal" && action !== "payment_method_update") {
+    return respond(response, 400, page("Billing was not opened", "<p>This action does not exist.</p>"));
+  }
   const locale = preferredLanguage(request.headers["accept-language"] ?? "");
-  const opened = await billing.open(session.person, form.get("displayed_tenant_id") ?? "", locale);
+  const opened = await billing.open(session.person, action, form.get("displayed_tenant_id") ?? "", locale);
   // Every response has `Cache-Control: no-store` and `Referrer-Policy: no-referrer`, which keep the URL secret.
   if ("url" in opened) return redirect(response, opened.url);
   const reference = opened.requestId ? `<p>Reference for support: <code>${opened.requestId}</code></p>` : "";

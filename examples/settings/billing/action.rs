@@ -1,4 +1,4 @@
-//! The billing action: accepts the form and redirects to Stripe's billing portal.
+//! The billing actions: accept the form and redirect to Stripe's billing portal.
 
 use std::sync::Arc;
 
@@ -12,7 +12,10 @@ use futures_util::{
     future::{BoxFuture, Shared, WeakShared},
 };
 
-use crate::web::{App, session::VerifiedForm, settings::Notice};
+use crate::{
+    billing::Action,
+    web::{App, Failure, session::VerifiedForm, settings::Notice},
+};
 
 /// A call that creates a portal session. Its result is the URL of the session, or `None` if it was refused and the
 /// session of the person has a notice. Every click while the call is running gets this result.
@@ -27,9 +30,10 @@ pub(crate) type WeakOpening = WeakShared<BoxFuture<'static, Option<HeaderValue>>
 /// `Location` grants access to anyone who has it, so caches must not store it and `Referer` must not contain it. The
 /// headers that ensure this are also set here, not only in the layer around all routes.
 pub(crate) async fn open(State(app): State<Arc<App>>, form: VerifiedForm) -> Response {
+    let Some(action) = Action::parse(form.field("action")) else { return Failure::Forged.into_response() };
     let displayed_tenant = form.field("displayed_tenant_id");
-    let opening = app.sessions.join_or_start(&form.signed_in.session_id, displayed_tenant, || {
-        let opening = call(Arc::clone(&app), &form, displayed_tenant.to_owned());
+    let opening = app.sessions.join_or_start(&form.signed_in.session_id, (displayed_tenant, action), || {
+        let opening = call(Arc::clone(&app), &form, action, displayed_tenant.to_owned());
         // A second click ends the request of the first one. The call must continue, because the second click joined it.
         tokio::spawn(opening.clone());
         opening
@@ -43,10 +47,10 @@ pub(crate) async fn open(State(app): State<Arc<App>>, form: VerifiedForm) -> Res
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 
-fn call(app: Arc<App>, form: &VerifiedForm, displayed_tenant: String) -> Opening {
+fn call(app: Arc<App>, form: &VerifiedForm, action: Action, displayed_tenant: String) -> Opening {
     let (person, session_id) = (form.signed_in.person, form.signed_in.session_id.clone());
     async move {
-        match app.billing.open(person, &displayed_tenant).await {
+        match app.billing.open(person, action, &displayed_tenant).await {
             Ok(location) => Some(location),
             Err(refusal) => {
                 app.sessions.notify(&session_id, Notice::Refused(refusal));

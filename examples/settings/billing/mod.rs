@@ -11,8 +11,11 @@ use std::{sync::Arc, time::Duration};
 use axum::http::{HeaderValue, Uri};
 use billing_portal::grpc::proto::{
     CreatePortalSessionRequest, CreatePortalSessionResponse, GetPortalAccessRequest,
-    billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
+    billing_portal_client::BillingPortalClient,
+    create_portal_session_request::{Flow, PaymentMethodUpdate},
+    portal_access_client::PortalAccessClient,
 };
+pub(crate) use sentences::for_return;
 use tonic::{
     Request, Response, Status,
     metadata::AsciiMetadataValue,
@@ -32,23 +35,54 @@ const ACCESS_DEADLINE: Duration = Duration::from_secs(2);
 /// the service's own status arrives first.
 const OPEN_DEADLINE: Duration = Duration::from_secs(12);
 
-/// Returns the URL that Stripe sends the person back to, in normalized form (`new URL(x).href`).
-pub(crate) fn return_url(page: &str) -> String {
-    format!("{page}/settings/billing?billing=returned")
+/// What a button of the billing section opens.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Action {
+    /// The portal's home page.
+    Portal,
+    /// The page that adds a payment method.
+    UpdatePaymentMethod,
+}
+
+impl Action {
+    /// Parses the value of the button in the form. The first button has none.
+    pub(crate) fn parse(value: &str) -> Option<Self> {
+        match value {
+            "" => Some(Self::Portal),
+            "payment_method_update" => Some(Self::UpdatePaymentMethod),
+            _ => None,
+        }
+    }
+
+    /// Returns the page to open, and the URLs to which Stripe sends the person back, in normalized form
+    /// (`new URL(x).href`). The marker in a URL selects the notice.
+    pub(crate) fn request(self, page: &str) -> CreatePortalSessionRequest {
+        let back = |marker| format!("{page}/settings/billing?billing={marker}");
+        match self {
+            Self::Portal => CreatePortalSessionRequest { return_url: back("returned"), ..Default::default() },
+            Self::UpdatePaymentMethod => CreatePortalSessionRequest {
+                return_url: back("payment-method-not-updated"),
+                flow: Some(Flow::PaymentMethodUpdate(PaymentMethodUpdate {})),
+                completed_url: Some(back("payment-method-updated")),
+                ..Default::default()
+            },
+        }
+    }
 }
 
 /// A client for the service.
 pub(crate) struct Billing {
     channel: Channel,
     issuer: Arc<Issuer>,
-    return_url: String,
+    /// The origin of the page.
+    page: String,
 }
 
 /// The content of the billing section.
 pub(crate) enum Section {
-    /// The button that opens the portal.
-    Button,
-    /// The reason why there is no button.
+    /// The buttons that open the portal.
+    Buttons,
+    /// The reason why there are no buttons.
     Refused(Refusal),
 }
 
@@ -71,10 +105,10 @@ impl Billing {
     /// Connects on the first call and reconnects after a lost connection, so the page also works without the service.
     pub(crate) fn new(service: &Uri, issuer: Arc<Issuer>, page: &str) -> Self {
         let endpoint = Endpoint::from(service.clone()).connect_timeout(ACCESS_DEADLINE);
-        Self { channel: endpoint.connect_lazy(), issuer, return_url: return_url(page) }
+        Self { channel: endpoint.connect_lazy(), issuer, page: page.to_owned() }
     }
 
-    /// Returns what the billing section shows. The button is shown only if the service returns `visible`.
+    /// Returns what the billing section shows. The buttons are shown only if the service returns `visible`.
     pub(crate) async fn section(&self, person: &Person) -> Section {
         let message = GetPortalAccessRequest { displayed_tenant_id: person.tenant.id.to_owned() };
         let mut client = PortalAccessClient::new(self.channel.clone());
@@ -83,9 +117,9 @@ impl Billing {
             Err(status) => Err(status),
         };
         match response {
-            Ok(response) if response.get_ref().visible => Section::Button,
+            Ok(response) if response.get_ref().visible => Section::Buttons,
             Ok(response) => {
-                let sentence = sentences::for_hidden_button(response.get_ref().reason());
+                let sentence = sentences::for_hidden_buttons(response.get_ref().reason());
                 Section::Refused(Refusal { sentence, reference: None })
             }
             Err(status) => Section::Refused(log_and_explain("GetPortalAccess", &status)),
@@ -94,12 +128,14 @@ impl Billing {
 
     /// Creates a portal session and returns its URL for the `Location` header. The URL grants access to anyone who has
     /// it, so it must not be logged.
-    pub(crate) async fn open(&self, person: &Person, displayed_tenant: &str) -> Result<HeaderValue, Refusal> {
-        let message = CreatePortalSessionRequest {
-            return_url: self.return_url.clone(),
-            displayed_tenant_id: displayed_tenant.to_owned(),
-            ..CreatePortalSessionRequest::default()
-        };
+    pub(crate) async fn open(
+        &self,
+        person: &Person,
+        action: Action,
+        displayed_tenant: &str,
+    ) -> Result<HeaderValue, Refusal> {
+        let displayed_tenant_id = displayed_tenant.to_owned();
+        let message = CreatePortalSessionRequest { displayed_tenant_id, ..action.request(&self.page) };
         let mut client = BillingPortalClient::new(self.channel.clone());
         let location = match self.request(person, message, OPEN_DEADLINE) {
             Ok(request) => with_deadline(OPEN_DEADLINE, client.create_portal_session(request)).await.and_then(location),

@@ -67,21 +67,46 @@ const SENTENCES: [(&[&str], &str); 9] = [
     ),
 ];
 
+/// The notices after a return from the portal, by the marker in its address. Anyone can open such an address, so a notice
+/// is all that depends on it.
+const RETURNS: [(&str, &str); 3] = [
+    ("returned", "You are back from the billing portal."),
+    ("payment-method-updated", "Your payment method was updated."),
+    ("payment-method-not-updated", "You returned without updating your payment method."),
+];
+
+/// Returns the notice for a marker; `None` if no action has this marker.
+pub(crate) fn for_return(marker: &str) -> Option<&'static str> {
+    RETURNS.iter().find(|(known, _)| *known == marker).map(|(_, sentence)| *sentence)
+}
+
 /// Returns the sentence for a refused call. A newer service may send a reason that this page does not know yet.
 pub(super) fn for_refusal(reason: &str) -> &'static str {
     SENTENCES.iter().find(|(reasons, _)| reasons.contains(&reason)).map_or(UNAVAILABLE, |(_, sentence)| sentence)
 }
 
-/// Returns the sentence to show instead of the button. It is the one for a refused call with the same reason.
-pub(super) fn for_hidden_button(reason: Reason) -> &'static str {
+/// Returns the sentence to show instead of the buttons. It is the one for a refused call with the same reason.
+pub(super) fn for_hidden_buttons(reason: Reason) -> &'static str {
     for_refusal(reason.as_str_name().trim_start_matches("REASON_"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::billing::Action;
 
     const GUIDE: &str = include_str!("../../../docs/integrate.md");
+
+    /// The pages of the small backends.
+    const BACKENDS: [&str; 2] = [include_str!("../../bff/main.rs"), include_str!("../../bff-typescript/src/main.ts")];
+
+    /// Returns the cells of each row of a table in the guide.
+    fn rows() -> impl Iterator<Item = Vec<&'static str>> {
+        GUIDE
+            .lines()
+            .filter(|line| line.starts_with('|'))
+            .map(|line| line.trim_matches(['|', ' ']).split(" | ").collect())
+    }
 
     #[test]
     fn every_reason_has_exactly_one_sentence() {
@@ -99,18 +124,17 @@ mod tests {
     }
 
     #[test]
-    fn hidden_button_and_refused_call_have_the_same_sentence() {
-        assert_eq!(for_hidden_button(Reason::NotOwner), ONLY_OWNERS);
-        assert_eq!(for_hidden_button(Reason::FeatureDisabled), for_refusal("FEATURE_DISABLED"));
-        assert_eq!(for_hidden_button(Reason::NoBillingAccount), for_refusal("NO_BILLING_ACCOUNT"));
+    fn hidden_buttons_and_refused_call_have_the_same_sentence() {
+        assert_eq!(for_hidden_buttons(Reason::NotOwner), ONLY_OWNERS);
+        assert_eq!(for_hidden_buttons(Reason::FeatureDisabled), for_refusal("FEATURE_DISABLED"));
+        assert_eq!(for_hidden_buttons(Reason::NoBillingAccount), for_refusal("NO_BILLING_ACCOUNT"));
         // The service does not hide the button for this one.
-        assert_eq!(for_hidden_button(Reason::Allowed), UNAVAILABLE);
+        assert_eq!(for_hidden_buttons(Reason::Allowed), UNAVAILABLE);
     }
 
     #[test]
     fn guide_for_backends_recommends_the_same_sentences() {
-        let cells = |line: &'static str| line.trim_matches(['|', ' ']).split(" | ").collect::<Vec<_>>();
-        let rows: Vec<_> = GUIDE.lines().filter(|line| line.starts_with('|')).map(cells).collect();
+        let rows: Vec<_> = rows().collect();
         for (reasons, sentence) in SENTENCES {
             let short_form = rows.iter().find(|row| row[1] == sentence).unwrap_or_else(|| panic!("{sentence}"))[0];
             for reason in reasons {
@@ -118,5 +142,24 @@ mod tests {
                 assert!(row[2].starts_with(short_form), "{row:?}, expected {short_form}");
             }
         }
+    }
+
+    #[test]
+    fn each_return_has_the_notice_of_the_guide_and_of_the_small_backends() {
+        let origin = "https://app.example.com";
+        let requests = [Action::Portal, Action::UpdatePaymentMethod].map(|action| action.request(origin));
+        let urls =
+            requests.into_iter().flat_map(|request| std::iter::once(request.return_url).chain(request.completed_url));
+        let markers: Vec<_> = urls.map(|url| url.split_once("?billing=").unwrap().1.to_owned()).collect();
+        assert_eq!(markers.len(), RETURNS.len());
+        for marker in markers {
+            let sentence = for_return(&marker).unwrap();
+            let documented: Vec<_> = rows().filter(|row| row[0] == format!("`?billing={marker}`")).collect();
+            assert_eq!(documented.iter().map(|row| row[2]).collect::<Vec<_>>(), [sentence]);
+            for backend in BACKENDS {
+                assert!(backend.contains(&format!("\"{marker}\"")) && backend.contains(sentence), "{marker}");
+            }
+        }
+        assert_eq!(for_return("other"), None);
     }
 }

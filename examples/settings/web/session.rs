@@ -15,7 +15,10 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
-    billing::action::{Opening, WeakOpening},
+    billing::{
+        Action,
+        action::{Opening, WeakOpening},
+    },
     people::Person,
     web::{App, Failure, settings::Notice},
 };
@@ -40,9 +43,9 @@ struct Session {
     csrf_token: String,
     /// Shown by the next page that is loaded, and only by that page.
     notice: Option<Notice>,
-    /// The last call that was started, and the displayed tenant that it was started for. The reference is weak, so that
-    /// the URL of a portal session is not kept.
-    opening: Option<(WeakOpening, String)>,
+    /// The running calls, by the displayed tenant and the action. The references are weak, so that the URL of a portal
+    /// session is not kept.
+    openings: HashMap<(String, Action), WeakOpening>,
 }
 
 impl Sessions {
@@ -54,7 +57,7 @@ impl Sessions {
     pub(super) fn start(&self, person: &'static Person) -> anyhow::Result<String> {
         let (id, csrf_token) = (random()?, random()?);
         let cookie = self.set_cookie(&id, "");
-        self.state().running.insert(id, Session { person, csrf_token, notice: None, opening: None });
+        self.state().running.insert(id, Session { person, csrf_token, notice: None, openings: HashMap::new() });
         Ok(cookie)
     }
 
@@ -78,14 +81,20 @@ impl Sessions {
         self.state().running.get_mut(id)?.notice.take()
     }
 
-    /// Returns the call that is running in this session for the same tenant, otherwise starts one.
-    pub(crate) fn join_or_start(&self, id: &str, displayed_tenant: &str, start: impl FnOnce() -> Opening) -> Opening {
+    /// Returns the call that is running in this session for the same tenant and action, otherwise starts one.
+    pub(crate) fn join_or_start(
+        &self,
+        id: &str,
+        (displayed_tenant, action): (&str, Action),
+        start: impl FnOnce() -> Opening,
+    ) -> Opening {
         let mut state = self.state();
         let Some(session) = state.running.get_mut(id) else { return start() };
-        let last = session.opening.as_ref().filter(|(_, tenant)| tenant == displayed_tenant);
-        last.and_then(|(opening, _)| opening.upgrade()).unwrap_or_else(|| {
+        session.openings.retain(|_, opening| opening.upgrade().is_some());
+        let key = (displayed_tenant.to_owned(), action);
+        session.openings.get(&key).and_then(WeakOpening::upgrade).unwrap_or_else(|| {
             let opening = start();
-            session.opening = opening.downgrade().map(|opening| (opening, displayed_tenant.to_owned()));
+            session.openings.extend(opening.downgrade().map(|opening| (key, opening)));
             opening
         })
     }

@@ -172,6 +172,11 @@ fn classify_by_parameter(
             (Reason::BillingAccountMissingAtStripe, None)
         }
         StripeRequest::CreateSession(flow)
+            if *flow != Flow::Home && is_bad_request_about("flow_data[after_completion]") =>
+        {
+            (Reason::ReturnUrlNotAllowed, Some("completed_url"))
+        }
+        StripeRequest::CreateSession(flow)
             if *flow != Flow::Home && [400, 404].contains(&status) && error.is_about("flow_data") =>
         {
             (Reason::FlowInvalid, Some(flow.name()))

@@ -38,7 +38,8 @@ impl StripePortalSessions {
     /// # Errors
     /// The refusal that every call would receive, such as STRIPE_CREDENTIALS.
     pub async fn probe_session(&self, return_url: ReturnUrl, deadline: Instant) -> Result<(), Refusal> {
-        let portal_request = PortalRequest { return_url, locale: None, flow: Flow::Home };
+        let completed_url = return_url.clone();
+        let portal_request = PortalRequest { return_url, locale: None, flow: Flow::Home, completed_url };
         let key = self.attempts.key()?;
         let response = self.create_session(&key, &no_customer()?, &portal_request, deadline).await?;
         verdict(&response, StripeRequest::CreateSession(&Flow::Home))

@@ -37,13 +37,13 @@ pub(super) fn create_session(
     {
         request = request.locale(locale);
     }
-    if let Some(flow) = flow_data(&portal_request.flow, &portal_request.return_url) {
+    if let Some(flow) = flow_data(&portal_request.flow, &portal_request.completed_url) {
         request = request.flow_data(flow);
     }
     request.build()
 }
 
-fn flow_data(flow: &Flow, return_url: &ReturnUrl) -> Option<FlowData> {
+fn flow_data(flow: &Flow, completed_url: &ReturnUrl) -> Option<FlowData> {
     let mut data = match flow {
         Flow::Home => return None,
         Flow::PaymentMethodUpdate => FlowData::new(FlowType::PaymentMethodUpdate),
@@ -69,7 +69,7 @@ fn flow_data(flow: &Flow, return_url: &ReturnUrl) -> Option<FlowData> {
     };
     // Without a redirect, a completed flow ends on a page of Stripe that does not lead back.
     let mut after = AfterCompletion::new(AfterCompletionType::Redirect);
-    after.redirect = Some(Redirect::new(return_url.as_str()));
+    after.redirect = Some(Redirect::new(completed_url.as_str()));
     data.after_completion = Some(after);
     Some(data)
 }
@@ -81,8 +81,13 @@ mod tests {
 
     fn body(flow: Flow, locale: &str) -> String {
         let origins = ReturnOrigins::parse(&["https://app.example.com".to_owned()]).unwrap();
-        let return_url = ReturnUrl::parse("https://app.example.com/settings?tab=billing&x=1", &origins).unwrap();
-        let portal_request = PortalRequest { return_url, locale: Locale::parse(locale).unwrap(), flow };
+        let url = |url| ReturnUrl::parse(url, &origins).unwrap();
+        let portal_request = PortalRequest {
+            return_url: url("https://app.example.com/settings?tab=billing&x=1"),
+            locale: Locale::parse(locale).unwrap(),
+            flow,
+            completed_url: url("https://app.example.com/settings?tab=billing&x=2"),
+        };
         let request = create_session(&CustomerId::parse("cus_A").unwrap(), &portal_request, Some("bpc_1"));
         assert_eq!(request.path, "/billing_portal/sessions");
         url::form_urlencoded::parse(request.body.unwrap().as_bytes()).map(|(k, v)| format!("{k}={v}\n")).collect()
@@ -97,14 +102,15 @@ mod tests {
     }
 
     #[test]
-    fn completed_flow_redirects_to_return_url() {
+    fn completed_flow_redirects_to_completed_url() {
         let item = Item::parse("si_1", "price_1", Some(2)).unwrap();
         let flow = Flow::SubscriptionUpdateConfirm(SubscriptionId::parse("sub_1", "").unwrap(), item);
         let body = body(flow, "");
         for pair in [
             "flow_data[type]=subscription_update_confirm\n",
             "flow_data[after_completion][type]=redirect\n",
-            "flow_data[after_completion][redirect][return_url]=https://app.example.com/settings?tab=billing&x=1\n",
+            "flow_data[after_completion][redirect][return_url]=https://app.example.com/settings?tab=billing&x=2\n",
+            "\nreturn_url=https://app.example.com/settings?tab=billing&x=1\n",
             "flow_data[subscription_update_confirm][subscription]=sub_1\n",
             "flow_data[subscription_update_confirm][items][0][id]=si_1\n",
             "flow_data[subscription_update_confirm][items][0][price]=price_1\n",

@@ -85,13 +85,13 @@ pub(super) fn checked_session(
     if let Some(configuration) = &settings.configuration {
         check("configuration", expandable_id(object, "configuration")? == configuration)?;
     }
-    check_flow(object, &request.flow, &request.return_url)?;
+    check_flow(object, &request.flow, &request.completed_url)?;
     let url = string(object, "url")?;
     check("url", settings.session_hosts.allow(url))?;
     Ok(CheckedSession::new(customer.clone(), url.to_owned()))
 }
 
-fn check_flow(session: &Object, requested: &Flow, return_url: &ReturnUrl) -> Result<(), Refusal> {
+fn check_flow(session: &Object, requested: &Flow, completed_url: &ReturnUrl) -> Result<(), Refusal> {
     let flow = match (session.get("flow"), requested) {
         (Some(Value::Null), Flow::Home) => return Ok(()),
         (None, Flow::Home) => return Err(invalid("flow", "null")),
@@ -103,7 +103,7 @@ fn check_flow(session: &Object, requested: &Flow, return_url: &ReturnUrl) -> Res
     let after = nested(flow, "after_completion")?;
     check("flow.after_completion.type", string(after, "type")? == "redirect")?;
     let redirect = nested(after, "redirect")?;
-    check("flow.after_completion.redirect", string(redirect, "return_url")? == return_url.as_str())?;
+    check("flow.after_completion.redirect", string(redirect, "return_url")? == completed_url.as_str())?;
     let Some(subscription) = requested.subscription() else { return Ok(()) };
     let details = nested(flow, requested.name())?;
     check("flow.subscription", string(details, "subscription")? == subscription.as_str())?;

@@ -182,6 +182,11 @@ impl FlowData {
         }
     }
 
+    /// Returns where the page redirects when the flow is done; `None` if it then shows a page of Stripe.
+    pub(crate) fn completed_url(&self) -> Option<&str> {
+        self.after_completion.pointer("/redirect/return_url")?.as_str()
+    }
+
     /// Returns the `flow` member of the session.
     pub(crate) fn object(&self) -> Value {
         let mut flow = json!({

@@ -32,6 +32,8 @@ struct Page {
     facts: Vec<(&'static str, String)>,
     return_url: Option<String>,
     return_host: String,
+    /// Where a person who finishes the flow is redirected.
+    completed_url: Option<String>,
 }
 
 #[derive(Template)]
@@ -73,6 +75,7 @@ fn page(state: &State, session: &Session) -> Page {
         facts: facts(state, session),
         return_host: host(session.return_url.as_deref()),
         return_url: session.return_url.clone(),
+        completed_url: session.flow.as_ref().and_then(|flow| flow.completed_url().map(str::to_owned)),
     }
 }
 

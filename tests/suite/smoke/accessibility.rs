@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::support::{
-    browser::{ACTION, Browser},
+    browser::{ACTION, Browser, UPDATE_PAYMENT_METHOD},
     example::Example,
     refusing_service::RefusingService,
 };
@@ -86,11 +86,13 @@ async fn no_page_violates_an_accessibility_rule() {
     // Busy, but without leaving the page.
     goto(&checked, "/settings/billing").await;
     checked.browser.evaluate("addEventListener('submit', (event) => event.preventDefault())").await;
-    checked.browser.click(ACTION).await;
+    checked.browser.click(UPDATE_PAYMENT_METHOD).await;
     checked.browser.wait_for("document.querySelector('form[aria-busy=true]') !== null").await;
     checked.check("busy").await;
-    goto(&checked, "/settings/billing?billing=returned").await;
-    checked.check_notice("returned").await;
+    for marker in ["returned", "payment-method-updated", "payment-method-not-updated"] {
+        goto(&checked, &format!("/settings/billing?billing={marker}")).await;
+        checked.check_notice(marker).await;
+    }
     for reason in [
         "NOT_OWNER",
         "FEATURE_DISABLED",

@@ -3,7 +3,7 @@
 use tokio::process::Command;
 
 use crate::support::{
-    browser::{ACTION, Browser},
+    browser::{ACTION, Browser, UPDATE_PAYMENT_METHOD},
     example::Example,
 };
 
@@ -29,6 +29,31 @@ async fn owner_opens_portal_of_own_tenant_and_returns() {
     assert_eq!(browser.text(".notice[role=status]").await, "You are back from the billing portal.");
     assert_eq!(browser.client.current_url().await.unwrap().as_str(), format!("{}/settings/billing", example.page));
     browser.screenshot("billing-returned").await;
+    browser.close().await;
+    example.stop().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and chromedriver: tests/run installs them"]
+async fn page_says_whether_payment_method_was_updated() {
+    let (example, browser) = (Example::start(&[]).await, Browser::start().await);
+    browser.sign_in(&example, "olivia").await;
+    for (link, notice) in [
+        ("#done", "Your payment method was updated."),
+        ("#return", "You returned without updating your payment method."),
+    ] {
+        assert_eq!(browser.text(UPDATE_PAYMENT_METHOD).await, "Update payment method");
+        browser.click(UPDATE_PAYMENT_METHOD).await;
+        assert_eq!(browser.text("#customer-id").await, "cus_AcmeRobotics");
+        assert_eq!(browser.text("h1").await, "Update your payment method");
+        browser.screenshot("portal-payment-method").await;
+        browser.click(link).await;
+        assert_eq!(browser.text(".notice[role=status]").await, notice);
+        assert_eq!(browser.client.current_url().await.unwrap().as_str(), format!("{}/settings/billing", example.page));
+        browser.client.refresh().await.unwrap();
+        browser.text(ACTION).await;
+        assert!(!browser.has(".notice").await, "the notice is shown once");
+    }
     browser.close().await;
     example.stop().await;
 }

@@ -17,6 +17,9 @@ use super::example::Example;
 /// The button on the billing page that opens the portal.
 pub(crate) const ACTION: &str = "form[action='/settings/billing'] button";
 
+/// The button beside it that opens the page for a payment method.
+pub(crate) const UPDATE_PAYMENT_METHOD: &str = "form[action='/settings/billing'] button[value=payment_method_update]";
+
 /// A browser window and its driver.
 pub(crate) struct Browser {
     pub(crate) client: Client,

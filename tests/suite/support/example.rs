@@ -204,6 +204,12 @@ impl Visitor {
         self.post("/settings/billing", &[("csrf_token", csrf_token), ("displayed_tenant_id", displayed)]).await
     }
 
+    /// Submits the billing form of a page that was loaded earlier, with its second button.
+    pub(crate) async fn update_payment_method(&self, csrf_token: &str, displayed: &str) -> reqwest::Response {
+        let action = ("action", "payment_method_update");
+        self.post("/settings/billing", &[("csrf_token", csrf_token), ("displayed_tenant_id", displayed), action]).await
+    }
+
     /// Submits the billing form, which must be refused. Returns the page that the browser is redirected to.
     pub(crate) async fn refusal(&self, displayed: &str) -> String {
         let response = self.open_billing(displayed).await;

@@ -60,6 +60,12 @@ fn maps_each_documented_error_to_its_reason() {
         (404, r#"{"error":{"code":"resource_missing","param":"flow_data[type]"}}"#, Some(&flow), R::FlowInvalid),
         (
             400,
+            r#"{"error":{"param":"flow_data[after_completion][redirect][return_url]"}}"#,
+            Some(&flow),
+            R::ReturnUrlNotAllowed,
+        ),
+        (
+            400,
             r#"{"error":{"param":"return_url","message":"configuration locale"}}"#,
             Some(&Flow::Home),
             R::ReturnUrlNotAllowed,

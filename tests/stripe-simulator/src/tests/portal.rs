@@ -61,6 +61,21 @@ async fn page_shows_requested_flow() {
 }
 
 #[tokio::test]
+async fn flow_that_redirects_has_a_link_for_each_of_its_ends() {
+    const DONE: &str = "id=\"done\"";
+    let account = Account::new().await;
+    let flow = "&return_url=https%3A%2F%2Fapp.test%2Fback&flow_data[type]=payment_method_update";
+    let redirect = "&flow_data[after_completion][type]=redirect&flow_data[after_completion][redirect][return_url]";
+    let page = open(&account, &format!("{flow}{redirect}=https%3A%2F%2Fapp.test%2Fdone%3Fa%26b")).await.1;
+    assert!(page.text.contains("id=\"return\" href=\"https://app.test/back\""), "{}", page.text);
+    assert!(page.text.contains("id=\"done\" href=\"https://app.test/done?a&#38;b\""), "{}", page.text);
+    // Without a redirect, the portal does not lead back when the flow is done.
+    for parameters in ["&return_url=https%3A%2F%2Fapp.test%2Fback", flow] {
+        assert!(!open(&account, parameters).await.1.text.contains(DONE));
+    }
+}
+
+#[tokio::test]
 async fn unknown_session_is_not_found() {
     let account = Account::new().await;
     let (url, _) = open(&account, "").await;

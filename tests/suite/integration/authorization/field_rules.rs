@@ -26,10 +26,10 @@ async fn assert_violation(world: &World, message: CreatePortalSessionRequest, fi
 }
 
 #[tokio::test]
-async fn broken_rule_of_return_url_is_named() {
+async fn broken_rule_of_return_url_and_completed_url_is_named() {
     let world = World::start().await;
     let long = format!("https://app.example.com/{}", "a".repeat(2_048));
-    for (return_url, rule) in [
+    for (url, rule) in [
         ("", "must be set"),
         (&long, "must have at most 2,048 bytes"),
         ("settings", "must be an https URL, or an http URL on a configured loopback origin"),
@@ -46,9 +46,18 @@ async fn broken_rule_of_return_url_is_named() {
         ("https://evil.test/", "must be on one of the configured origins"),
         ("https://app.example.com:8443/", "must be on one of the configured origins"),
     ] {
-        let message = CreatePortalSessionRequest { return_url: return_url.to_owned(), ..home() };
+        let message = CreatePortalSessionRequest { return_url: url.to_owned(), ..home() };
         assert_violation(&world, message, "return_url", rule).await;
+        let flow = Some(Flow::PaymentMethodUpdate(PaymentMethodUpdate {}));
+        let completed_url = Some(url.to_owned());
+        let message = CreatePortalSessionRequest { flow, completed_url, ..home() };
+        assert_violation(&world, message, "completed_url", rule).await;
     }
+    for url in ["", "https://evil.test/", "https://app.example.com/"] {
+        let message = CreatePortalSessionRequest { completed_url: Some(url.to_owned()), ..home() };
+        assert_violation(&world, message, "completed_url", "must not be set without a flow").await;
+    }
+    assert!(world.stripe.requests().is_empty());
 }
 
 #[tokio::test]
@@ -104,9 +113,12 @@ async fn broken_rule_of_locale_or_flow_is_named() {
 async fn field_that_stripe_refuses_is_named() {
     let world = World::start().await;
     let flow = Some(Flow::PaymentMethodUpdate(PaymentMethodUpdate {}));
-    for (parameter, field) in
-        [("return_url", "return_url"), ("locale", "locale"), ("flow_data[type]", "payment_method_update")]
-    {
+    for (parameter, field) in [
+        ("return_url", "return_url"),
+        ("locale", "locale"),
+        ("flow_data[type]", "payment_method_update"),
+        ("flow_data[after_completion][redirect][return_url]", "completed_url"),
+    ] {
         let error = json!({"error": {"type": "invalid_request_error", "param": parameter, "message": "secret text"}});
         world.stripe.tamper(Some(alter(SESSIONS, respond_with(400, error))));
         let message = CreatePortalSessionRequest { locale: "de".to_owned(), flow: flow.clone(), ..home() };

@@ -11,7 +11,7 @@ use tonic::{Code, Request, codec::CompressionEncoding};
 use crate::support::{
     ClientError, World,
     stripe::hold_responses,
-    world::{FLAG_OFF, bearer, home},
+    world::{FLAG_OFF, RETURN_URL, bearer, home},
 };
 
 /// Asserts that a call was refused with a code and a reason, that the audit agrees, and that Stripe was not called.
@@ -65,6 +65,11 @@ async fn invalid_field_is_named() {
             "return_url",
         ),
         (CreatePortalSessionRequest::default(), "RETURN_URL_NOT_ALLOWED", "return_url"),
+        (
+            CreatePortalSessionRequest { completed_url: Some(RETURN_URL.to_owned()), ..home() },
+            "FLOW_INVALID",
+            "completed_url",
+        ),
         (CreatePortalSessionRequest { locale: "pt_BR".to_owned(), ..home() }, "LOCALE_INVALID", "locale"),
         (
             CreatePortalSessionRequest { flow: cancel("sub_1&customer=cus_B"), ..home() },

@@ -45,3 +45,35 @@ async fn clicks_during_a_call_wait_for_its_result() {
     assert_eq!(stripe.example.intents(), 2);
     stripe.example.stop().await;
 }
+
+#[tokio::test]
+async fn clicks_on_each_button_are_one_call() {
+    let stripe = GatedStripe::start().await;
+    let olivia = Visitor::sign_in(&stripe.example.page, "olivia").await;
+    let csrf_token = olivia.csrf_token().await;
+    let click = |is_update: bool| {
+        let (olivia, csrf_token) = (olivia.clone(), csrf_token.clone());
+        tokio::spawn(async move {
+            if is_update {
+                olivia.update_payment_method(&csrf_token, "acme").await
+            } else {
+                olivia.submit(&csrf_token, "acme").await
+            }
+        })
+    };
+    // The buttons alternate.
+    let clicks: Vec<_> = (0..6).map(|index| click(index % 2 == 0)).collect();
+    wait_for_page(&olivia).await;
+    stripe.wait_for_request().await;
+    wait_for_page(&olivia).await;
+    stripe.open();
+    let portals = join_all(clicks).await.into_iter().map(|response| location(&response.unwrap()).to_owned());
+    let portals: Vec<_> = portals.collect();
+    assert!(portals.iter().enumerate().all(|(index, portal)| *portal == portals[index % 2]), "{portals:?}");
+    for (portal, task) in portals.iter().zip(["Update your payment method", "Manage your billing"]) {
+        let html = reqwest::get(portal).await.unwrap().text().await.unwrap();
+        assert!(html.contains(&format!("<h1>{task}</h1>")), "{html}");
+    }
+    assert_eq!(stripe.example.intents(), 2);
+    stripe.example.stop().await;
+}

@@ -18,6 +18,8 @@ async fn no_response_can_be_framed_or_cached() {
         (200, olivia.get("/billing.js").await),
         (303, olivia.get("/").await),
         (303, olivia.get("/settings/billing?billing=returned").await),
+        (303, olivia.get("/settings/billing?billing=payment-method-updated").await),
+        (303, olivia.update_payment_method(&form[0].1, "acme").await),
         (200, olivia.get("/settings/billing?billing=returned&billing=%FF").await),
         (303, olivia.submit("other", "acme").await),
         (303, olivia.submit(&form[0].1, "acme").await),

@@ -18,6 +18,30 @@ async fn reload_repeats_neither_call_nor_notice() {
 }
 
 #[tokio::test]
+async fn each_return_has_its_own_notice_once() {
+    let example = Example::start(&[]).await;
+    let olivia = Visitor::sign_in(&example.page, "olivia").await;
+    let csrf_token = olivia.csrf_token().await;
+    let portal = location(&olivia.update_payment_method(&csrf_token, "acme").await).to_owned();
+    let html = reqwest::get(&portal).await.unwrap().text().await.unwrap();
+    for (link, notice) in
+        [("done", "Your payment method was updated."), ("return", "You returned without updating your payment method.")]
+    {
+        let (_, rest) = html.split_once(&format!("id=\"{link}\" href=\"{}", example.page)).unwrap();
+        let returned = olivia.get(rest.split('"').next().unwrap()).await;
+        assert_eq!((returned.status().as_u16(), location(&returned)), (303, "/settings/billing"));
+        assert!(olivia.billing().await.contains(&format!("<p>{notice}</p>")), "{link}");
+        assert!(!olivia.billing().await.contains("class=\"notice"), "{link}");
+    }
+    // An address that no action uses has no notice.
+    assert!(!olivia.get("/settings/billing?billing=other").await.text().await.unwrap().contains("class=\"notice"));
+    let unknown = [("csrf_token", csrf_token.as_str()), ("displayed_tenant_id", "acme"), ("action", "other")];
+    assert_eq!(olivia.post("/settings/billing", &unknown).await.status(), 403);
+    assert_eq!(example.intents(), 1);
+    example.stop().await;
+}
+
+#[tokio::test]
 async fn refusal_names_owners_and_links_support_with_request_id() {
     let example = Example::start(&[]).await;
     for user in ["adam", "mia", "felix"] {

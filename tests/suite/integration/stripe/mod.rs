@@ -3,6 +3,7 @@
 mod attempts;
 mod endless;
 mod faults;
+mod flows;
 mod rates;
 mod responses;
 mod sessions;

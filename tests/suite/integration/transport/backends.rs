@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::support::{
     backend::{Backend, Origin, rust, typescript},
-    example::{Example, Visitor},
+    example::{Example, Visitor, location},
 };
 
 async fn start_example(origin: &Origin) -> Example {
@@ -42,6 +42,17 @@ async fn opens_portal_for_owner_only(program: Vec<PathBuf>) {
         assert_eq!(language, expected, "{languages}");
     }
     let olivia = sign_in(Visitor::new(&page), "olivia").await;
+    let response = olivia.update_payment_method(&olivia.csrf_token().await, "acme").await;
+    let portal = reqwest::get(location(&response)).await.unwrap().text().await.unwrap();
+    assert!(portal.contains("<h1>Update your payment method</h1>") && portal.contains("cus_AcmeRobotics"), "{portal}");
+    for (id, marker, notice) in [
+        ("done", "payment-method-updated", "Your payment method was updated."),
+        ("return", "payment-method-not-updated", "You returned without updating your payment method."),
+    ] {
+        assert!(portal.contains(&format!("id=\"{id}\" href=\"{page}/settings?billing={marker}\"")), "{portal}");
+        let back = olivia.get(&format!("/settings?billing={marker}")).await.text().await.unwrap();
+        assert!(back.contains(notice), "{back}");
+    }
     let back = olivia.get("/settings?billing=returned").await.text().await.unwrap();
     assert!(back.contains("You are back"), "{back}");
 
@@ -77,6 +88,8 @@ async fn protects_every_response(program: Vec<PathBuf>) {
         (401, visitor.post("/settings/billing", &wrong).await),
     ];
     let signed_in = visitor.get("/sign-in?person=olivia").await;
+    let csrf_token = visitor.csrf_token().await;
+    let unknown = [("csrf_token", csrf_token.as_str()), ("displayed_tenant_id", "acme"), ("action", "other")];
     // Browsers send a cookie to every port of a host, so another backend must not use the same name.
     let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().to_owned();
     assert!(cookie.starts_with(&format!("session_{}=", origin.port())), "{cookie}");
@@ -88,6 +101,7 @@ async fn protects_every_response(program: Vec<PathBuf>) {
         (403, visitor.post("/settings/billing", &wrong).await),
         (200, visitor.open_billing("globex").await),
         (303, visitor.open_billing("acme").await),
+        (400, visitor.post("/settings/billing", &unknown).await),
     ]);
     let policy = format!(
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' {}; frame-ancestors 'none'; base-uri 'none'",
