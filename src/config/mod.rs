@@ -59,7 +59,7 @@ pub struct Arguments {
 /// The validated settings, by concern.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The gRPC listener.
+    /// The listeners.
     pub listener: ListenerConfig,
     /// The workloads that may call.
     pub callers: Callers,
@@ -87,7 +87,7 @@ impl Arguments {
     /// # Errors
     /// The first setting that is missing, wrong, contradictory or unsafe.
     pub fn validate(self) -> Result<Config, SettingError> {
-        let listener = self.listener.validate();
+        let listener = self.listener.validate()?;
         let stripe = self.stripe.validate()?;
         Ok(Config {
             callers: self.caller.validate(listener.address)?,

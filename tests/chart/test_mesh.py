@@ -157,6 +157,21 @@ class LinkerdPolicies(unittest.TestCase):
             ]
             self.assertEqual(by_network, ["grpc.health.v1.Health"], f"{name}: the kubelet may reach health only")
 
+    def test_admit_probes_to_the_health_port(self):
+        rendered = render_objects(example_path("linkerd"), "healthPort=8081")
+        (server,) = [item for item in of_kind(rendered, "Server") if item["spec"]["port"] == "health"]
+        (policy,) = [
+            item
+            for item in of_kind(rendered, "AuthorizationPolicy")
+            if item["spec"]["targetRef"]["name"] == server["metadata"]["name"]
+        ]
+        (reference,) = policy["spec"]["requiredAuthenticationRefs"]
+        (probes,) = of_kind(rendered, "NetworkAuthentication")
+        self.assertEqual((reference["kind"], reference["name"]), (probes["kind"], probes["metadata"]["name"]))
+        self.assertEqual((policy["spec"]["targetRef"]["kind"], server["spec"]["accessPolicy"]), ("Server", "deny"))
+        for pod in pod_metadata(rendered):
+            self.assertTrue(matches(server["spec"]["podSelector"]["matchLabels"], pod["labels"]))
+
     def test_failure_accrual_and_retries_are_not_enabled(self):
         for name, _, rendered in rendered_on("linkerd"):
             for item in of_kind(rendered, "Service") + of_kind(rendered, "GRPCRoute"):

@@ -34,6 +34,7 @@
   "LOG_FORMAT" "json"
   "REFLECTION" $values.reflection
 -}}
+{{- with $values.healthPort }}{{- $_ := set $settings "HEALTH_LISTEN" (printf "%s:%d" $values.listenAddress (int .)) }}{{- end -}}
 {{- with $values.stripe.portalConfiguration }}{{- $_ := set $settings "STRIPE_PORTAL_CONFIGURATION" . }}{{- end -}}
 {{- if $values.database.tenantsSql }}{{- $_ := set $settings "TENANTS_SQL_FILE" "/etc/billing-portal/sql/tenants.sql" }}{{- end -}}
 {{- if $values.database.ownersSql }}{{- $_ := set $settings "OWNERS_SQL_FILE" "/etc/billing-portal/sql/owners.sql" }}{{- end -}}
