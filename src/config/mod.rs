@@ -5,6 +5,7 @@ mod audit;
 mod caller;
 mod database_url;
 mod directory;
+mod egress;
 mod environment;
 mod error;
 mod flag;

@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use url::Url;
 
-use super::{error::SettingError, value};
+use super::{egress, error::SettingError, value};
+use crate::egress::Proxy;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -69,6 +70,8 @@ pub(super) struct PrincipalArguments {
 pub struct PrincipalConfig {
     /// Where the key set is read from.
     pub jwks: KeySource,
+    /// The proxy through which the URL of the key set is reached.
+    pub jwks_proxy: Option<Proxy>,
     /// The required value of `iss`.
     pub issuer: String,
     /// The required value of `aud`.
@@ -97,8 +100,13 @@ impl PrincipalArguments {
         if matches!(jwks, KeySource::Url(_)) && max_age <= refresh {
             return Err(SettingError::new("--principal-jwks-max-age", "must be longer than --principal-jwks-refresh"));
         }
+        let jwks_proxy = match &jwks {
+            KeySource::Url(url) => egress::proxy_for(url, |name| std::env::var_os(name))?,
+            KeySource::File(_) => None,
+        };
         Ok(PrincipalConfig {
             jwks,
+            jwks_proxy,
             issuer: value::non_empty("--principal-issuer", self.principal_issuer)?,
             audience: value::non_empty("--principal-audience", self.principal_audience)?,
             clock_skew: self.principal_clock_skew,

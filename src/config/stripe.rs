@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use url::{Host, Url};
 
-use super::{error::SettingError, value};
+use super::{egress, error::SettingError, value};
 use crate::{
     adapters::stripe::{Mode, SessionHosts, SessionSettings},
+    egress::Proxy,
     portal::{account::is_stripe_id, return_origins::is_loopback},
 };
 
@@ -65,6 +66,8 @@ pub struct StripeConfig {
     pub secret_key_file: PathBuf,
     /// The base URL of the API.
     pub api_base: Url,
+    /// The proxy through which the API is reached.
+    pub proxy: Option<Proxy>,
     /// The parameters of session requests, and the values that responses must have.
     pub sessions: SessionSettings,
 }
@@ -82,6 +85,7 @@ impl StripeArguments {
         }
         Ok(StripeConfig {
             secret_key_file: key_file(self.stripe_secret_key_file)?,
+            proxy: egress::proxy_for(&api_base, |name| std::env::var_os(name))?,
             api_base,
             sessions: SessionSettings {
                 mode: self.stripe_mode,

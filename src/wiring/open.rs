@@ -10,6 +10,7 @@ use crate::{
         stripe::{Attempts, Mode, Pace, SecretKey, StripePortalSessions, Transport},
     },
     config::{AuditTarget, Config, DirectoryConfig, FlagConfig, KeySource, PrincipalConfig, SettingError},
+    egress::Proxy,
     grpc::auth::{
         jwks,
         keys::{Keys, Source},
@@ -32,7 +33,9 @@ pub(crate) async fn verifier(config: &PrincipalConfig, sources: &mut Sources) ->
             Source::File(file)
         }
         KeySource::Url(url) => {
-            let fetched = ReloadingUrl::open(NAME, url.clone(), jwks::parse, config.jwks_refresh).await;
+            log_proxy(NAME, config.jwks_proxy.as_ref());
+            let (refresh, proxy) = (config.jwks_refresh, config.jwks_proxy.as_ref());
+            let fetched = ReloadingUrl::open(NAME, url.clone(), jwks::parse, refresh, proxy).await;
             let problem = |error| format!("cannot use the URL as a JSON Web Key Set: {error}");
             let url = fetched.map_err(|error| SettingError::new(NAME, problem(error)))?;
             sources.push(url.source());
@@ -59,10 +62,19 @@ pub(crate) async fn portal_sessions(
     let key = ReloadingFile::open_secret(NAME, stripe.secret_key_file.clone(), parse).await;
     require_valid(&key, NAME, stripe.secret_key_file.display(), "the key for --stripe-mode")?;
     sources.push(key.source());
-    let transport = Transport::new(&stripe.api_base, Arc::new(key))
+    log_proxy("--stripe-api-base", stripe.proxy.as_ref());
+    let attempt = config.limits.stripe_attempt_timeout;
+    let transport = Transport::new(&stripe.api_base, stripe.proxy.as_ref(), attempt, Arc::new(key))
         .map_err(|error| SettingError::new("--stripe-api-base", format!("cannot create a TLS client: {error}")))?;
-    let attempts = Attempts::new(transport, config.limits.stripe_attempt_timeout);
+    let attempts = Attempts::new(transport, attempt);
     Ok(StripePortalSessions::new(attempts, Pace::new(config.limits.stripe_rate), stripe.sessions.clone()))
+}
+
+/// Logs through which proxy the URL of a setting is reached.
+fn log_proxy(setting: &str, proxy: Option<&Proxy>) {
+    if let Some(proxy) = proxy {
+        tracing::info!(setting, %proxy, "connecting through a proxy");
+    }
 }
 
 /// Opens the audit log.

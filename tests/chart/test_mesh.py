@@ -14,6 +14,9 @@ DIAGNOSTIC_SERVICES = {
     "grpc.reflection.v1alpha.ServerReflection",
 }
 
+# An egress proxy without credentials in its URL.
+PROXY = ("egressProxy.url=http://proxy.example.com:3129", "egressProxy.peers[0].ipBlock.cidr=203.0.113.9/32")
+
 
 def rendered_on(provider):
     """Yields a name for failure messages, the values and the objects of each render with the mesh's policies."""
@@ -222,6 +225,8 @@ class NetworkPolicies(unittest.TestCase):
             ("istio", ("principal.jwksUrl=https://login.example.com:8443/keys",), "istio", [{53}, {15012}, {5432}, {443, 8443}]),
             ("linkerd", (), "linkerd", [{53}, {8080, 8086, 8090}, {5432, 4143}, {443}]),
             ("everything", (), "istio", [{53}, {15012}, {5432}, {443}, {4317}]),
+            ("istio", PROXY, "istio", [{53}, {15012}, {5432}, {3129}]),
+            ("istio", (*PROXY, "egressProxy.noProxy=login.example.com"), "istio", [{53}, {15012}, {5432}, {3129}, {443}]),
         ]:
             (policy,) = of_kind(render_objects(example_path(name), *settings), "NetworkPolicy")
             rules = policy["spec"]["egress"]

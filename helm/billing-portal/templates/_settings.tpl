@@ -46,6 +46,17 @@
 {{- with $values.trustedCertificatesConfigMap }}
 - {name: SSL_CERT_FILE, value: {{ printf "/etc/billing-portal/trusted/%s" .key | quote }}}
 {{- end }}
+{{- if include "billing-portal.hasProxy" . }}
+{{- with $values.egressProxy.url }}
+- {name: HTTPS_PROXY, value: {{ . | quote }}}
+{{- end }}
+{{- with $values.egressProxy.urlSecret }}
+- {name: HTTPS_PROXY, valueFrom: {secretKeyRef: {{ toJson . }}}}
+{{- end }}
+{{- with $values.egressProxy.noProxy }}
+- {name: NO_PROXY, value: {{ . | quote }}}
+{{- end }}
+{{- end }}
 {{- if $values.telemetry.otlpEndpoint }}
 - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ $values.telemetry.otlpEndpoint | quote }}}
 - {name: OTEL_EXPORTER_OTLP_PROTOCOL, value: {{ $values.telemetry.otlpProtocol | quote }}}

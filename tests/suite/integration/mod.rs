@@ -2,6 +2,7 @@
 
 mod authorization;
 pub(crate) mod directory;
+mod egress;
 mod operations;
 mod page;
 mod stripe;
