@@ -8,6 +8,7 @@
 //! - [`config`]: every setting, one file per concern.
 //! - [`grpc`]: the inbound side. [`adapters`]: the outbound side: directory, Stripe, flag, audit log.
 //! - [`reload`]: files and URLs that are read again while the process runs.
+//! - [`egress`]: connections to https servers, directly or through a proxy.
 //! - [`portal`]: the domain: who may open which portal. [`supervisor`]: restarts background loops that panic.
 //! - [`telemetry`]: logs, traces and metrics.
 //! - [`json`]: objects without duplicate members. [`pipe`]: writing to a pipe whose reader may have stopped. [`tls`]: the
@@ -16,6 +17,7 @@
 pub mod adapters;
 pub mod commands;
 pub mod config;
+pub mod egress;
 pub mod grpc;
 pub mod json;
 pub mod pipe;

@@ -78,6 +78,18 @@ need_pgbouncer() {
     rm -r "$folder"
 }
 
+# Extracts only the program from Debian's package: installing the package would start a proxy.
+need_tinyproxy() {
+    have tinyproxy && return
+    have apt-get || missing tinyproxy "install tinyproxy"
+    local folder
+    folder=$(mktemp -d)
+    (cd "$folder" && apt-get download -qq tinyproxy-bin >/dev/null && dpkg -x ./*.deb .)
+    mkdir -p "$tools/bin"
+    mv "$folder/usr/bin/tinyproxy" "$tools/bin/"
+    rm -r "$folder"
+}
+
 # A virtual environment for tools that are distributed as Python packages.
 need_python() {
     [ -x "$tools/python/bin/pip" ] && return

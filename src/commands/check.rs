@@ -61,6 +61,10 @@ fn failed(what: &'static str, detail: impl ToString) -> Item {
 /// If the report cannot be written to standard output.
 pub async fn run(config: &Config, format: ReportFormat) -> io::Result<bool> {
     let mut items = vec![ok("settings", "all settings are valid")];
+    for (what, proxy) in [("proxy for keys", &config.principal.jwks_proxy), ("proxy for Stripe", &config.stripe.proxy)]
+    {
+        items.extend(proxy.as_ref().map(|proxy| ok(what, proxy.to_string())));
+    }
     items.push(keys(config).await);
     items.push(tokens(&config.principal.rules));
     items.push(directory(config).await);

@@ -1,6 +1,6 @@
 //! `serve`: serves gRPC until a signal is received.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -30,23 +30,30 @@ const CUT_OFF_GRACE: Duration = Duration::from_secs(5);
 pub async fn run(config: Config) -> Result<ExitCode, Failure> {
     // Received before anything else is done, because the default action of this signal is to end the process.
     let hangup = receive(SignalKind::hangup())?;
-    let address = config.listener.address;
-    wiring::descriptors::ensure(&config.limits, config.directory.max_connections)?;
+    let (address, health_address) = (config.listener.address, config.listener.health_address);
+    wiring::descriptors::ensure(&config.limits, config.directory.max_connections, health_address.is_some())?;
     let service = wiring::build(config).await?;
     let _reloads = reload_on(hangup, service.reload.clone());
     let stop = StopSignals::receive()?;
-    let listener =
-        TcpListener::bind(address).await.map_err(|error| Failure::of(format!("cannot listen on {address}"), error))?;
+    let listener = bind(address).await?;
+    let mut server = Server::new(service);
+    if let Some(address) = health_address {
+        server = server.with_health_listener(bind(address).await?);
+    }
     let (drain, end_drain) = (CancellationToken::new(), CancellationToken::new());
     let signals = tokio::spawn(handle_signals(stop, drain.clone(), end_drain.clone()));
     tokio::select! {
-        served = Server::new(service).serve(listener, drain.cancelled(), end_drain.cancelled()) => {
+        served = server.serve(listener, drain.cancelled(), end_drain.cancelled()) => {
             served.map_err(|error| Failure::of("serving failed", error))?;
         }
         // A process that cannot be asked to stop must not stay: its signals cannot be received a second time.
         Err(error) = signals => return Err(Failure::of("signals are no longer handled", error)),
     }
     Ok(if end_drain.is_cancelled() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| Failure::of(format!("cannot listen on {address}"), error))
 }
 
 /// Reloads at each signal, until the handle is dropped.

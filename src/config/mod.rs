@@ -5,6 +5,7 @@ mod audit;
 mod caller;
 mod database_url;
 mod directory;
+mod egress;
 mod environment;
 mod error;
 mod flag;
@@ -62,7 +63,7 @@ pub struct Arguments {
 /// The validated settings, by concern.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The gRPC listener.
+    /// The listeners.
     pub listener: ListenerConfig,
     /// The workloads that may call.
     pub callers: Callers,
@@ -90,7 +91,7 @@ impl Arguments {
     /// # Errors
     /// The first setting that is missing, wrong, contradictory or unsafe.
     pub fn validate(self) -> Result<Config, SettingError> {
-        let listener = self.listener.validate();
+        let listener = self.listener.validate()?;
         let stripe = self.stripe.validate()?;
         let directory = self.directory.validate()?;
         Ok(Config {

@@ -4,8 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use url::Url;
 
-use super::{error::SettingError, value};
-use crate::grpc::auth::rules::TokenRules;
+use super::{egress, error::SettingError, value};
+use crate::{egress::Proxy, grpc::auth::rules::TokenRules};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -45,6 +45,8 @@ pub(super) struct PrincipalArguments {
 pub struct PrincipalConfig {
     /// Where the key set is read from.
     pub jwks: KeySource,
+    /// The proxy through which the URL of the key set is reached.
+    pub jwks_proxy: Option<Proxy>,
     /// What a token must contain.
     pub rules: TokenRules,
     /// How often a key set is fetched from its URL.
@@ -69,7 +71,11 @@ impl PrincipalArguments {
         if matches!(jwks, KeySource::Url(_)) && max_age <= refresh {
             return Err(SettingError::new("--principal-jwks-max-age", "must be longer than --principal-jwks-refresh"));
         }
-        Ok(PrincipalConfig { jwks, rules, jwks_refresh: refresh, jwks_max_age: max_age })
+        let jwks_proxy = match &jwks {
+            KeySource::Url(url) => egress::proxy_for(url, |name| std::env::var_os(name))?,
+            KeySource::File(_) => None,
+        };
+        Ok(PrincipalConfig { jwks, jwks_proxy, rules, jwks_refresh: refresh, jwks_max_age: max_age })
     }
 }
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use url::{Host, Url};
 
-use super::{error::SettingError, value};
+use super::{egress, error::SettingError, value};
 use crate::{
     adapters::stripe::{Mode, SessionHosts, SessionSettings},
+    egress::Proxy,
     portal::{account::is_stripe_id, return_origins::is_loopback},
 };
 
@@ -46,6 +47,8 @@ pub struct StripeAccount {
     pub mode: Mode,
     /// The base URL of the API.
     pub api_base: Url,
+    /// The proxy through which the API is reached.
+    pub proxy: Option<Proxy>,
     /// The metadata key by which a customer names its tenant.
     pub tenant_metadata_key: String,
 }
@@ -56,9 +59,11 @@ impl StripeAccountArguments {
     /// # Errors
     /// The first setting that is wrong or unsafe.
     pub fn validate(self) -> Result<StripeAccount, SettingError> {
+        let api_base = api_base(&self.stripe_api_base)?;
         Ok(StripeAccount {
             mode: self.stripe_mode,
-            api_base: api_base(&self.stripe_api_base)?,
+            proxy: egress::proxy_for(&api_base, |name| std::env::var_os(name))?,
+            api_base,
             tenant_metadata_key: value::non_empty("--stripe-tenant-metadata-key", self.stripe_tenant_metadata_key)?,
         })
     }
@@ -98,13 +103,15 @@ pub struct StripeConfig {
     pub secret_key_file: PathBuf,
     /// The base URL of the API.
     pub api_base: Url,
+    /// The proxy through which the API is reached.
+    pub proxy: Option<Proxy>,
     /// The parameters of session requests, and the values that responses must have.
     pub sessions: SessionSettings,
 }
 
 impl StripeArguments {
     pub(super) fn validate(self) -> Result<StripeConfig, SettingError> {
-        let StripeAccount { mode, api_base, tenant_metadata_key } = self.account.validate()?;
+        let StripeAccount { mode, api_base, proxy, tenant_metadata_key } = self.account.validate()?;
         let session_hosts = session_hosts(self.stripe_session_hosts, &api_base)?;
         let configuration = self.stripe_portal_configuration;
         if configuration.as_deref().is_some_and(|id| !is_stripe_id(id, &["bpc_"])) {
@@ -115,6 +122,7 @@ impl StripeArguments {
         }
         Ok(StripeConfig {
             secret_key_file: key_file("--stripe-secret-key-file", self.stripe_secret_key_file)?,
+            proxy,
             api_base,
             sessions: SessionSettings { mode, configuration, tenant_metadata_key, session_hosts },
         })

@@ -36,9 +36,8 @@ pub async fn reporter() -> HealthReporter {
     reporter
 }
 
-/// Reports each change until the state's sender is dropped. Then ends every Watch stream, so that the drain does not wait for
-/// them.
-pub async fn report(mut reporter: HealthReporter, mut state: watch::Receiver<State>) {
+/// Reports each change until the state's sender is dropped, which begins the drain. Then reports that nothing is served.
+pub async fn report(reporter: HealthReporter, mut state: watch::Receiver<State>) {
     loop {
         let current = *state.borrow_and_update();
         let portal = (PORTAL_NAME, current.portal_could_be_opened());
@@ -52,6 +51,12 @@ pub async fn report(mut reporter: HealthReporter, mut state: watch::Receiver<Sta
     }
     for name in READINESS_NAMES.into_iter().chain([PORTAL_NAME]) {
         reporter.set_service_status(name, ServingStatus::NotServing).await;
+    }
+}
+
+/// Ends every Watch stream, because it would keep its connection open.
+pub async fn end_watches(mut reporter: HealthReporter) {
+    for name in READINESS_NAMES.into_iter().chain([PORTAL_NAME]) {
         reporter.clear_service_status(name).await;
     }
 }

@@ -17,21 +17,20 @@ use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::{
         self,
-        connect::{Connected, Connection, HttpConnector},
+        connect::{Connected, Connection},
     },
     rt::TokioIo,
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower::util::MapResponse;
+
+use crate::egress::{Connector, Stream};
 
 /// The maximum number of bytes that are read for one exchange, after decryption.
 const MAX_EXCHANGE_BYTES: usize = 256 * 1024;
 
 /// The connection as the connector returns it.
-type Unlimited = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Unlimited = MaybeHttpsStream<Stream>;
 
 /// A connection that fails when one exchange reads too much.
 pub(crate) struct Limited {
@@ -57,10 +56,10 @@ impl UnansweredReuse {
 struct LimitExceeded;
 
 /// A connector whose connections are limited.
-pub(crate) type LimitedConnector = MapResponse<HttpsConnector<HttpConnector>, fn(Unlimited) -> TokioIo<Limited>>;
+pub(crate) type LimitedConnector = MapResponse<HttpsConnector<Connector>, fn(Unlimited) -> TokioIo<Limited>>;
 
 /// Limits the connections of a connector.
-pub(crate) fn limited(connector: HttpsConnector<HttpConnector>) -> LimitedConnector {
+pub(crate) fn limited(connector: HttpsConnector<Connector>) -> LimitedConnector {
     MapResponse::new(connector, limit)
 }
 
@@ -159,7 +158,7 @@ impl Connection for Limited {
 mod tests {
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::TcpListener,
+        net::{TcpListener, TcpStream},
     };
 
     use super::*;
@@ -170,7 +169,8 @@ mod tests {
         let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let mut server = accepted.unwrap().0;
         tokio::spawn(async move { while server.write_all(&[b'0'; 1_000]).await.is_ok() {} });
-        let mut connection = limit(MaybeHttpsStream::Http(TokioIo::new(client.unwrap()))).into_inner();
+        let mut connection =
+            limit(MaybeHttpsStream::Http(MaybeHttpsStream::Http(TokioIo::new(client.unwrap())))).into_inner();
         let mut buffer = vec![0; 100_000];
         for _ in 0..2 {
             connection.write_all(b"request").await.unwrap();

@@ -27,6 +27,7 @@ use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 use crate::{
+    egress::{Connector, Proxy, ProxyError},
     reload::{
         exchange_limit::{self, LimitedConnector},
         status::Status,
@@ -91,7 +92,7 @@ struct Latest {
 impl<T: Send + Sync + 'static> ReloadingUrl<T> {
     /// Fetches the document once, then again after each `refresh` interval until the handle is dropped, in a task on
     /// the current runtime. `setting` is the flag that names the URL, for the log. A failed fetch is repeated;
-    /// redirects are not followed.
+    /// redirects are not followed. Connects through `proxy`, if there is one.
     ///
     /// # Errors
     /// [`FetchError::Invalid`] if the first response is not a valid document, or if the system has no trusted roots.
@@ -100,11 +101,14 @@ impl<T: Send + Sync + 'static> ReloadingUrl<T> {
         url: Url,
         parse: impl Fn(&[u8]) -> Result<T, E> + Send + Sync + 'static,
         refresh: Duration,
+        proxy: Option<&Proxy>,
     ) -> Result<Self, FetchError> {
         let parse: Box<Parse<T>> =
             Box::new(move |bytes| parse(bytes).map_err(|error| FetchError::Invalid(error.to_string())));
         let tls = tls::client_config().map_err(|error| FetchError::Invalid(error.to_string()))?;
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().build();
+        let tcp = Connector::new(proxy, &tls, FETCH_TIMEOUT * 3 / 4);
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(exchange_limit::limited(connector));
@@ -196,7 +200,9 @@ impl<T> Shared<T> {
         let (head, body) = match self.client.request(request).await {
             Ok(response) => response.into_parts(),
             Err(error) if exchange_limit::is_exceeded(&error) => return Err(FetchError::Invalid(chain(&error))),
-            Err(error) => return unreachable(&chain(&error)),
+            Err(error) => {
+                return unreachable(&ProxyError::find(&error).map_or_else(|| chain(&error), ToString::to_string));
+            }
         };
         if head.status.is_redirection() {
             return Err(FetchError::Invalid(format!(

@@ -6,14 +6,19 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// What happened since the last log line.
-#[derive(Default)]
 pub(super) struct AtLimit {
+    /// The limit, for the log line.
+    limit: &'static str,
     logged_at: Option<Instant>,
     evicted: u64,
     refused: u64,
 }
 
 impl AtLimit {
+    pub(super) const fn new(limit: &'static str) -> Self {
+        Self { limit, logged_at: None, evicted: 0, refused: 0 }
+    }
+
     /// Counts a connection that arrived while the maximum number was open, and logs the counts from time to time.
     pub(super) fn log(&mut self, evicted_another: bool) {
         if evicted_another {
@@ -22,8 +27,8 @@ impl AtLimit {
             self.refused += 1;
         }
         if self.logged_at.is_none_or(|logged_at| logged_at.elapsed() >= INTERVAL) {
-            tracing::warn!(evicted = self.evicted, refused = self.refused, "--max-connections is reached");
-            *self = Self { logged_at: Some(Instant::now()), ..Self::default() };
+            tracing::warn!(evicted = self.evicted, refused = self.refused, "{} is reached", self.limit);
+            *self = Self { logged_at: Some(Instant::now()), ..Self::new(self.limit) };
         }
     }
 }

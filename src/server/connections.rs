@@ -26,6 +26,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The connections of a listener.
 pub(super) struct Connections {
     routes: Router,
+    /// The name of their maximum number, for the log.
+    limit: &'static str,
     /// The connections that are served.
     slots: Arc<Semaphore>,
     /// These, and evicted ones that are not closed yet.
@@ -41,10 +43,12 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(routes: Router, max_connections: usize) -> Self {
+    /// Allows `max_connections`, a maximum with the name `limit`.
+    pub(super) fn new(routes: Router, max_connections: usize, limit: &'static str) -> Self {
         let descriptors = max_connections.saturating_add(CLOSING_CONNECTIONS).min(Semaphore::MAX_PERMITS);
         Self {
             routes,
+            limit,
             slots: Arc::new(Semaphore::new(max_connections)),
             descriptors: Arc::new(Semaphore::new(descriptors)),
             crowded: Arc::default(),
@@ -58,7 +62,7 @@ impl Connections {
     /// Accepts and serves connections until `shutdown` completes.
     pub(super) async fn accept_until(&self, listener: &TcpListener, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
-        let mut at_limit = AtLimit::default();
+        let mut at_limit = AtLimit::new(self.limit);
         loop {
             let accepted = tokio::select! {
                 biased;

@@ -8,6 +8,10 @@ use crate::config::{LimitsConfig, SettingError};
 /// The maximum number of connections that another one has replaced, and that are not closed yet.
 pub(crate) const CLOSING_CONNECTIONS: usize = 16;
 
+/// The maximum number of connections of `--health-listen`. They are apart from `--max-connections`, because anyone who reaches this
+/// listener can open them. Probes and the load balancers of a network need far fewer.
+pub(crate) const HEALTH_CONNECTIONS: usize = 64;
+
 /// The descriptors of one connection to the directory: SQLite opens a database, its journal and its shared memory;
 /// PostgreSQL needs one.
 const PER_DATABASE_CONNECTION: u64 = 3;
@@ -23,13 +27,19 @@ const REMAINING: u64 = 64;
 ///
 /// # Errors
 /// If the limit is still too low. The error names both numbers.
-pub(crate) fn ensure(limits: &LimitsConfig, database_connections: u32) -> Result<(), SettingError> {
+pub(crate) fn ensure(
+    limits: &LimitsConfig,
+    database_connections: u32,
+    has_health_listener: bool,
+) -> Result<(), SettingError> {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         // The current limit may still be high enough.
         tracing::debug!(%error, "limit of open files cannot be raised");
     }
-    let needed = needed(limits.max_connections as u64, database_connections.into(), stripe_calls(limits));
+    let health_connections = if has_health_listener { HEALTH_CONNECTIONS + CLOSING_CONNECTIONS } else { 0 };
+    let connections = (limits.max_connections + health_connections) as u64;
+    let needed = needed(connections, database_connections.into(), stripe_calls(limits));
     match getrlimit(Resource::Nofile).current {
         Some(allowed) if allowed < needed => {
             let problem = format!(

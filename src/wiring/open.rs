@@ -15,6 +15,7 @@ use crate::{
         AuditTarget, Config, DirectoryConfig, FlagConfig, KeySource, PrincipalConfig, SettingError, StripeAccount,
         StripeLimits,
     },
+    egress::Proxy,
     grpc::auth::{
         jwks::{self, KeySet},
         keys::{Keys, Source},
@@ -38,7 +39,9 @@ pub(crate) async fn verifier(config: &PrincipalConfig, sources: &mut Sources) ->
             Source::File(file)
         }
         KeySource::Url(url) => {
-            let fetched = ReloadingUrl::open(NAME, url.clone(), parse, config.jwks_refresh).await;
+            log_proxy(NAME, config.jwks_proxy.as_ref());
+            let (refresh, proxy) = (config.jwks_refresh, config.jwks_proxy.as_ref());
+            let fetched = ReloadingUrl::open(NAME, url.clone(), parse, refresh, proxy).await;
             let problem = |error| format!("cannot use the URL as a JSON Web Key Set: {error}");
             let url = fetched.map_err(|error| SettingError::new(NAME, problem(error)))?;
             sources.push(url.source());
@@ -65,7 +68,7 @@ pub(crate) async fn portal_sessions(
     let parse = move |bytes: &[u8]| SecretKey::parse(bytes, mode);
     let key = stripe_key("--stripe-secret-key-file", &stripe.secret_key_file, parse).await?;
     sources.push(key.source());
-    let attempts = attempts(key, &stripe.api_base, config.limits.stripe_attempt_timeout)?;
+    let attempts = attempts(key, &stripe.api_base, stripe.proxy.as_ref(), config.limits.stripe_attempt_timeout)?;
     Ok(StripePortalSessions::new(attempts, Pace::new(config.limits.stripe_rate), stripe.sessions.clone()))
 }
 
@@ -92,14 +95,27 @@ pub fn stripe_objects(
     account: &StripeAccount,
     limits: StripeLimits,
 ) -> Result<StripeObjects, SettingError> {
-    let attempts = attempts(key, &account.api_base, limits.attempt_timeout)?;
+    let attempts = attempts(key, &account.api_base, account.proxy.as_ref(), limits.attempt_timeout)?;
     Ok(StripeObjects::new(attempts, Pace::new(limits.rate)))
 }
 
-fn attempts(key: ReloadingFile<SecretKey>, api_base: &Url, timeout: Duration) -> Result<Attempts, SettingError> {
-    let transport = Transport::new(api_base, Arc::new(key))
+fn attempts(
+    key: ReloadingFile<SecretKey>,
+    api_base: &Url,
+    proxy: Option<&Proxy>,
+    timeout: Duration,
+) -> Result<Attempts, SettingError> {
+    log_proxy("--stripe-api-base", proxy);
+    let transport = Transport::new(api_base, proxy, timeout, Arc::new(key))
         .map_err(|error| SettingError::new("--stripe-api-base", format!("cannot create a TLS client: {error}")))?;
     Ok(Attempts::new(transport, timeout))
+}
+
+/// Logs through which proxy the URL of a setting is reached.
+fn log_proxy(setting: &str, proxy: Option<&Proxy>) {
+    if let Some(proxy) = proxy {
+        tracing::info!(setting, %proxy, "connecting through a proxy");
+    }
 }
 
 /// Opens the audit log.

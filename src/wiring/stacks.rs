@@ -170,8 +170,7 @@ pub(super) fn routes(
     limits: AnonymousStreams,
 ) -> Result<Router, SettingError> {
     let mut routes = Routes::builder();
-    let server = HealthServer::new(HealthService::from_health_reporter(health.clone()));
-    routes.add_service(server.max_decoding_message_size(message::MAX_BYTES));
+    routes.add_service(health_server(health));
     if reflection {
         let builder = || {
             tonic_reflection::server::Builder::configure()
@@ -186,4 +185,15 @@ pub(super) fn routes(
     let [billing_portal, portal_access, unknown] = stacks.each_ref().map(|stack| stack.router.clone());
     let anonymous = routes.routes().into_axum_router().route_layer(from_fn_with_state(limits, anonymous::admit));
     Ok(anonymous.merge(billing_portal).merge(portal_access).fallback_service(unknown))
+}
+
+/// Returns the routes of a listener that serves only health: every other path is an unknown method.
+pub(super) fn health_routes(unknown: ServiceStack, health: &HealthReporter, limits: AnonymousStreams) -> Router {
+    let health = Routes::new(health_server(health)).into_axum_router();
+    health.route_layer(from_fn_with_state(limits, anonymous::admit)).fallback_service(unknown.router)
+}
+
+fn health_server(health: &HealthReporter) -> HealthServer<HealthService> {
+    let server = HealthServer::new(HealthService::from_health_reporter(health.clone()));
+    server.max_decoding_message_size(message::MAX_BYTES)
 }

@@ -14,6 +14,9 @@ DIAGNOSTIC_SERVICES = {
     "grpc.reflection.v1alpha.ServerReflection",
 }
 
+# An egress proxy without credentials in its URL.
+PROXY = ("egressProxy.url=http://proxy.example.com:3129", "egressProxy.peers[0].ipBlock.cidr=203.0.113.9/32")
+
 
 def rendered_on(provider):
     """Yields a name for failure messages, the values and the objects of each render with the mesh's policies."""
@@ -157,6 +160,21 @@ class LinkerdPolicies(unittest.TestCase):
             ]
             self.assertEqual(by_network, ["grpc.health.v1.Health"], f"{name}: the kubelet may reach health only")
 
+    def test_admit_probes_to_the_health_port(self):
+        rendered = render_objects(example_path("linkerd"), "healthPort=8081")
+        (server,) = [item for item in of_kind(rendered, "Server") if item["spec"]["port"] == "health"]
+        (policy,) = [
+            item
+            for item in of_kind(rendered, "AuthorizationPolicy")
+            if item["spec"]["targetRef"]["name"] == server["metadata"]["name"]
+        ]
+        (reference,) = policy["spec"]["requiredAuthenticationRefs"]
+        (probes,) = of_kind(rendered, "NetworkAuthentication")
+        self.assertEqual((reference["kind"], reference["name"]), (probes["kind"], probes["metadata"]["name"]))
+        self.assertEqual((policy["spec"]["targetRef"]["kind"], server["spec"]["accessPolicy"]), ("Server", "deny"))
+        for pod in pod_metadata(rendered):
+            self.assertTrue(matches(server["spec"]["podSelector"]["matchLabels"], pod["labels"]))
+
     def test_failure_accrual_and_retries_are_not_enabled(self):
         for name, _, rendered in rendered_on("linkerd"):
             for item in of_kind(rendered, "Service") + of_kind(rendered, "GRPCRoute"):
@@ -207,6 +225,8 @@ class NetworkPolicies(unittest.TestCase):
             ("istio", ("principal.jwksUrl=https://login.example.com:8443/keys",), "istio", [{53}, {15012}, {5432}, {443, 8443}]),
             ("linkerd", (), "linkerd", [{53}, {8080, 8086, 8090}, {5432, 4143}, {443}]),
             ("everything", (), "istio", [{53}, {15012}, {5432}, {443}, {4317}]),
+            ("istio", PROXY, "istio", [{53}, {15012}, {5432}, {3129}]),
+            ("istio", (*PROXY, "egressProxy.noProxy=login.example.com"), "istio", [{53}, {15012}, {5432}, {3129}, {443}]),
         ]:
             (policy,) = of_kind(render_objects(example_path(name), *settings), "NetworkPolicy")
             rules = policy["spec"]["egress"]

@@ -112,10 +112,15 @@ class Pods(unittest.TestCase):
                 )
                 self.assertRegex(caller, f"^{pattern}$", name)
 
-    def test_probes_use_the_empty_service_name(self):
+    def test_probes_use_the_empty_service_name_on_the_health_port_if_there_is_one(self):
+        ports = set()
         for name, pod, _, _ in pods():
+            port = int(variables(pod).get("BILLING_PORTAL_HEALTH_LISTEN", ":50051").rsplit(":", 1)[1])
+            self.assertIn(port, [each["containerPort"] for each in container(pod)["ports"]], name)
+            ports.add(port)
             for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-                self.assertEqual(container(pod)[probe]["grpc"], {"port": 50051, "service": ""}, name)
+                self.assertEqual(container(pod)[probe]["grpc"], {"port": port, "service": ""}, name)
+        self.assertEqual(ports, {50051, 8081})
 
     def test_grace_period_covers_the_shutdown(self):
         for name, pod, _, _ in pods():

@@ -25,6 +25,12 @@ CHECKS = [
     (ISTIO, ["stripe.secretKeySecret.name="], "stripe.secretKeySecret.name is required"),
     (ISTIO, ["networkPolicy.databasePeers=[]"], "pods cannot reach the database"),
     (ISTIO, ["telemetry.otlpEndpoint=http://collector:4317"], "pods cannot reach the collector"),
+    (ISTIO, ["egressProxy.url=http://proxy:3128"], "pods cannot reach the proxy"),
+    (
+        ISTIO,
+        ["egressProxy.url=http://proxy:3128", "egressProxy.urlSecret.name=proxy", "egressProxy.urlSecret.key=url"],
+        "set only one of egressProxy.url and egressProxy.urlSecret",
+    ),
     (ISTIO, ["flag.definition.flags.other.state=ENABLED", "flag.tenants=[]"], 'does not contain the flag "billing-portal"'),
     (ALL, ["flag.everyone=true"], "flag.definition cannot be combined"),
     (OWN, ["flag.everyone=true"], "flag.existingConfigMap cannot be combined"),
@@ -105,6 +111,10 @@ SCHEMA_ERRORS = [
     (["limits.deadlineSeconds=0"], "/limits/deadlineSeconds"),
     (["limits.maxConnections=0"], "/limits/maxConnections"),
     (["listenAddress=127.0.0.1"], "/listenAddress"),
+    (["healthPort=50051"], "/healthPort"),
+    (["healthPort=80"], "/healthPort"),
+    (["egressProxy.url=http://user:secret@proxy:3128"], "/egressProxy/url"),
+    (["egressProxy.url=socks5://proxy:1080"], "/egressProxy/url"),
     (["rollout.maxSurge=0"], "/rollout/maxSurge"),
     (["shutdown.preStopSeconds=0"], "/shutdown/preStopSeconds"),
     (["podLabels.track=stable"], "invalid propertyName 'track'"),
@@ -192,6 +202,21 @@ class Settings(unittest.TestCase):
         ]:
             self.assertIn(f'DATABASE_URL, value: "{url}"', render(path))
         self.assertIn("sslmode=disable", render(ISTIO, "database.sslMode=disable"))
+
+    def test_set_the_proxy_variables(self):
+        for settings, https, no in [
+            ([], None, None),
+            (["egressProxy.url=http://proxy:3128"], {"value": "http://proxy:3128"}, None),
+            (
+                ["egressProxy.urlSecret.name=proxy", "egressProxy.urlSecret.key=url", "egressProxy.noProxy=a.test\\,::1"],
+                {"valueFrom": {"secretKeyRef": {"name": "proxy", "key": "url"}}},
+                {"value": "a.test,::1"},
+            ),
+        ]:
+            (deployment,) = render_objects(ISTIO, "networkPolicy.enabled=false", *settings, kind="Deployment")
+            (container,) = deployment["spec"]["template"]["spec"]["containers"]
+            variables = {entry.pop("name"): entry for entry in container["env"]}
+            self.assertEqual((variables.get("HTTPS_PROXY"), variables.get("NO_PROXY")), (https, no), settings)
 
     def test_divide_stripe_rate_by_maximum_number_of_pods(self):
         for settings, rate in [

@@ -26,9 +26,15 @@
 {{- if eq (empty $principal.jwksUrl) (empty $principal.jwksConfigMap) -}}
 {{- fail "principal: set exactly one of principal.jwksUrl and principal.jwksConfigMap" -}}
 {{- end -}}
+{{- if and $values.egressProxy.url $values.egressProxy.urlSecret -}}
+{{- fail "egressProxy: set only one of egressProxy.url and egressProxy.urlSecret" -}}
+{{- end -}}
 {{- if $values.networkPolicy.enabled -}}
 {{- if not $values.networkPolicy.databasePeers -}}
 {{- fail "networkPolicy.databasePeers is required while networkPolicy.enabled is true; without it, pods cannot reach the database" -}}
+{{- end -}}
+{{- if and (include "billing-portal.hasProxy" .) (not $values.egressProxy.peers) -}}
+{{- fail "egressProxy.peers is required with an egress proxy while networkPolicy.enabled is true; without it, pods cannot reach the proxy" -}}
 {{- end -}}
 {{- if and $values.telemetry.otlpEndpoint (not $values.telemetry.collectorPeers) -}}
 {{- fail "telemetry.collectorPeers is required with telemetry.otlpEndpoint while networkPolicy.enabled is true; without it, pods cannot reach the collector" -}}

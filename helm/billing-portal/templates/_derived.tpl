@@ -55,6 +55,15 @@ Service of the cluster.
 {{- regexFind ":[0-9]+$" (urlParse .Values.principal.jwksUrl).host | trimPrefix ":" | default "443" -}}
 {{- end -}}
 
+{{/* Not empty if there is an egress proxy. */}}
+{{- define "billing-portal.hasProxy" -}}
+{{- if or .Values.egressProxy.url .Values.egressProxy.urlSecret }}true{{ end -}}
+{{- end -}}
+
+{{- define "billing-portal.proxyPort" -}}
+{{- regexFind ":[0-9]+$" .Values.egressProxy.url | trimPrefix ":" | default .Values.egressProxy.port -}}
+{{- end -}}
+
 {{/* Time that the sidecar gets to stop after the service has stopped. */}}
 {{- define "billing-portal.proxyDrainSeconds" -}}5{{- end -}}
 

@@ -2,6 +2,7 @@
 {{- define "billing-portal.pod" -}}
 {{- $values := .root.Values -}}
 {{- $files := include "billing-portal.files" .root | fromYaml -}}
+{{- $probePort := $values.healthPort | default 50051 | int -}}
 {{- $hasSql := or $values.database.tenantsSql $values.database.ownersSql -}}
 metadata:
   labels:
@@ -45,12 +46,15 @@ spec:
       {{- include "billing-portal.container" . | nindent 6 }}
       ports:
         - {name: grpc, containerPort: 50051, protocol: TCP}
+        {{- with $values.healthPort }}
+        - {name: health, containerPort: {{ . }}, protocol: TCP}
+        {{- end }}
       # The empty service name reports readiness: keys and database were reached once, and the service is not draining. Later
       # outages of Stripe or the database do not change it. If the database is down at startup, the pod restarts every five
       # minutes.
-      startupProbe: {grpc: {port: 50051, service: ""}, periodSeconds: 2, timeoutSeconds: 2, failureThreshold: 150}
-      readinessProbe: {grpc: {port: 50051, service: ""}, periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 2}
-      livenessProbe: {grpc: {port: 50051, service: ""}, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6}
+      startupProbe: {grpc: {port: {{ $probePort }}, service: ""}, periodSeconds: 2, timeoutSeconds: 2, failureThreshold: 150}
+      readinessProbe: {grpc: {port: {{ $probePort }}, service: ""}, periodSeconds: 5, timeoutSeconds: 3, failureThreshold: 2}
+      livenessProbe: {grpc: {port: {{ $probePort }}, service: ""}, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6}
       lifecycle:
         # Calls arrive until every client has removed the endpoint. The sleep action needs no program in the image.
         preStop: {sleep: {seconds: {{ $values.shutdown.preStopSeconds }}}}

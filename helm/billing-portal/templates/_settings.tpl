@@ -41,6 +41,7 @@
   "REFLECTION" $values.reflection
 -}}
 {{- with $values.principal.otherAudiences }}{{- $_ := set $settings "PRINCIPAL_OTHER_AUDIENCES" (join "," .) }}{{- end -}}
+{{- with $values.healthPort }}{{- $_ := set $settings "HEALTH_LISTEN" (printf "%s:%d" $values.listenAddress (int .)) }}{{- end -}}
 {{- with $values.stripe.portalConfiguration }}{{- $_ := set $settings "STRIPE_PORTAL_CONFIGURATION" . }}{{- end -}}
 {{- if $values.database.tenantsSql }}{{- $_ := set $settings "TENANTS_SQL_FILE" "/etc/billing-portal/sql/tenants.sql" }}{{- end -}}
 {{- if $values.database.ownersSql }}{{- $_ := set $settings "OWNERS_SQL_FILE" "/etc/billing-portal/sql/owners.sql" }}{{- end -}}
@@ -51,6 +52,17 @@
 - {name: RUST_LOG, value: {{ $values.logLevel | quote }}}
 {{- with $values.trustedCertificatesConfigMap }}
 - {name: SSL_CERT_FILE, value: {{ printf "/etc/billing-portal/trusted/%s" .key | quote }}}
+{{- end }}
+{{- if include "billing-portal.hasProxy" . }}
+{{- with $values.egressProxy.url }}
+- {name: HTTPS_PROXY, value: {{ . | quote }}}
+{{- end }}
+{{- with $values.egressProxy.urlSecret }}
+- {name: HTTPS_PROXY, valueFrom: {secretKeyRef: {{ toJson . }}}}
+{{- end }}
+{{- with $values.egressProxy.noProxy }}
+- {name: NO_PROXY, value: {{ . | quote }}}
+{{- end }}
 {{- end }}
 {{- if $values.telemetry.otlpEndpoint }}
 - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ $values.telemetry.otlpEndpoint | quote }}}

@@ -153,6 +153,7 @@ fn is_retryable(outcome: &Result<StripeResponse, TransportError>) -> bool {
         }),
         Err(
             TransportError::NoConnection(_)
+            | TransportError::Proxy(_)
             | TransportError::ConnectionLost(_)
             | TransportError::ReusedConnectionLost(_)
             | TransportError::TimedOut,
@@ -174,6 +175,7 @@ fn refusal(error: TransportError, deadline: Instant) -> Refusal {
         TransportError::Malformed(_) => Reason::Bug,
         TransportError::TooLarge => Reason::StripeProtocol,
         TransportError::NoConnection(_)
+        | TransportError::Proxy(_)
         | TransportError::ConnectionLost(_)
         | TransportError::ReusedConnectionLost(_)
         | TransportError::TimedOut => {

@@ -1,14 +1,14 @@
 //! One attempt over a pooled HTTP client, with a time limit and a maximum body size. Redirects are not followed, and
 //! nothing that was sent is sent again here.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{
-    client::legacy::{Client, ResponseFuture, connect::HttpConnector},
+    client::legacy::{Client, ResponseFuture},
     rt::{TokioExecutor, TokioTimer},
 };
 use stripe_client_core::{RequestBuilder, StripeMethod};
@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::{
     adapters::stripe::{headers, secret_key::SecretKey},
+    egress::{Connector, Proxy, ProxyError},
     reload::{
         exchange_limit::{self, LimitedConnector},
         file::ReloadingFile,
@@ -29,7 +30,7 @@ const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 /// How long an idle connection is kept open. Stripe does not document how long it keeps one. Its Ruby library reuses a
 /// connection for 30 s (<https://github.com/stripe/stripe-ruby/pull/836>, tested there against Stripe).
-const POOL_IDLE: std::time::Duration = std::time::Duration::from_secs(30);
+const POOL_IDLE: Duration = Duration::from_secs(30);
 
 /// A complete response, whatever its status.
 pub(super) struct StripeResponse {
@@ -66,6 +67,9 @@ pub enum TransportError {
     /// Connection refused, name not resolved, or certificate not trusted.
     #[error("no connection to Stripe")]
     NoConnection(#[source] hyper_util::client::legacy::Error),
+    /// The proxy cannot be reached, or does not connect to Stripe.
+    #[error("no connection to Stripe: {0}")]
+    Proxy(ProxyError),
     /// The connection closed before the response was complete.
     #[error("connection to Stripe closed before the response was complete")]
     ConnectionLost(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -90,20 +94,24 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Creates a pool for an API base that is https, or http on loopback; the configuration ensures this.
+    /// Creates a pool for an API base that is https, or http on loopback; the configuration ensures this. Connects through
+    /// `proxy`, if there is one. A proxy has three quarters of the time of an attempt, so that its failure is known before
+    /// the attempt ends.
     ///
     /// # Errors
     /// If the system has no trusted root certificates.
-    pub fn new(base: &Url, key: Arc<ReloadingFile<SecretKey>>) -> std::io::Result<Self> {
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        let connector = if base.scheme() == "https" {
-            HttpsConnectorBuilder::new().with_tls_config(tls::client_config()?).https_only()
-        } else {
-            HttpsConnectorBuilder::new().with_tls_config(tls::without_roots()?).https_or_http()
-        };
-        let connector = exchange_limit::limited(connector.enable_http1().wrap_connector(http));
+    pub fn new(
+        base: &Url,
+        proxy: Option<&Proxy>,
+        attempt: Duration,
+        key: Arc<ReloadingFile<SecretKey>>,
+    ) -> std::io::Result<Self> {
+        let is_https = base.scheme() == "https";
+        let tls = if is_https { tls::client_config()? } else { tls::without_roots()? };
+        let tcp = Connector::new(proxy, &tls, attempt * 3 / 4);
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls);
+        let connector = if is_https { connector.https_only() } else { connector.https_or_http() };
+        let connector = exchange_limit::limited(connector.enable_http1().wrap_connector(tcp));
         let pooled = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
@@ -175,7 +183,9 @@ impl fmt::Debug for Transport {
 
 async fn exchange(response: ResponseFuture) -> Result<StripeResponse, TransportError> {
     let response = response.await.map_err(|error| {
-        if error.is_connect() {
+        if let Some(error) = ProxyError::find(&error) {
+            TransportError::Proxy(error.clone())
+        } else if error.is_connect() {
             TransportError::NoConnection(error)
         } else if exchange_limit::is_unanswered_reuse(&error) {
             TransportError::ReusedConnectionLost(error)

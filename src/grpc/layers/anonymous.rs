@@ -109,14 +109,20 @@ pub fn hold_until_end<T: Send + Sync + 'static>(response: Response<Body>, held: 
 }
 
 impl AnonymousStreams {
-    /// Creates the limits of a process.
+    /// Creates the limits of a process, for its first listener.
     #[must_use]
     pub fn new(max_connections: usize) -> Self {
         Self {
             watches: Arc::new(Semaphore::new(WATCHES)),
             others: Arc::new(Semaphore::new(OTHERS)),
-            connections: Arc::new(Semaphore::new((max_connections / 2).max(1))),
+            connections: half(max_connections),
         }
+    }
+
+    /// Returns the same limits for another listener, which has connections of its own.
+    #[must_use]
+    pub fn for_another_listener(&self, max_connections: usize) -> Self {
+        Self { connections: half(max_connections), ..self.clone() }
     }
 
     /// Returns the places that a stream takes, or `None` if one of them is not free.
@@ -145,6 +151,10 @@ impl AnonymousStreams {
         *held = Arc::downgrade(&slot);
         Some(slot)
     }
+}
+
+fn half(max_connections: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new((max_connections / 2).max(1)))
 }
 
 fn slot(places: &Arc<Semaphore>) -> Option<Slot> {

@@ -3,6 +3,7 @@
 mod authorization;
 mod backfill;
 pub(crate) mod directory;
+mod egress;
 mod operations;
 mod page;
 mod stripe;

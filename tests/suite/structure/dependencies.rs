@@ -3,13 +3,14 @@
 use super::sources::{code, sources};
 
 /// The modules from top to bottom. Modules on one level do not depend on each other.
-const LEVELS: [&[&str]; 9] = [
+const LEVELS: [&[&str]; 10] = [
     &["commands"],
     &["server"],
     &["wiring"],
     &["config"],
     &["grpc", "adapters"],
     &["reload"],
+    &["egress"],
     &["portal", "supervisor"],
     &["telemetry"],
     &["json", "pipe", "tls"],

@@ -12,7 +12,8 @@ Generated from the command line's definition. Each setting has a variable; a fla
 Durations are written as `500ms`, `5s` or `1h`. Secrets come from files only. If a setting is missing, wrong,
 contradictory or unsafe, the process exits with code 64 and prints one line that names the setting
 ([settings and startup](contract.md#settings-and-startup)). `RUST_LOG` sets the log level; the `OTEL_*` variables
-configure the [export of traces and metrics](deploy.md). The settings of the second binary are in
+configure the [export of traces and metrics](operate.md#export-of-traces-and-metrics), and `HTTPS_PROXY`, `ALL_PROXY` and
+`NO_PROXY` an [egress proxy](contract.md#egress-proxy). The settings of the second binary are in
 [the backfill](contract.md#the-backfill).
 ";
 

@@ -12,10 +12,12 @@ pub(crate) mod key_server;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod raw_call;
 pub(crate) mod refusing_service;
 pub(crate) mod service;
 pub(crate) mod stripe;
+pub(crate) mod tinyproxy;
 pub(crate) mod world;
 
 pub(crate) use client_error::ClientError;

@@ -6,6 +6,7 @@ mod connections;
 mod drain;
 mod frames;
 mod health;
+mod health_listener;
 mod redirect;
 mod slow_messages;
 mod terminal;
