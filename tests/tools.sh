@@ -134,15 +134,18 @@ need_node() {
     ln -sf "$tools/python/bin/node" "$tools/python/bin/npm" "$tools/bin/"
 }
 
-# Installs exactly the packages in the example's lock file, then builds it: the build generates its types from the proto.
-need_bff_typescript() {
+# Installs exactly the packages in the lock file of an example, in its own folder.
+npm_ci() {
     need_node
-    local example=examples/bff-typescript
-    if ! cmp -s "$example/package-lock.json" "$example/node_modules/.installed"; then
-        npm --prefix "$example" ci --silent --no-audit --no-fund
-        cp "$example/package-lock.json" "$example/node_modules/.installed"
-    fi
-    npm --prefix "$example" run --silent build
+    cmp -s "$1/package-lock.json" "$1/node_modules/.installed" && return
+    npm --prefix "$1" ci --silent --no-audit --no-fund
+    cp "$1/package-lock.json" "$1/node_modules/.installed"
+}
+
+# Also builds the example: the build generates its types from the proto.
+need_bff_typescript() {
+    npm_ci examples/bff-typescript
+    npm --prefix examples/bff-typescript run --silent build
 }
 
 # npm_packages NAME SOURCE installs exactly the packages of SOURCE/package-lock.json, and sets $folder. The folder is named
@@ -196,9 +199,10 @@ need_promtool() {
     rm -r "$folder"
 }
 
-# Creates the virtual environment $tools/NAME with the packages that tests/NAME/requirements.txt pins.
+# need_python_for NAME [FOLDER] creates the virtual environment $tools/NAME with the packages that FOLDER/requirements.txt pins.
+# FOLDER is tests/NAME by default.
 need_python_for() {
-    local requirements="tests/$1/requirements.txt" name
+    local requirements="${2-tests/$1}/requirements.txt" name
     name="$1-$(cksum <"$requirements" | cut -d ' ' -f 1)"
     is_installed "$name" && return
     need_python

@@ -78,14 +78,25 @@ fn code_blocks_of_the_guide_for_backends_are_in_an_example() {
         include_str!("../../../examples/bff-typescript/src/token.ts"),
         include_str!("../../../examples/bff/billing.rs"),
         include_str!("../../../examples/bff/refusal.rs"),
+        include_str!("../../../examples/clients/go/main.go"),
+        include_str!("../../../examples/clients/python/client.py"),
+        include_str!("../../../examples/clients/typescript/src/client.ts"),
     ];
     let blocks = INTEGRATE.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap());
     let blocks: Vec<_> =
-        blocks.filter(|(language, _)| ["ts", "rust"].contains(language)).map(|(_, block)| block).collect();
-    assert_eq!(blocks.len(), 8);
+        blocks.filter(|(language, _)| ["go", "python", "rust", "ts"].contains(language)).map(|(_, block)| block).collect();
+    assert_eq!(blocks.len(), 11);
     for block in blocks {
         assert!(sources.iter().any(|source| source.contains(block)), "no example contains:\n{block}");
     }
+}
+
+#[test]
+fn guide_for_backends_has_the_names_of_generated_code() {
+    let options =
+        PROTO.lines().filter_map(|line| line.strip_prefix("option ")?.strip_suffix("\";")?.split_once(" = \""));
+    let implemented: Vec<_> = options.map(|(name, value)| vec![name.to_owned(), value.replace(r"\\", r"\")]).collect();
+    assert_eq!(table(INTEGRATE, "| option of the proto | value |"), implemented);
 }
 
 #[test]
