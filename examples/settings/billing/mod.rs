@@ -15,7 +15,7 @@ use billing_portal::grpc::proto::{
     create_portal_session_request::{Flow, PaymentMethodUpdate},
     portal_access_client::PortalAccessClient,
 };
-pub(crate) use sentences::for_return;
+pub(crate) use sentences::{Returned, for_return};
 use tonic::{
     Request, Response, Status,
     metadata::AsciiMetadataValue,

@@ -69,15 +69,26 @@ const SENTENCES: [(&[&str], &str); 9] = [
 
 /// The notices after a return from the portal, by the marker in its address. Anyone can open such an address, so a notice
 /// is all that depends on it.
-const RETURNS: [(&str, &str); 3] = [
-    ("returned", "You are back from the billing portal."),
-    ("payment-method-updated", "Your payment method was updated."),
-    ("payment-method-not-updated", "You returned without updating your payment method."),
+const RETURNS: [(&str, Returned); 3] = [
+    ("returned", Returned { sentence: "You are back from the billing portal.", is_done: false }),
+    ("payment-method-updated", Returned { sentence: "Your payment method was updated.", is_done: true }),
+    (
+        "payment-method-not-updated",
+        Returned { sentence: "You returned without updating your payment method.", is_done: false },
+    ),
 ];
 
+/// The notice after a return from the portal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Returned {
+    pub(crate) sentence: &'static str,
+    /// Whether the person finished what the page offered.
+    pub(crate) is_done: bool,
+}
+
 /// Returns the notice for a marker; `None` if no action has this marker.
-pub(crate) fn for_return(marker: &str) -> Option<&'static str> {
-    RETURNS.iter().find(|(known, _)| *known == marker).map(|(_, sentence)| *sentence)
+pub(crate) fn for_return(marker: &str) -> Option<Returned> {
+    RETURNS.iter().find(|(known, _)| *known == marker).map(|(_, returned)| *returned)
 }
 
 /// Returns the sentence for a refused call. A newer service may send a reason that this page does not know yet.
@@ -153,7 +164,7 @@ mod tests {
         let markers: Vec<_> = urls.map(|url| url.split_once("?billing=").unwrap().1.to_owned()).collect();
         assert_eq!(markers.len(), RETURNS.len());
         for marker in markers {
-            let sentence = for_return(&marker).unwrap();
+            let sentence = for_return(&marker).unwrap().sentence;
             let documented: Vec<_> = rows().filter(|row| row[0] == format!("`?billing={marker}`")).collect();
             assert_eq!(documented.iter().map(|row| row[2]).collect::<Vec<_>>(), [sentence]);
             for backend in BACKENDS {

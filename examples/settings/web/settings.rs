@@ -9,15 +9,15 @@ use axum::{
 };
 
 use crate::{
-    billing::{self, Refusal, Section},
+    billing::{self, Refusal, Returned, Section},
     people::{PEOPLE, Person},
     web::{App, Failure, session::SignedIn},
 };
 
 /// A notice at the top of a page. It is kept in the session until a page shows it, so that it is shown once.
 pub(crate) enum Notice {
-    /// The person returned from the portal, with the sentence for where from.
-    Returned(&'static str),
+    /// The person returned from the portal.
+    Returned(Returned),
     /// The portal was not opened.
     Refused(Refusal),
     /// A form was sent from a page of an earlier sign-in.
@@ -92,8 +92,8 @@ pub(super) async fn billing(
     signed_in: SignedIn,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Response, Failure> {
-    if let Some(sentence) = query.get("billing").and_then(|marker| billing::for_return(marker)) {
-        app.sessions.notify(&signed_in.session_id, Notice::Returned(sentence));
+    if let Some(returned) = query.get("billing").and_then(|marker| billing::for_return(marker)) {
+        app.sessions.notify(&signed_in.session_id, Notice::Returned(returned));
         return Ok(Redirect::to("/settings/billing").into_response());
     }
     let section = app.billing.section(signed_in.person).await;

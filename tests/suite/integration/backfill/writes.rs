@@ -1,8 +1,11 @@
 //! What is written, and what never is.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use serde_json::json;
@@ -121,6 +124,19 @@ async fn lost_responses_are_repeated_without_a_second_value() {
     let rows = rows(&output);
     assert!(rows.len() == faults.len() && rows.iter().all(|row| row.contains(" written ")), "{rows:?}");
     assert_eq!(refused_tenants(&world).await, [""; 0]);
+}
+
+/// Stripe executes the write, and each of its responses is lost.
+#[tokio::test]
+async fn executed_write_is_found_and_not_sent_again() {
+    let world = world_with(&[("hooli", "cus_H")]).await;
+    let lost = Injection::from(Fault::Status502).on(Endpoint::CustomerUpdates);
+    world.stripe.add_customer(Customer::new("cus_H").fault(lost));
+    let output = backfill(&world, &["--write"]).await;
+    assert_eq!((rows(&output), output.status.code()), (vec!["hooli cus_H written - - -".to_owned()], Some(0)));
+    let keys: HashSet<_> =
+        writes(&world).iter().map(|request| request.header("idempotency-key").unwrap().to_owned()).collect();
+    assert_eq!(keys.len(), 1, "every attempt has the same key");
 }
 
 #[tokio::test]
