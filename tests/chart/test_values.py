@@ -104,6 +104,8 @@ SCHEMA_ERRORS = [
     (["database.sslMode=prefer"], "/database/sslMode"),
     (["database.user=me:secret"], "/database/user"),
     (["database.host=h/x?sslmode=disable"], "/database/host"),
+    (["database.host=a\\,"], "/database/host"),
+    (["database.host=a\\,b\\,c\\,d\\,e\\,f\\,g"], "/database/host"),
     (["database.password=secret"], "/database"),
     (["stripe.secretKey=sk_test_x"], "/stripe"),
     (["stripe.apiHost=http://stripe"], "/stripe/apiHost"),
@@ -198,7 +200,7 @@ class Settings(unittest.TestCase):
     def test_build_the_database_url(self):
         for path, url in [
             (ISTIO, "postgres://billing_portal@directory.db.svc.cluster.local:5432/product?sslmode=verify-full"),
-            (ALL, "postgres://billing_portal@directory.example.com:5432/product?sslmode=verify-full&sslrootcert=/etc/billing-portal/database-ca/ca.crt"),
+            (ALL, "postgres://billing_portal@directory-1.example.com:5432,directory-2.example.com:5432/product?sslmode=verify-full&sslrootcert=/etc/billing-portal/database-ca/ca.crt"),
         ]:
             self.assertIn(f'DATABASE_URL, value: "{url}"', render(path))
         self.assertIn("sslmode=disable", render(ISTIO, "database.sslMode=disable"))

@@ -102,7 +102,8 @@ failure.
 
 {{- define "billing-portal.databaseUrl" -}}
 {{- with .Values.database -}}
-{{- $url := printf "postgres://%s@%s:%d/%s?sslmode=%s" .user .host (int .port) .name .sslMode -}}
+{{- $hosts := replace "," (printf ":%d," (int .port)) .host -}}
+{{- $url := printf "postgres://%s@%s:%d/%s?sslmode=%s" .user $hosts (int .port) .name .sslMode -}}
 {{- if .rootCertificateConfigMap.name -}}
 {{- $url = printf "%s&sslrootcert=/etc/billing-portal/database-ca/%s" $url .rootCertificateConfigMap.key -}}
 {{- end -}}

@@ -6,7 +6,7 @@ use super::{
     Dialect, Password,
     facts::Fact,
     failure::Failure,
-    postgres::{PostgresConnections, PostgresServer},
+    postgres::{PostgresConnections, PostgresServers},
     query::Query,
     sqlite::SqliteConnections,
     tenant_share::{TenantShare, TenantShares},
@@ -21,8 +21,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 pub enum Database {
     /// A file. It is never created.
     Sqlite(PathBuf),
-    /// A PostgreSQL server.
-    Postgres(PostgresServer),
+    /// PostgreSQL servers, of which one is the primary.
+    Postgres(PostgresServers),
 }
 
 impl Database {
@@ -53,7 +53,7 @@ pub(super) struct Connections {
 
 pub(super) enum Pool {
     Sqlite(SqliteConnections),
-    Postgres(PostgresConnections),
+    Postgres(Box<PostgresConnections>),
 }
 
 impl Connections {
@@ -67,8 +67,9 @@ impl Connections {
             Database::Sqlite(path) => {
                 Pool::Sqlite(SqliteConnections::new(path, limits.max_connections, ACQUIRE_TIMEOUT, limits.query))
             }
-            Database::Postgres(server) => {
-                Pool::Postgres(PostgresConnections::new(server.clone(), schema, password, ACQUIRE_TIMEOUT, limits))
+            Database::Postgres(servers) => {
+                let servers = servers.clone();
+                Pool::Postgres(PostgresConnections::new(servers, schema, password, ACQUIRE_TIMEOUT, limits).into())
             }
         };
         Self { pool, shares: TenantShares::of(limits.max_connections as usize) }
@@ -78,7 +79,7 @@ impl Connections {
     pub(super) fn count(&self) -> (u64, u64) {
         let (all, idle) = match &self.pool {
             Pool::Sqlite(SqliteConnections { pool, .. }) => (pool.size(), pool.num_idle()),
-            Pool::Postgres(PostgresConnections { pool, .. }) => (pool.size(), pool.num_idle()),
+            Pool::Postgres(connections) => connections.count(),
         };
         (u64::from(all).saturating_sub(idle as u64), idle as u64)
     }

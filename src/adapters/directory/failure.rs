@@ -16,6 +16,31 @@ pub(super) struct Failure {
     pub(super) kind: FailureKind,
     #[source]
     pub(super) error: Option<Error>,
+    /// Why each of several servers cannot be used.
+    pub(super) servers: Option<String>,
+}
+
+impl Failure {
+    /// Combines the failures of several servers. One that says what must be fixed decides on the kind, and a refused login
+    /// before others, because another password may be tried then.
+    pub(super) fn of_servers(failures: Vec<(FailureKind, String)>) -> Self {
+        let rank = |kind: &FailureKind| match kind {
+            FailureKind::Login => 0,
+            FailureKind::NoConnection | FailureKind::Connection | FailureKind::Timeout => 2,
+            FailureKind::TenantShare
+            | FailureKind::Standby
+            | FailureKind::RowSecurity
+            | FailureKind::Privilege
+            | FailureKind::ColumnPrivilege(_)
+            | FailureKind::Schema
+            | FailureKind::Driver
+            | FailureKind::Query => 1,
+        };
+        let texts: Vec<_> = failures.iter().map(|(_, text)| text.as_str()).collect();
+        let servers = Some(texts.join("; "));
+        let kind = failures.into_iter().map(|(kind, _)| kind).min_by_key(rank).unwrap_or(FailureKind::NoConnection);
+        Self { kind, error: None, servers }
+    }
 }
 
 /// The kinds of failures, with texts for an operator.
@@ -90,7 +115,7 @@ impl FailureKind {
 
 impl From<FailureKind> for Failure {
     fn from(kind: FailureKind) -> Self {
-        Self { kind, error: None }
+        Self { kind, error: None, servers: None }
     }
 }
 
@@ -105,7 +130,7 @@ impl From<Error> for Failure {
         } else {
             FailureKind::Driver
         };
-        Self { kind, error: Some(error) }
+        Self { kind, error: Some(error), servers: None }
     }
 }
 
@@ -124,8 +149,11 @@ impl From<tokio::time::error::Elapsed> for Failure {
 }
 
 impl From<Failure> for Refusal {
-    fn from(Failure { kind, error }: Failure) -> Self {
+    fn from(Failure { kind, error, servers }: Failure) -> Self {
         let refusal = Self::because(Reason::DatabaseUnavailable, kind.to_string());
+        if let Some(servers) = servers {
+            return refusal.caused_by(servers);
+        }
         match error {
             // The driver's own text repeats the message.
             Some(Error::Database(error)) => {

@@ -26,7 +26,7 @@ pub use connections::{ConnectionLimits, Database};
 pub use dialect::Dialect;
 use failure::{Failure, FailureKind};
 use outage::Outage;
-pub use postgres::{Host, Password, PasswordError, PostgresServer};
+pub use postgres::{Address, Host, Password, PasswordError, PostgresServers};
 pub use query::{Query, Relations};
 pub use select::{Select, SelectError};
 pub use sqlx::postgres::PgSslMode;

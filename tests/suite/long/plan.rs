@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use billing_portal::{
     adapters::directory::{
-        ConnectionLimits, Database, Dialect, Host, Ownership, PgSslMode, PostgresServer, Relations, Select,
+        Address, ConnectionLimits, Database, Dialect, Host, Ownership, PgSslMode, PostgresServers, Relations, Select,
         SqlDirectory,
     },
     portal::{Directory as _, DirectoryEntry, Integrity, Mapping, TenantId, UserId},
@@ -51,14 +51,15 @@ const UUID_SELECTS: [&str; 2] = [
 ];
 
 fn directory(server: &Postgres, database: &TestDatabase, selects: Option<[&str; 2]>) -> SqlDirectory {
-    let target = PostgresServer {
-        host: Host::Socket(server.folder().to_owned()),
-        port: server.port,
+    let target = PostgresServers {
+        addresses: vec![Address { host: Host::Socket(server.folder().to_owned()), port: server.port }],
         user: database.name.clone(),
         database: database.name.clone(),
         ssl_mode: PgSslMode::Disable,
         ssl_root_cert: None,
         password: None,
+        connect_timeout: None,
+        application_name: "billing-portal".to_owned(),
     };
     SqlDirectory::new(
         &Database::Postgres(target),

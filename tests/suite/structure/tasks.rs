@@ -3,11 +3,12 @@
 use super::sources::{code_without_tests, sources};
 
 /// The files that start tasks or threads on their own, and how many.
-const STARTS: [(&str, usize); 10] = [
+const STARTS: [(&str, usize); 11] = [
     // The thread runs only what `supervisor::run` restarts.
     ("src/adapters/audit_log.rs", 1),
     // Each query waits for its tasks; a panic is DATABASE_UNAVAILABLE.
-    ("src/adapters/directory/postgres/mod.rs", 2),
+    ("src/adapters/directory/postgres/mod.rs", 1),
+    ("src/adapters/directory/postgres/primary.rs", 1),
     // Each returns or closes one connection; a panic closes it.
     ("src/adapters/directory/postgres/transaction.rs", 3),
     ("src/adapters/directory/sqlite.rs", 1),

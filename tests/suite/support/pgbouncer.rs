@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -63,6 +63,11 @@ impl PgBouncer {
     pub(crate) fn setting(&self, database: &TestDatabase) -> String {
         let socket = self.folder.path().display().to_string().replace('/', "%2F");
         format!("--database-url=postgres://{name}@{socket}:{PORT}/{name}", name = database.name)
+    }
+
+    /// The folder and the port of its socket.
+    pub(crate) fn socket(&self) -> (&Path, u16) {
+        (self.folder.path(), PORT)
     }
 
     /// Options with which another client connects through it.

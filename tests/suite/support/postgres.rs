@@ -4,6 +4,8 @@
 //! that waits for the end of its standard input, a pipe from the test process. It has its own process group, so that
 //! Ctrl-C does not end it first.
 
+mod standby;
+
 use std::{
     net::TcpListener,
     os::unix::{
@@ -36,7 +38,7 @@ fi
 rm -rf "$1""#;
 
 /// Connections over the socket are trusted; connections over TCP need a password.
-const HBA: &str = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
+const HBA: &str = "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n";
 
 pub(crate) struct Postgres {
     folder: PathBuf,
@@ -55,31 +57,41 @@ impl Postgres {
 
     /// Starts a separate server, which the caller can stop and pause.
     pub(crate) fn start() -> Self {
+        let server = Self::create();
+        server.run("initdb", &["--no-sync", "--auth=trust", "--username=admin", "--encoding=UTF8", "--locale=C"]);
+        std::fs::write(server.folder.join("data/pg_hba.conf"), HBA).unwrap();
+        server.write_certificates();
+        server.start_on_free_port("")
+    }
+
+    /// Creates the folder of a server, and the guard.
+    fn create() -> Self {
         let programs = programs();
         let folder = tempfile::Builder::new().prefix("billing-portal-postgres-").tempdir().unwrap().keep();
         let mut guard = Command::new("sh");
         guard.args(["-c", GUARD, "guard"]).args([&folder, &programs]).stdin(Stdio::piped()).stderr(Stdio::null());
         as_database_user(&mut guard, &folder);
         let guard = guard.stdout(Stdio::null()).process_group(0).spawn().unwrap();
-        let mut server = Self { folder, programs, guard, port: 0 };
+        let server = Self { folder, programs, guard, port: 0 };
         server.chown_to_database_user(&server.folder);
-        server.run("initdb", &["--no-sync", "--auth=trust", "--username=admin", "--encoding=UTF8", "--locale=C"]);
-        std::fs::write(server.folder.join("data/pg_hba.conf"), HBA).unwrap();
-        server.write_certificates();
-        // Another process may take the free port before the server binds it, so several ports are tried.
-        let started = (0..10).any(|_| {
-            server.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            server.configure();
-            server.try_run("pg_ctl", &["--silent", "--wait", "--log=log", "start"])
-        });
-        assert!(started, "{}", std::fs::read_to_string(server.folder.join("log")).unwrap());
         server
     }
 
-    fn configure(&self) {
+    /// Another process may take the free port before the server binds it, so several ports are tried.
+    fn start_on_free_port(mut self, settings: &str) -> Self {
+        let started = (0..10).any(|_| {
+            self.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            self.configure(settings);
+            self.try_run("pg_ctl", &["--silent", "--wait", "--log=log", "start"])
+        });
+        assert!(started, "{}", std::fs::read_to_string(self.folder.join("log")).unwrap());
+        self
+    }
+
+    fn configure(&self, more: &str) {
         let settings = format!(
             "listen_addresses = '127.0.0.1'\nport = {}\nunix_socket_directories = '{}'\nfsync = off\nssl = on\n\
-             ssl_cert_file = '../server.pem'\nssl_key_file = '../server.key'\nmax_connections = 200\n",
+             ssl_cert_file = '../server.pem'\nssl_key_file = '../server.key'\nmax_connections = 200\n{more}",
             self.port,
             self.folder.display()
         );
@@ -124,20 +136,6 @@ impl Postgres {
 
     pub(crate) fn start_again(&self) {
         self.run("pg_ctl", &["--silent", "--wait", "--log=log", "start"]);
-    }
-
-    /// Restarts the server as a standby without a primary.
-    pub(crate) fn restart_as_standby(&self) {
-        self.stop();
-        let signal = self.folder.join("data/standby.signal");
-        std::fs::write(&signal, "").unwrap();
-        self.chown_to_database_user(&signal);
-        self.start_again();
-    }
-
-    /// Makes a standby the primary.
-    pub(crate) fn promote(&self) {
-        self.run("pg_ctl", &["--silent", "--wait", "promote"]);
     }
 
     /// Sends a signal to the server and to the given backend processes.

@@ -1,13 +1,13 @@
-//! The PostgreSQL server from the settings, and its password.
+//! The PostgreSQL servers from the settings, and their password.
 
-use std::{fmt, path::PathBuf};
+use std::{fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 use sqlx::{
     ConnectOptions as _,
     postgres::{PgConnectOptions, PgSslMode},
 };
 
-/// The address of a server.
+/// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
     /// The directory of a Unix socket.
@@ -16,47 +16,81 @@ pub enum Host {
     Name(String),
 }
 
-/// A server and a database on it.
-#[derive(Clone, Debug)]
-pub struct PostgresServer {
-    /// The address.
+/// The address of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Where the server is.
     pub host: Host,
     /// The port; it is also part of the name of a Unix socket.
     pub port: u16,
+}
+
+/// A database, and the servers of which one is its primary.
+#[derive(Clone, Debug)]
+pub struct PostgresServers {
+    /// The addresses of the servers, at least one, in the order in which they are tried.
+    pub addresses: Vec<Address>,
     /// The role.
     pub user: String,
     /// The name of the database.
     pub database: String,
-    /// How the connection is encrypted and the server verified.
+    /// How a connection is encrypted and its server verified. Unix sockets are not encrypted.
     pub ssl_mode: PgSslMode,
     /// Certificates that are trusted in addition to the system's.
     pub ssl_root_cert: Option<PathBuf>,
     /// The password from the URL; allowed on loopback only.
     pub password: Option<Password>,
+    /// How long the service waits for one server, if that is shorter than the server's share of the time.
+    pub connect_timeout: Option<Duration>,
+    /// The name of the service at the server.
+    pub application_name: String,
 }
 
-impl PostgresServer {
-    /// Returns the driver's options. Every option that the driver would otherwise take from a `PG*` variable is set,
-    /// and its password file is not read. Variables that cannot be overridden (`PGOPTIONS`, `PGSSLCERT`, `PGSSLKEY`)
+impl Address {
+    /// Returns whether the server is on this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match &self.host {
+            Host::Socket(_) => true,
+            Host::Name(name) => {
+                name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::Socket(folder) => write!(f, "{}:{}", folder.display(), self.port),
+            Host::Name(name) if name.contains(':') => write!(f, "[{name}]:{}", self.port),
+            Host::Name(name) => write!(f, "{name}:{}", self.port),
+        }
+    }
+}
+
+impl PostgresServers {
+    /// Returns the driver's options for one server. Every option that the driver would otherwise take from a `PG*` variable is
+    /// set, and its password file is not read. Variables that cannot be overridden (`PGOPTIONS`, `PGSSLCERT`, `PGSSLKEY`)
     /// are rejected when the configuration is read.
-    pub(super) fn options(&self, password: Option<&Password>) -> PgConnectOptions {
+    pub(super) fn options(&self, address: &Address, password: Option<&Password>) -> PgConnectOptions {
         let options = PgConnectOptions::new_without_pgpass()
-            .port(self.port)
+            .port(address.port)
             .username(&self.user)
             .database(&self.database)
             .password(password.map_or("", |password| &password.0))
             .ssl_mode(self.ssl_mode)
             // PgBouncer refuses this parameter, and no value that is read is a floating-point number.
             .extra_float_digits(None)
-            .application_name("billing-portal");
+            .application_name(&self.application_name);
         // A slow directory would otherwise add the text of the query to the log for each call.
         let options = options.disable_statement_logging();
         let options = match &self.ssl_root_cert {
             Some(path) => options.ssl_root_cert(path),
             None => options.ssl_root_cert_from_pem(Vec::new()),
         };
-        match &self.host {
-            Host::Socket(folder) => options.host("localhost").socket(folder),
+        match &address.host {
+            Host::Socket(folder) => options.host("localhost").socket(folder).ssl_mode(PgSslMode::Disable),
             Host::Name(name) => options.host(name),
         }
     }

@@ -8,6 +8,7 @@ pub(crate) use relations::{check_broken_relations, check_files};
 mod cases;
 mod ids;
 mod postgres;
+mod providers;
 mod relations;
 mod settings;
 

@@ -7,7 +7,7 @@ use crate::support::process::run_with;
 /// The password in every setting of these tests that has one. It must never be printed.
 const SECRET: &str = "hunter2";
 
-async fn assert_refused(changes: &[&str], variables: &[(&str, &str)], named: &str, problem: &str) {
+pub(super) async fn assert_refused(changes: &[&str], variables: &[(&str, &str)], named: &str, problem: &str) {
     let output = run_with(changes, variables).await;
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(64), "{changes:?}: {text}");
@@ -19,7 +19,7 @@ async fn assert_refused(changes: &[&str], variables: &[(&str, &str)], named: &st
 }
 
 /// Asserts that settings are accepted: the process fails only when it binds its address, which is in use.
-async fn assert_accepted(changes: &[&str]) {
+pub(super) async fn assert_accepted(changes: &[&str]) {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = format!("--listen={}", taken.local_addr().unwrap());
     let output = run_with(&[changes, &[&listen]].concat(), &[]).await;
@@ -56,8 +56,36 @@ async fn invalid_or_unsafe_database_url_prevents_startup() {
         ("postgres://portal@localhost:5432/app?port=5433", "duplicate"),
         ("postgres://portal@localhost/app?user=root", "duplicate"),
         ("postgres://portal@localhost/app?dbname=other", "duplicate"),
-        ("postgres:///app?user=portal&host=localhost,db.example.com", "expected a single name"),
-        ("postgres://portal@a,b/app?sslmode=disable", "expected a single name"),
+        // Several servers: the rules hold for each of them.
+        ("postgres:///app?user=portal&host=localhost,db.example.com", "missing sslmode"),
+        ("postgres://portal@db.example.com,localhost/app?sslmode=prefer", "does not verify the server"),
+        ("postgres://portal:hunter2@localhost,db.example.com/app?sslmode=verify-full", "--database-password-file"),
+        ("postgres://portal@a,b,a/app?sslmode=disable", "a host and its port twice"),
+        ("postgres://portal@a,b,a:5432/app?sslmode=disable", "a host and its port twice"),
+        ("postgres://portal@a,b,c,d,e,f,g/app?sslmode=disable", "more than 6 hosts"),
+        ("postgres://portal@a,,b/app?sslmode=disable", "not a valid URL"),
+        ("postgres:///app?user=portal&host=a,,b&sslmode=disable", "host is not valid"),
+        ("postgres:///app?user=portal&host=a,b%20c&sslmode=disable", "host is not valid"),
+        ("postgres://portal@a:1,b:x/app?sslmode=disable", "not a valid URL"),
+        ("postgres://portal@a:1,b:0/app?sslmode=disable", "port is not valid"),
+        ("postgres:///app?user=portal&host=a,b,c&port=1,2&sslmode=disable", "number of ports"),
+        ("postgres://portal@a/app?port=1,2&sslmode=disable", "number of ports"),
+        ("postgres://portal@a,b:1/app?port=1,2&sslmode=disable", "duplicate"),
+        ("postgres://portal@a,b/app?host=c&sslmode=disable", "duplicate"),
+        ("postgres:///app?user=portal&host=/run/a,/run/b&sslmode=require", "Unix socket"),
+        // Only the primary is read.
+        ("postgres://portal@a,b/app?sslmode=disable&target_session_attrs=any", "expected primary or read-write"),
+        ("postgres://portal@a,b/app?sslmode=disable&target_session_attrs=standby", "expected primary or read-write"),
+        (
+            "postgres://portal@a,b/app?sslmode=disable&target_session_attrs=prefer-standby",
+            "expected primary or read-write",
+        ),
+        // Other parameters of libpq.
+        ("postgres://portal@localhost/app?connect_timeout=2s", "connect_timeout is not valid"),
+        ("postgres://portal@localhost/app?connect_timeout=2&connect_timeout=3", "duplicate"),
+        ("postgres://portal@localhost/app?channel_binding=require", "write channel_binding=prefer"),
+        ("postgres://portal@localhost/app?channel_binding=hunter2", "unknown channel_binding"),
+        ("postgres://portal@localhost/app?application_name=a%00b", "control character"),
         ("postgres:///app?user=portal", "missing host"),
         ("postgres://localhost/app", "missing user"),
         ("postgres://portal@localhost:0/app", "port"),
@@ -82,6 +110,7 @@ async fn invalid_or_unsafe_database_url_prevents_startup() {
         ("postgres://portal@localhost/app?SSLMODE=disable", "unknown parameter"),
         // Certificates.
         ("postgres://portal@db.example.com/app?sslmode=disable&sslrootcert=/ca.pem", "without sslmode=verify-full"),
+        ("postgres://portal@db.example.com/app?sslmode=disable&sslrootcert=system", "without sslmode=verify-full"),
         (
             "postgres://portal@db.example.com/app?sslmode=verify-full&sslrootcert=/nowhere.pem",
             "/nowhere.pem cannot be read: No such file",
@@ -109,8 +138,20 @@ async fn safe_database_url_is_accepted_in_every_spelling() {
         "postgres:///?host=db.example.com&user=portal&dbname=app&port=6432&sslmode=disable",
         "postgres://portal@10.0.0.1/app?sslmode=disable",
         "postgres://portal@[2001:db8::1]/app?sslmode=verify-full",
+        "postgres://portal@db.example.com/app?sslmode=verify-full&sslrootcert=system&channel_binding=prefer",
+        "postgres://portal@10.0.0.1/app?sslmode=disable&channel_binding=disable&application_name=portal%20eu",
+        "postgres://portal@a/app?sslmode=disable&connect_timeout=0&target_session_attrs=read-write",
+        "postgres://portal@a/app?sslmode=disable&connect_timeout=-1",
+        // Several servers, with the ports of each.
+        "postgresql://portal@h1:5432,h2:5433/app?sslmode=verify-full&target_session_attrs=primary&connect_timeout=2",
+        "postgres://portal@h1,h2:5433,[2001:db8::1],[2001:db8::2]:5433/app?sslmode=verify-full",
+        "postgres://portal@h1,h2/app?port=5433&sslmode=disable",
+        "postgres:///app?user=portal&host=h1,h2,h3&port=5433,,5434&sslmode=disable",
+        "postgres:///app?user=portal&host=/var/run/postgresql,db.example.com&sslmode=verify-full",
         // Loopback.
         "postgres://portal:hunter2@localhost/app",
+        "postgres://portal:hunter2@localhost:5432,127.0.0.1:5433,[::1]:5434/app",
+        "postgres://portal:hunter2@/app?host=/var/run/postgresql",
         "postgres://portal:hunter2@127.0.0.2/app?sslmode=require",
         "postgres://portal@[::1]/app?sslmode=prefer&password=hunter2",
         "postgres://portal:hunter2@%2Fvar%2Frun%2Fpostgresql/app",

@@ -4,7 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use billing_portal::{
     adapters::directory::{
-        ConnectionLimits, Database, Host, Ownership, Password, PgSslMode, PostgresServer, Relations, SqlDirectory,
+        Address, ConnectionLimits, Database, Host, Ownership, Password, PgSslMode, PostgresServers, Relations,
+        SqlDirectory,
     },
     portal::{Directory as _, TenantId, UserId},
     reload::file::ReloadingFile,
@@ -66,14 +67,15 @@ async fn verify_full_requires_matching_name_and_ca() {
 
 /// Creates a directory that connects over TCP, with the password in a file.
 async fn directory_over_tcp(database: &TestDatabase, password: PathBuf, max_connections: u32) -> SqlDirectory {
-    let server = Database::Postgres(PostgresServer {
-        host: Host::Name("127.0.0.1".to_owned()),
-        port: Postgres::shared().port,
+    let server = Database::Postgres(PostgresServers {
+        addresses: vec![Address { host: Host::Name("127.0.0.1".to_owned()), port: Postgres::shared().port }],
         user: database.name.clone(),
         database: database.name.clone(),
         ssl_mode: PgSslMode::Disable,
         ssl_root_cert: None,
         password: None,
+        connect_timeout: None,
+        application_name: "billing-portal".to_owned(),
     });
     let relations =
         Relations { schema: "public".to_owned(), ownership: Ownership::TokenAndDirectory, tenants: None, owners: None };

@@ -1,6 +1,7 @@
 //! Integration: the directory over a real PostgreSQL server, which `tests/run` installs.
 
 mod connection;
+mod failover;
 mod fairness;
 mod ids;
 mod malformed;
@@ -99,8 +100,11 @@ async fn audit_mapping_reads_every_tenant_from_tables_and_select_files() {
 async fn documented_schema_works_for_documented_role() {
     let database = Postgres::shared().database().await;
     let page = include_str!("../../../../../docs/directory.md");
-    for block in page.split("```sql\n").skip(1) {
-        database.run(block.split("```").next().unwrap()).await;
+    let mut blocks: Vec<_> = page.split("```sql\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let for_select_files = blocks.pop().unwrap();
+    assert!(for_select_files.contains("ALTER ROLE billing_portal BYPASSRLS"), "{for_select_files}");
+    for block in blocks {
+        database.run(block).await;
     }
     let (tenant, user) = ("7e57ab1e-0000-4000-8000-000000000000", "7e57ab1e-0000-4000-8000-000000000001");
     let rows = format!(
@@ -111,15 +115,34 @@ async fn documented_schema_works_for_documented_role() {
     );
     database.run(&rows).await;
     // Without a policy, only a role that bypasses the policies, such as the owner of the views, sees rows.
-    for table in ["accounts", "subscriptions", "members"] {
-        database.run(&format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")).await;
-    }
+    database.run("ALTER TABLE subscriptions ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY").await;
     // The role that the page creates has only the privileges that the page grants.
-    let url = database.url.replace(&format!("//{}@", database.name), "//billing_portal@");
-    let world = World::with(&[&format!("--database-url={url}")]).await;
-    world.stripe.add_customer(stripe_simulator::Customer::new("cus_T").metadata("tenant_id", tenant));
-    world.open(&world.issuer.token(user, tenant, "owner")).await.unwrap();
+    let url = format!("--database-url={}", database.url.replace(&format!("//{}@", database.name), "//billing_portal@"));
+    let files = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(files.path().join(name), text).unwrap();
+        files.path().join(name).display().to_string()
+    };
+    let tenants = "SELECT a.id::text AS tenant_id, s.stripe_customer AS stripe_customer_id
+        FROM accounts a LEFT JOIN subscriptions s ON s.account = a.id";
+    let owners = "SELECT account::text AS tenant_id, person::text AS user_id FROM members WHERE removed_at IS NULL";
+    let tenants = format!("--tenants-sql-file={}", file("tenants.sql", tenants));
+    let owners = format!("--owners-sql-file={}", file("owners.sql", owners));
+    let with_views = World::with(&[&url]).await;
+    let with_files = World::unready(&[&url, &tenants, &owners]).await;
+    let refusal = with_files.open(&with_files.issuer.token(user, tenant, "owner")).await.unwrap_err();
+    assert_eq!(refusal.reason, "DATABASE_UNAVAILABLE");
+    database.run(for_select_files.split_once(';').unwrap().0).await;
+    let check = run(&with_files, &["check"], &[&url, &tenants, &owners]).await;
+    assert!(text(&check.stdout).contains("row-level security hides rows"), "{}", text(&check.stdout));
+    database.run(for_select_files).await;
+    for world in [&with_views, &with_files] {
+        world.stripe.add_customer(stripe_simulator::Customer::new("cus_T").metadata("tenant_id", tenant));
+        world.open(&world.issuer.token(user, tenant, "owner")).await.unwrap();
+    }
     database.run("UPDATE members SET removed_at = now()").await;
-    let refusal = world.open(&world.issuer.token(user, tenant, "owner")).await.unwrap_err();
-    assert_eq!(refusal.reason, "NOT_OWNER");
+    for world in [&with_views, &with_files] {
+        let refusal = world.open(&world.issuer.token(user, tenant, "owner")).await.unwrap_err();
+        assert_eq!(refusal.reason, "NOT_OWNER");
+    }
 }

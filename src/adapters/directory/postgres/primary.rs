@@ -1,0 +1,92 @@
+//! Which of several servers is the primary, and the connections to each.
+
+use std::sync::{Mutex, PoisonError};
+
+use sqlx::{PgPool, Postgres, pool::PoolConnection};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::server::Address;
+use crate::{
+    adapters::directory::failure::{Failure, FailureKind},
+    portal::Refusal,
+};
+
+/// A server, with two pools that connect on first use.
+pub(super) struct Server {
+    pub(super) address: Address,
+    pub(super) pool: PgPool,
+    /// One connection that cancels the queries of callers who are gone, while the queries use up the pool.
+    pub(super) cancellation: PgPool,
+}
+
+impl Server {
+    /// In its own task, because the driver panics if the server's first messages are malformed.
+    pub(super) async fn connect(&self) -> Result<PoolConnection<Postgres>, Failure> {
+        Ok(AbortOnDropHandle::new(tokio::spawn(self.pool.acquire())).await??)
+    }
+}
+
+/// Which of several servers was the primary when it was last used. Logs each change.
+#[derive(Default)]
+pub(super) struct Primary(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    current: Option<Address>,
+    /// The server that was logged last as the one in use.
+    logged: Option<Address>,
+    /// The servers that were logged as not usable, with the kind of the failure.
+    refused: Vec<(Address, &'static str)>,
+}
+
+impl Primary {
+    /// Returns the servers in the order in which they are tried: the one that is known to be the primary first.
+    pub(super) fn order<'a>(&self, servers: &'a [Server]) -> Vec<&'a Server> {
+        let current = self.with(|state| state.current.clone());
+        let (mut first, others): (Vec<_>, Vec<_>) =
+            servers.iter().partition(|server| Some(&server.address) == current.as_ref());
+        first.extend(others);
+        first
+    }
+
+    /// Returns whether the server was the primary when it was last used.
+    pub(super) fn is(&self, server: &Server) -> bool {
+        self.with(|state| state.current.as_ref() == Some(&server.address))
+    }
+
+    /// Records that the server has answered as the primary.
+    pub(super) fn found(&self, server: &Server) {
+        self.with(|state| {
+            state.current = Some(server.address.clone());
+            state.refused.retain(|(address, _)| *address != server.address);
+            if state.logged.as_ref() != Some(&server.address) {
+                tracing::info!(address = %server.address, "database server is used");
+                state.logged.clone_from(&state.current);
+            }
+        });
+    }
+
+    /// Records that one of several servers cannot be used or is not the primary. Returns why, with a text that names the server.
+    pub(super) fn refused(&self, server: &Server, failure: Failure) -> (FailureKind, String) {
+        let failed = failure.kind.clone();
+        let (kind, cause) = (failed.as_str(), Refusal::from(failure).to_string());
+        self.lost(server);
+        self.with(|state| {
+            if !state.refused.contains(&(server.address.clone(), kind)) {
+                tracing::warn!(address = %server.address, kind, cause, "database server is not used");
+                state.refused.retain(|(address, _)| *address != server.address);
+                state.refused.push((server.address.clone(), kind));
+            }
+        });
+        (failed, format!("{}: {cause}", server.address))
+    }
+
+    /// Records that the server is no longer known to be the primary, so that every server is asked.
+    pub(super) fn lost(&self, server: &Server) {
+        self.with(|state| state.current = state.current.take().filter(|address| *address != server.address));
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
