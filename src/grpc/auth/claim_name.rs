@@ -79,3 +79,61 @@ impl fmt::Display for ClaimName {
 fn has_valid_escapes(pointer: &str) -> bool {
     pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn finds_exactly_the_named_claim() {
+        let claims = json!({
+            "https://example.com/org_id": 1, "a.b": 2, "a": {"b": 3, "": 4, "/": 5, "~": 6, "~1": 7, "list": [8, {"x": 9}]},
+            "/a/b": 10, "a/b": 11, "~": 12,
+        });
+        let claims = claims.as_object().unwrap();
+        for (text, value) in [
+            ("https://example.com/org_id", Some(1)),
+            ("a.b", Some(2)),
+            ("/a/b", Some(3)),
+            ("/a/", Some(4)),
+            ("/a/~1", Some(5)),
+            ("/a/~0", Some(6)),
+            ("/a/~01", Some(7)),
+            ("/a/list/0", Some(8)),
+            ("/a/list/1/x", Some(9)),
+            ("/~1a~1b", Some(10)),
+            ("/a~1b", Some(11)),
+            ("a/b", Some(11)),
+            ("~", Some(12)),
+            ("/~0", Some(12)),
+            ("/a/list/00", None),
+            ("/a/list/-", None),
+            ("/a/list/2", None),
+            ("/a/b/0", None),
+            ("/A/b", None),
+            ("a.list", None),
+        ] {
+            let name = ClaimName::parse(text).unwrap();
+            assert_eq!(name.find(claims), value.map(|value: u8| json!(value)).as_ref(), "{text}");
+            assert_eq!(ClaimName::parse(&name.to_string()), Ok(name), "{text}");
+        }
+    }
+
+    #[test]
+    fn rejects_malformed_pointers_and_claims_about_the_token() {
+        for (text, error) in [
+            ("", ClaimNameError::Empty),
+            ("/", ClaimNameError::Empty),
+            ("//x", ClaimNameError::Empty),
+            ("/a~", ClaimNameError::Escape),
+            ("/a~2", ClaimNameError::Escape),
+            ("/a/~/b", ClaimNameError::Escape),
+            ("/aud/0", ClaimNameError::AboutToken),
+            ("exp", ClaimNameError::AboutToken),
+        ] {
+            assert_eq!(ClaimName::parse(text), Err(error), "{text}");
+        }
+    }
+}

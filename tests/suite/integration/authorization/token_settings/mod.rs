@@ -47,7 +47,7 @@ async fn check(settings: &'static str, values: &'static [&'static str]) -> usize
         (row.change)(&mut header, &mut claims);
         let token = world.issuer.sign(&header, &claims);
         let is_in = |list: &str| list.split(' ').any(|name| name == settings);
-        let expected = match (is_in(&row.opens), is_in(&row.not_owner)) {
+        let expected = match (is_in(row.opens), is_in(row.not_owner)) {
             (true, false) => "OK",
             (false, true) => "NOT_OWNER",
             (false, false) => "TOKEN_INVALID",
