@@ -44,7 +44,12 @@ export class Billing {
   }
 
   // Creates a portal session. Its URL grants access to anyone who has it: use it only for the redirect.
-  async open(person: Person, action: Action, displayedTenant: string, locale: string): Promise<{ url: string } | Refusal> {
+  async open(
+    person: Person,
+    action: Action,
+    displayedTenant: string,
+    locale: string,
+  ): Promise<{ url: string } | Refusal> {
     const metadata = await this.metadata(person);
     return new Promise((resolve) => {
       const request = { ...this.target(action), displayedTenantId: displayedTenant, locale };

@@ -83,8 +83,10 @@ fn code_blocks_of_the_guide_for_backends_are_in_an_example() {
         include_str!("../../../examples/clients/typescript/src/client.ts"),
     ];
     let blocks = INTEGRATE.split("```").skip(1).step_by(2).map(|block| block.split_once('\n').unwrap());
-    let blocks: Vec<_> =
-        blocks.filter(|(language, _)| ["go", "python", "rust", "ts"].contains(language)).map(|(_, block)| block).collect();
+    let blocks: Vec<_> = blocks
+        .filter(|(language, _)| ["go", "python", "rust", "ts"].contains(language))
+        .map(|(_, block)| block)
+        .collect();
     assert_eq!(blocks.len(), 11);
     for block in blocks {
         assert!(sources.iter().any(|source| source.contains(block)), "no example contains:\n{block}");
