@@ -22,12 +22,21 @@ def rendered_on(provider):
     """Yields a name for failure messages, the values and the objects of each render with the mesh's policies."""
     for path, settings, rendered in all_renders():
         mesh = load_values(path)["mesh"]
-        if mesh["provider"] == provider and mesh.get("createPolicies", True):
+        if provider_of(mesh) == provider and mesh.get("createPolicies", True):
             yield f"{path.name} {settings}", load_values(path), rendered
+
+
+def provider_of(mesh):
+    """Returns istio, ambient (Istio without sidecars) or linkerd."""
+    return "ambient" if mesh.get("istio", {}).get("mode") == "ambient" else mesh["provider"]
 
 
 def of_kind(rendered, kind, group=""):
     return [item for item in rendered if item["kind"] == kind and group in item["apiVersion"]]
+
+
+def named(items, name):
+    return [item for item in items if item["metadata"]["name"] == name]
 
 
 def pod_metadata(rendered):
@@ -52,8 +61,8 @@ def linkerd_identity(caller):
 
 class IstioPolicies(unittest.TestCase):
     def test_allow_callers_to_portal_and_smoke_callers_to_diagnostics(self):
-        for name, values, rendered in rendered_on("istio"):
-            (policy,) = of_kind(rendered, "AuthorizationPolicy")
+        for name, values, rendered in [*rendered_on("istio"), *rendered_on("ambient")]:
+            (policy,) = named(of_kind(rendered, "AuthorizationPolicy"), "release-billing-portal")
             self.assertEqual(policy["spec"]["action"], "ALLOW", name)
             allowed = {}
             for rule in policy["spec"]["rules"]:
@@ -123,6 +132,52 @@ class IstioPolicies(unittest.TestCase):
             self.assertEqual(
                 {tuple(entry["spec"]["exportTo"]) for entry in of_kind(rendered, "ServiceEntry")}, {(".",)}, name
             )
+
+
+class AmbientPolicies(unittest.TestCase):
+    def test_waypoint_identifies_callers(self):
+        for name, _, rendered in rendered_on("ambient"):
+            (waypoint,) = of_kind(rendered, "Gateway")
+            self.assertEqual(waypoint["spec"]["gatewayClassName"], "istio-waypoint", name)
+            self.assertEqual(waypoint["metadata"]["labels"]["istio.io/waypoint-for"], "service", name)
+            annotations = waypoint["spec"]["infrastructure"]["annotations"]
+            self.assertEqual(annotations, {"ambient.istio.io/xfcc-include-client-identity": "true"}, name)
+            reference = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": waypoint["metadata"]["name"]}
+            (policy,) = named(of_kind(rendered, "AuthorizationPolicy"), "release-billing-portal")
+            self.assertEqual((policy["spec"]["targetRefs"], policy["spec"].get("selector")), ([reference], None), name)
+            for service in (item for item in of_kind(rendered, "Service") if "selector" in item["spec"]):
+                self.assertEqual(service["metadata"]["labels"]["istio.io/use-waypoint"], reference["name"], name)
+
+    def test_only_the_waypoint_reaches_the_pods(self):
+        for name, _, rendered in rendered_on("ambient"):
+            (waypoint,) = of_kind(rendered, "Gateway")
+            waypoint_name = waypoint["metadata"]["name"]
+            (policy,) = named(of_kind(rendered, "AuthorizationPolicy"), waypoint_name)
+            source = {"source": {"principals": [f"cluster.local/ns/billing/sa/{waypoint_name}"]}}
+            rule = {"from": [source], "to": [{"operation": {"ports": ["50051"]}}]}
+            self.assertEqual((policy["spec"]["action"], policy["spec"]["rules"]), ("ALLOW", [rule]), name)
+            (authentication,) = of_kind(rendered, "PeerAuthentication")
+            self.assertEqual(authentication["spec"]["mtls"], {"mode": "STRICT"}, name)
+            (network,) = of_kind(rendered, "NetworkPolicy")
+            calls, probes = network["spec"]["ingress"]
+            pods = {"matchLabels": {"gateway.networking.k8s.io/gateway-name": waypoint_name}}
+            self.assertEqual(calls["from"], [{"podSelector": pods}], name)
+            self.assertEqual([port["port"] for port in calls["ports"]], [15008], name)
+            addresses = [ipaddress.ip_network(peer["ipBlock"]["cidr"]) for peer in probes["from"]]
+            self.assertTrue(all(address.num_addresses == 1 and address.is_private for address in addresses), name)
+            for pod in pod_metadata(rendered):
+                self.assertEqual(pod["labels"]["istio.io/dataplane-mode"], "ambient", name)
+                self.assertEqual(pod["labels"]["sidecar.istio.io/inject"], "false", name)
+                self.assertFalse([key for key in pod["annotations"] if "istio.io" in key], name)
+
+    def test_policies_for_the_pods_do_not_select_the_waypoint(self):
+        for name, _, rendered in rendered_on("ambient"):
+            (waypoint,) = of_kind(rendered, "Gateway")
+            labels = waypoint["spec"]["infrastructure"]["labels"]
+            for item in rendered:
+                selector = item.get("spec", {}).get("podSelector") or item.get("spec", {}).get("selector") or {}
+                selector = selector.get("matchLabels", selector)
+                self.assertFalse(selector and matches(selector, labels), f"{name}: {item['kind']}")
 
 
 class LinkerdPolicies(unittest.TestCase):
@@ -207,12 +262,14 @@ class NetworkPolicies(unittest.TestCase):
             name = f"{path.name} {settings}"
             for policy in of_kind(rendered, "NetworkPolicy"):
                 self.assertEqual(policy["spec"]["policyTypes"], ["Ingress", "Egress"], name)
-                namespaces = [
-                    peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
-                    for peer in policy["spec"]["ingress"][0]["from"]
-                ]
-                values = load_values(path)
-                self.assertEqual(namespaces, [caller["namespace"] for caller in values["callers"] + smoke_callers(values)], name)
+                # In ambient mode, only the waypoint reaches the pods.
+                if provider_of(load_values(path)["mesh"]) != "ambient":
+                    namespaces = [
+                        peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
+                        for peer in policy["spec"]["ingress"][0]["from"]
+                    ]
+                    values = load_values(path)
+                    self.assertEqual(namespaces, [caller["namespace"] for caller in values["callers"] + smoke_callers(values)], name)
                 for rule in policy["spec"]["ingress"] + policy["spec"]["egress"]:
                     self.assertTrue(
                         rule.get("from") or rule.get("to"), f"{name}: a rule without peers allows all traffic"

@@ -135,7 +135,8 @@ class Pods(unittest.TestCase):
         linkerd = {"config.beta.linkerd.io/proxy-enable-native-sidecar": "true", "linkerd.io/inject": "enabled"}
         for name, pod, _, _ in pods():
             is_istio = variables(pod)["BILLING_PORTAL_CALLER_IDENTITY"] == "istio"
-            expected = istio if is_istio else linkerd
+            is_ambient = pod["metadata"]["labels"].get("istio.io/dataplane-mode") == "ambient"
+            expected = {} if is_ambient else istio if is_istio else linkerd
             self.assertLessEqual(expected.items(), pod["metadata"]["annotations"].items(), name)
 
     def test_are_selected_by_their_own_objects_only(self):

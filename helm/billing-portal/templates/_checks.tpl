@@ -73,6 +73,12 @@
 {{- if and (eq $mesh.provider "linkerd") (eq $mesh.route "virtualService") $mesh.createPolicies -}}
 {{- fail "mesh.route must be grpcRoute with mesh.provider linkerd, because Linkerd does not support VirtualService" -}}
 {{- end -}}
+{{- if and (include "billing-portal.isAmbient" .) (ne $mesh.route "grpcRoute") -}}
+{{- fail "mesh.route must be grpcRoute with mesh.istio.mode ambient, because waypoints do not fully support VirtualService" -}}
+{{- end -}}
+{{- if and (include "billing-portal.isAmbient" .) (not $mesh.createPolicies) -}}
+{{- fail "mesh.createPolicies must be true with mesh.istio.mode ambient, because a caller that bypasses the waypoint could forge its identity" -}}
+{{- end -}}
 {{- if and (not $mesh.createPolicies) (ne $traffic "on") -}}
 {{- fail (printf "mesh.traffic is %q, but must be on while mesh.createPolicies is false, because the chart then creates no route; change your own route instead" $traffic) -}}
 {{- end -}}

@@ -8,9 +8,22 @@
 {{- toJson $callers -}}
 {{- end -}}
 
-{{/* Labels that make Istio inject a sidecar. Linkerd uses an annotation instead. */}}
+{{/* Not empty in Istio's ambient mode. */}}
+{{- define "billing-portal.isAmbient" -}}
+{{- if and (eq .Values.mesh.provider "istio") (eq .Values.mesh.istio.mode "ambient") }}true{{ end -}}
+{{- end -}}
+
+{{/* The Gateway of the waypoint. Istio names the pods' service account after it. */}}
+{{- define "billing-portal.waypoint" -}}
+{{- printf "%s-waypoint" (include "billing-portal.fullname" .) -}}
+{{- end -}}
+
+{{/* Labels that add a pod to Istio, with or without a sidecar. Linkerd uses an annotation instead. */}}
 {{- define "billing-portal.injectionLabels" -}}
-{{- if eq .Values.mesh.provider "istio" -}}
+{{- if include "billing-portal.isAmbient" . -}}
+istio.io/dataplane-mode: ambient
+sidecar.istio.io/inject: "false"
+{{- else if eq .Values.mesh.provider "istio" -}}
 sidecar.istio.io/inject: "true"
 {{- with .Values.mesh.istio.revision }}
 istio.io/rev: {{ . | quote }}
@@ -23,7 +36,8 @@ A native sidecar starts before the main container and stops after it. Calls duri
 and the proxy does not outlive a test pod.
 */}}
 {{- define "billing-portal.nativeSidecar" -}}
-{{- if eq .Values.mesh.provider "istio" -}}
+{{- if include "billing-portal.isAmbient" . -}}
+{{- else if eq .Values.mesh.provider "istio" -}}
 sidecar.istio.io/nativeSidecar: "true"
 {{- else -}}
 linkerd.io/inject: enabled
@@ -43,7 +57,7 @@ service.istio.io/canonical-revision: {{ .track }}
 
 {{- define "billing-portal.meshAnnotations" -}}
 {{- include "billing-portal.nativeSidecar" . }}
-{{- if eq .Values.mesh.provider "istio" }}
+{{- if and (eq .Values.mesh.provider "istio") (not (include "billing-portal.isAmbient" .)) }}
 # The kubelet has no mesh certificate. With this annotation the sidecar's agent runs the probes, which bypass mesh policies.
 sidecar.istio.io/rewriteAppHTTPProbers: "true"
 # SANITIZE_SET replaces a forged x-forwarded-client-cert. By default, Istio keeps it in front of the genuine element.

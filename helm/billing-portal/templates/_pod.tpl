@@ -13,7 +13,7 @@ metadata:
   annotations:
     {{- with $values.podAnnotations }}{{ toYaml . | nindent 4 }}{{ end }}
     kubectl.kubernetes.io/default-container: billing-portal
-    {{- include "billing-portal.meshAnnotations" .root | nindent 4 }}
+    {{- with include "billing-portal.meshAnnotations" .root }}{{ . | nindent 4 }}{{ end }}
     {{- if $hasSql }}
     # The service reads SELECT statements at startup only, so a change must restart the pods. It also reads trusted CAs at
     # startup only, but the chart does not manage their ConfigMap. All other mounted files are reloaded.

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use super::xfcc::XfccError;
 use crate::portal::{Reason, Refusal};
 
-/// The header of Istio's sidecar.
+/// The header of Istio's sidecar or waypoint.
 pub(super) const ISTIO_HEADER: &str = "x-forwarded-client-cert";
 
 /// The header of Linkerd's proxy.

@@ -1,4 +1,4 @@
-//! Istio: the sidecar appends an element to `x-forwarded-client-cert`.
+//! Istio: the sidecar appends an element to `x-forwarded-client-cert`, and a waypoint replaces the header by one.
 //!
 //! Source: <https://www.envoyproxy.io/docs/envoy/latest/configuration/http/http_conn_man/headers#x-forwarded-client-cert>.
 

@@ -21,7 +21,7 @@ use header::CallerError;
 /// How calling workloads are identified, and which of them may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Callers {
-    /// Only workloads with these SPIFFE ids, identified by the header of Istio's sidecar.
+    /// Only workloads with these SPIFFE ids, identified by the header of Istio's sidecar or waypoint.
     Istio(Vec<String>),
     /// Only workloads with these names, identified by the header of Linkerd's proxy.
     Linkerd(Vec<String>),

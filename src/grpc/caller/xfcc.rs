@@ -18,7 +18,7 @@ pub(in crate::grpc) enum XfccError {
     OpenQuote,
 }
 
-/// Returns the only `URI` of the last element, which is the one that this workload's own sidecar appended.
+/// Returns the only `URI` of the last element, which is the one that this workload's own sidecar appended, or its waypoint set.
 pub(super) fn last_uri(header: &str) -> Result<String, XfccError> {
     let mut rest = header;
     loop {

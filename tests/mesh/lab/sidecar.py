@@ -1,4 +1,4 @@
-"""The proxy of a workload: Envoy under Istio's own agent, with a certificate for the workload's identity."""
+"""The proxy of a workload, or a waypoint: Envoy under Istio's own agent, with a certificate for the workload's identity."""
 
 import itertools
 import json
@@ -24,7 +24,8 @@ def make_authority():
     run(*command.split(), "-keyout", AUTHORITY / "key.pem", "-out", AUTHORITY / "certificate.pem")
 
 
-def _certificate(folder, identity):
+def create_certificate(folder, identity):
+    """Creates a certificate for an identity, its key, and the root, with the names that the agent expects."""
     folder.mkdir(parents=True)
     request, extension = folder / "request.pem", f"subjectAltName=critical,URI:{identity}"
     command = "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /"
@@ -38,14 +39,20 @@ def _certificate(folder, identity):
 class Sidecar:
     """The proxy of one pod. The lab does not capture traffic, so a `Sidecar` object defines the proxy's listeners."""
 
-    def __init__(self, pod, namespace, account, address, labels, proxy_config=""):
+    def __init__(self, pod, namespace, account, address, labels, proxy_config="", role="sidecar", annotations=None, **variables):
         self.name, self.address = pod, address
         self.status_port, admin = 16000 + (number := next(_numbers)), 17000 + number
         self.folder = WORK / "sidecars" / pod
         identity = f"spiffe://cluster.local/ns/{namespace}/sa/{account}"
-        _certificate(self.folder / "var/run/secrets/workload-spiffe-credentials", identity)
+        create_certificate(self.folder / "var/run/secrets/workload-spiffe-credentials", identity)
         bootstrap = TEMPLATE.read_text().replace("{{ .wildcard }}", address)
+        # Only Istio's own build of Envoy has this extension.
+        bootstrap = bootstrap.replace("{{- if .metadata_discovery }}", "{{- if false }}")
         (self.folder / "bootstrap.json").write_text(bootstrap)
+        # As the volume of a pod has them.
+        (self.folder / "etc/istio/pod").mkdir(parents=True)
+        lines = [f"{key}={json.dumps(value)}\n" for key, value in (annotations or {}).items()]
+        (self.folder / "etc/istio/pod/annotations").write_text("".join(lines))
         settings = {
             "binaryPath": str(ENVOY),
             "configPath": str(self.folder / "proxy"),
@@ -56,7 +63,7 @@ class Sidecar:
         }
         # The injector adds the pod's annotation here. JSON values are valid YAML.
         config = proxy_config + "\n" + "".join(f"{key}: {json.dumps(value)}\n" for key, value in settings.items())
-        variables = {
+        variables |= {
             "POD_NAME": pod,
             "POD_NAMESPACE": namespace,
             "SERVICE_ACCOUNT": account,
@@ -67,7 +74,7 @@ class Sidecar:
             "ISTIO_META_INTERCEPTION_MODE": "NONE",
             "ISTIO_METAJSON_LABELS": json.dumps(labels),
         }
-        command = ["pilot-agent", "proxy", "sidecar", "--concurrency=1", "--proxyLogLevel=warning"]
+        command = ["pilot-agent", "proxy", role, "--concurrency=1", "--proxyLogLevel=warning"]
         command += [f"--domain={namespace}.svc.cluster.local", f"--templateFile={self.folder}/bootstrap.json"]
         self.process = start(f"sidecar-{pod}", command, env=environment(**variables), cwd=self.folder)
 

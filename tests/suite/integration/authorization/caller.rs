@@ -47,13 +47,20 @@ fn xfcc_element(uri: &str) -> String {
     format!("By=spiffe://cluster.local/ns/billing/sa/portal;Hash=0a1b;Subject=\"\";URI={uri}")
 }
 
+/// What a waypoint in Istio's ambient mode sends, as tests/mesh/waypoint shows.
+fn waypoint_element(uri: &str) -> String {
+    format!("By=spiffe://cluster.local/ns/billing/sa/billing-portal-waypoint;URI={uri}")
+}
+
 #[tokio::test]
 async fn istio_caller_is_last_xfcc_element() {
     let world =
         World::with(&["--caller-identity=istio", &format!("--allowed-callers=spiffe://td/other,{ISTIO_CALLER}")]).await;
-    for header in
-        [xfcc_element(ISTIO_CALLER), format!("{},{}", xfcc_element("spiffe://td/evil"), xfcc_element(ISTIO_CALLER))]
-    {
+    for header in [
+        xfcc_element(ISTIO_CALLER),
+        format!("{},{}", xfcc_element("spiffe://td/evil"), xfcc_element(ISTIO_CALLER)),
+        waypoint_element(ISTIO_CALLER),
+    ] {
         assert_eq!(call_both(&world, &[(XFCC, header)]).await, Ok(()));
     }
     assert!(world.audit().iter().all(|record| record["caller"] == ISTIO_CALLER));
@@ -67,6 +74,11 @@ async fn istio_caller_is_last_xfcc_element() {
         vec![(XFCC, format!("{},{}", xfcc_element(ISTIO_CALLER), xfcc_element("spiffe://td/evil")))],
         vec![(XFCC, format!("{};URI={ISTIO_CALLER}", xfcc_element(ISTIO_CALLER)))],
         vec![(XFCC, "By=x;Hash=y".to_owned())],
+        vec![(XFCC, waypoint_element("spiffe://td/evil"))],
+        // A waypoint writes this for a caller without an identity, and the other one if a certificate had two.
+        vec![(XFCC, waypoint_element("-"))],
+        vec![(XFCC, waypoint_element(&format!("spiffe://td/evil,{ISTIO_CALLER}")))],
+        vec![(XFCC, waypoint_element(&format!("{ISTIO_CALLER},spiffe://td/evil")))],
         vec![(XFCC, String::new())],
         vec![(XFCC, ISTIO_CALLER.to_owned())],
         vec![(XFCC, xfcc_element(ISTIO_CALLER)), (XFCC, xfcc_element(ISTIO_CALLER))],
