@@ -27,9 +27,9 @@ use crate::{
 /// The longest token, in bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// Members that are not allowed: they bring a key (`jku`, `x5u`, `x5c`, `jwk`), add conditions (`crit`), or make the token act
-/// for another person (`act`).
-const FORBIDDEN_MEMBERS: [&str; 6] = ["crit", "jku", "x5u", "x5c", "jwk", "act"];
+/// Members that are not allowed: they bring a key (`jku`, `x5u`, `x5c`, `jwk`), add conditions (`crit`), make the token act for
+/// another person (`act`), or bind it to a key of the sender, which nothing here checks (`cnf`, RFC 7800).
+const FORBIDDEN_MEMBERS: [&str; 7] = ["crit", "jku", "x5u", "x5c", "jwk", "act", "cnf"];
 
 /// Why a token is refused.
 #[derive(Debug, thiserror::Error)]

@@ -89,6 +89,7 @@ async fn rejects_invalid_claims() {
         ("nbf", json!("soon")),
         ("nbf", Value::Null),
         ("act", json!({"sub": "service"})),
+        ("cnf", json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})),
     ] {
         let case = format!("{name}: {value}");
         // Issued at the table's `now`, because checking the earlier rows takes time.
