@@ -31,7 +31,7 @@ impl Proxy {
         if !matches!(url.scheme(), "http" | "https") {
             return Err("only http and https proxies are supported (example: http://proxy.example.com:3128)");
         }
-        let (Some(host), Some(port), "/", None, None) =
+        let (Some(host), Some(port @ 1..), "/", None, None) =
             (url.host_str(), url.port_or_known_default(), url.path(), url.query(), url.fragment())
         else {
             return Err(EXPECTED);
@@ -139,6 +139,7 @@ mod tests {
             "http://us%3Aer:secret@proxy:3128",
             "http://proxy:port",
             "http://proxy:99999",
+            "http://proxy:0",
             "http://proxy:3128/path",
             "secret secret",
         ] {

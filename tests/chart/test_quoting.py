@@ -14,7 +14,7 @@ from chart import CHART, example_path, helm, load_values
 AMBIGUOUS = ["yes", "on", "1e3", "0123", "0x1f", "null"]
 
 # Together, they render every object of the chart.
-EXAMPLES = [example_path("istio"), example_path("istio-grpcroute"), example_path("linkerd"), example_path("everything")]
+EXAMPLES = [example_path("istio"), example_path("istio-grpcroute"), example_path("istio-ambient"), example_path("linkerd"), example_path("everything")]
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((CHART / "values.schema.json").read_text()))
 

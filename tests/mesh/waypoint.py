@@ -32,22 +32,31 @@ def main():
     cluster.ISTIOD.update({"PILOT_ENABLE_AMBIENT": "true", "PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER": "true"})
     cluster.start_istiod()
     sidecar.make_authority()
-    values = ROOT / "helm/examples/istio-ambient.yaml"
-    chart = run("helm4", "template", NAME, ROOT / "helm/billing-portal", "-n", NAMESPACE, "-f", values, env=environment())
-    rendered = parse_manifests(chart)
-    apply(*rendered)
+    rendered = apply_chart("on")
     deployment = wait_for("the waypoint's Deployment", lambda: get_object("deployment", WAYPOINT, "-n", NAMESPACE))
     template = deployment["spec"]["template"]
     check_selectors(template["metadata"]["labels"], rendered)
     (service,) = [item for item in rendered if item["kind"] == "Deployment"]
     create_pod(NAME, service["spec"]["template"], POD_ADDRESS, [{"name": "grpc", "port": PORT, "appProtocol": "grpc"}])
-    server = serve_pod()
+    attempts = []
+    server = serve_pod(attempts)
     remove_filters()
     start_waypoint(template)
     create_pod(WAYPOINT, template, WAYPOINT_ADDRESS, [{"name": "mesh", "port": HBONE}, {"name": "status-port", "port": 15021}])
     check_ztunnel_policies()
-    check_calls(start_callers([SETTINGS, TEST, OTHER]))
+    channels = start_callers([SETTINGS, TEST, OTHER])
+    check_calls(channels)
+    check_route(channels[SETTINGS], attempts)
     server.stop(0)
+
+
+def apply_chart(traffic):
+    """Applies what the chart renders, and returns the objects."""
+    values = ROOT / "helm/examples/istio-ambient.yaml"
+    options = ("-n", NAMESPACE, "-f", values, "--set", f"mesh.traffic={traffic}")
+    rendered = parse_manifests(run("helm4", "template", NAME, ROOT / "helm/billing-portal", *options, env=environment()))
+    apply(*rendered)
+    return rendered
 
 
 def write_waypoint_template(source):
@@ -102,10 +111,13 @@ def create_pod(name, template, address, ports):
     apply({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": metadata, **spec})
 
 
-def serve_pod():
-    """Starts a server in the pod that responds with the header that it receives."""
+def serve_pod(attempts):
+    """Starts a server in the pod that responds with the header that it receives, or fails if it is asked to."""
 
     def respond(_, context):
+        attempts.append(context)
+        if ("fail", "true") in context.invocation_metadata():
+            context.abort(grpc.StatusCode.UNAVAILABLE, "as asked")
         return json.dumps([value for key, value in context.invocation_metadata() if key == HEADER]).encode()
 
     class Handler(grpc.GenericRpcHandler):
@@ -196,6 +208,18 @@ def check_calls(channels):
         received = call(channel, path, [forged])
         assert received == "PERMISSION_DENIED", (path, received)
     print(f"a pod receives {HEADER}: {expected[0]}")
+
+
+def check_route(channel, attempts):
+    """Checks that the waypoint does not retry, and that the route can be switched off and back."""
+    attempts.clear()
+    assert call(channel, ACCESS, [("fail", "true")]) == "UNAVAILABLE"
+    assert len(attempts) == 1, attempts
+    apply_chart("off")
+    wait_for("the route to be off", lambda: call(channel, ACCESS) == "UNAVAILABLE")
+    apply_chart("on")
+    wait_for("the route to be on", lambda: isinstance(call(channel, ACCESS), list))
+    print("1 attempt for an UNAVAILABLE call; route switched off and back")
 
 
 def check_ztunnel_policies():

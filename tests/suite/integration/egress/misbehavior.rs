@@ -46,6 +46,12 @@ async fn failing_proxy_is_stripe_unavailable_and_its_failure_is_logged() {
     assert_eq!(servers.world.open(&servers.world.olivia()).await.unwrap_err().reason, "STRIPE_UNAVAILABLE");
     let lines = serving.wait_for_lines("request refused", refused + 1).await;
     assert!(lines[refused].contains("invalid peer certificate: "), "{}", lines[refused]);
+    // It is not known whether the proxy or the server does not respond in the tunnel.
+    proxy.behave(Behavior::Respond("HTTP/1.1 200 OK\r\n\r\n"));
+    assert_eq!(servers.world.open(&servers.world.olivia()).await.unwrap_err().reason, "STRIPE_UNAVAILABLE");
+    let lines = serving.wait_for_lines("request refused", refused + 2).await;
+    let expected = "Stripe did not respond within the time limit of the attempt";
+    assert!(lines[refused + 1].contains(expected), "{}", lines[refused + 1]);
     assert!(servers.world.stripe.requests().is_empty());
     assert!(proxy.requests().iter().all(|request| request.starts_with("CONNECT ")));
     proxy.behave(Behavior::Relay);
