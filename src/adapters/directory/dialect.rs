@@ -6,11 +6,6 @@ use super::facts::Value;
 /// like any other that is too long, and a value of any size costs no memory.
 const MAX_CHARACTERS: u32 = 256;
 
-/// The query for the fact that the answer comes from a primary. A standby lags behind: it may still name an owner who has been
-/// removed.
-pub(super) const PRIMARY: &str = "SELECT 'primary' AS fact, NULL AS tenant_id, NULL AS user_id, NULL AS stripe_customer_id \
-     WHERE NOT pg_catalog.pg_is_in_recovery()";
-
 /// A dialect of SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -79,11 +74,15 @@ impl Dialect {
         }
     }
 
-    /// Returns the fact that the answer comes from a primary, as the first part of a union.
-    pub(super) fn primary(self) -> String {
+    /// Returns the fact that the answer comes from a primary, as the first part of a union. A standby lags behind: it may
+    /// still name an owner who has been removed.
+    pub(super) const fn primary(self) -> &'static str {
         match self {
-            Self::Sqlite => String::new(),
-            Self::Postgres => format!("{PRIMARY}\nUNION ALL\n"),
+            Self::Sqlite => "",
+            Self::Postgres => {
+                "SELECT 'primary' AS fact, NULL AS tenant_id, NULL AS user_id, NULL AS stripe_customer_id \
+                 WHERE NOT pg_catalog.pg_is_in_recovery()\nUNION ALL\n"
+            }
         }
     }
 }

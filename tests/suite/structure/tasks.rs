@@ -8,7 +8,7 @@ const STARTS: [(&str, usize); 11] = [
     ("src/adapters/audit_log.rs", 1),
     // Each query waits for its tasks; a panic is DATABASE_UNAVAILABLE.
     ("src/adapters/directory/postgres/mod.rs", 1),
-    ("src/adapters/directory/postgres/primary.rs", 1),
+    ("src/adapters/directory/postgres/primary.rs", 2),
     // Each returns or closes one connection; a panic closes it.
     ("src/adapters/directory/postgres/transaction.rs", 3),
     ("src/adapters/directory/sqlite.rs", 1),

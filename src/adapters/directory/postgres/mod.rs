@@ -30,7 +30,7 @@ use transaction::Transaction;
 
 use super::{
     connections::ConnectionLimits,
-    dialect::{PRIMARY, quoted},
+    dialect::quoted,
     facts::Fact,
     failure::{Failure, FailureKind, GRACE},
     query::Query,
@@ -105,7 +105,8 @@ impl PostgresConnections {
         (pools().map(|pool| pool.size()).sum(), pools().map(|pool| pool.num_idle()).sum())
     }
 
-    /// Runs a query on the primary. A server that has become a standby fails its query, so that the next one finds the primary.
+    /// Runs the query on the primary, in its own task, which ends only when the connection can be used again or is closed. If the
+    /// future is dropped, because the caller has disconnected, the server is asked to cancel the query.
     pub(in crate::adapters::directory) async fn fetch(
         &self,
         query: Query,
@@ -115,36 +116,23 @@ impl PostgresConnections {
         let free = timeout_at(deadline, Arc::clone(&self.free).acquire_owned()).await;
         let free = free.map_err(|_| FailureKind::NoConnection)?;
         let (server, connection) = self.acquire(deadline).await?;
-        let outcome = self.run(server, connection, query.text, (share, free)).await;
-        if matches!(outcome, Err(Failure { kind: FailureKind::Standby, .. })) {
-            self.primary.lost(server);
-        }
-        outcome
-    }
-
-    /// Runs the query in its own task, which ends only when the connection can be used again or is closed. If the future is
-    /// dropped, because the caller has disconnected, the server is asked to cancel the query. What is `held` is dropped at the
-    /// end of the task.
-    async fn run(
-        &self,
-        server: &Server,
-        connection: PoolConnection<Postgres>,
-        query: String,
-        held: impl Send + 'static,
-    ) -> Result<Vec<Fact>, Failure> {
         let caller_gone = CancellationToken::new();
         let _cancel_on_drop = caller_gone.clone().drop_guard();
         let transaction = Transaction {
             search_path: Arc::clone(&self.search_path),
             limit: self.query_limit,
-            query,
+            query: query.text,
             cancellation: server.cancellation.clone(),
         };
         let task = tokio::spawn(async move {
-            let _held = held;
+            let _held = (share, free);
             transaction.run(connection, caller_gone).await
         });
-        task.await?
+        let outcome = task.await?;
+        if matches!(outcome, Err(Failure { kind: FailureKind::Standby, .. })) {
+            self.primary.lost(server);
+        }
+        outcome
     }
 
     /// Returns a connection. If a server refuses the password, the file is read again, because the password may have been
@@ -184,7 +172,7 @@ impl PostgresConnections {
     /// because of a standby. A server that is the only one is not asked: its answer to the query is sufficient.
     async fn connect_to(&self, server: &Server) -> Result<PoolConnection<Postgres>, Failure> {
         if self.servers.len() > 1 && !self.primary.is(server) {
-            self.run(server, server.connect().await?, PRIMARY.to_owned(), ()).await?;
+            server.ask().await?;
             self.primary.found(server);
         }
         server.connect().await

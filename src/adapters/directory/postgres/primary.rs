@@ -2,12 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use sqlx::{PgPool, Postgres, pool::PoolConnection};
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Row as _, pool::PoolConnection};
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::server::Address;
 use crate::{
-    adapters::directory::failure::{Failure, FailureKind},
+    adapters::directory::failure::{Failure, FailureKind, GRACE},
     portal::Refusal,
 };
 
@@ -23,6 +24,20 @@ impl Server {
     /// In its own task, because the driver panics if the server's first messages are malformed.
     pub(super) async fn connect(&self) -> Result<PoolConnection<Postgres>, Failure> {
         Ok(AbortOnDropHandle::new(tokio::spawn(self.pool.acquire())).await??)
+    }
+
+    /// Asks the server whether it is the primary, over a connection of its own: the pool would repeat an attempt that the server
+    /// refuses until the time is up, and then not know why.
+    pub(super) async fn ask(&self) -> Result<(), Failure> {
+        let options = self.pool.connect_options();
+        let answer = tokio::spawn(async move {
+            let mut connection = PgConnection::connect_with(&options).await?;
+            let row = sqlx::raw_sql("SELECT pg_catalog.pg_is_in_recovery()").fetch_one(&mut connection).await?;
+            drop(timeout(GRACE, connection.close()).await);
+            row.try_get::<bool, _>(0)
+        });
+        let is_standby = AbortOnDropHandle::new(answer).await??;
+        if is_standby { Err(FailureKind::Standby.into()) } else { Ok(()) }
     }
 }
 

@@ -100,7 +100,7 @@ async fn promoted_standby_takes_over_without_restart() {
     assert_eq!(service.wait_for_log(USED).await["address"], new);
     service.wait_for_log("directory is available again").await;
     // A process that starts while the first server is down, and one that starts when it has become a standby.
-    for kind in ["no_connection", "standby"] {
+    for kind in ["connection", "standby"] {
         if kind == "standby" {
             primary.start_as_standby();
         }
@@ -159,9 +159,8 @@ async fn silent_server() -> (TcpListener, u16) {
 async fn server_that_does_not_respond_uses_only_its_share_of_the_time() {
     let database = acme(Postgres::shared()).await;
     let (_listener, silent) = silent_server().await;
-    // With a single connection, the one that asks for the primary must be returned in time.
     let both = setting(&database, &[silent, Postgres::shared().port], "");
-    let world = World::with(&[&both, "--database-max-connections=1"]).await;
+    let world = World::with(&[&both]).await;
     assert!(world.access(&world.olivia(), "acme").await.unwrap().visible);
 
     let world = World::unready(&[&setting(&database, &[silent], "?connect_timeout=1")]).await;
