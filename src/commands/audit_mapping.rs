@@ -17,7 +17,7 @@ use crate::{
     wiring::open,
 };
 
-/// A tenant whose owners cannot open the portal, and the reason that a call would be refused with.
+/// Rows are tenants whose owners cannot open the portal, with the reason that a call would be refused with.
 impl Row for CheckedRow {
     const HEADER: &'static [&'static str] = &["tenant", "customer", "reason", "detail"];
 

@@ -158,7 +158,7 @@ where
                     // Every further check would be refused as well.
                     Recheck::RefusedUntilKeyChanges => {
                         end_with(refusal.into());
-                        continue;
+                        (row, false)
                     }
                 }
             }

@@ -45,7 +45,7 @@ const RATE_HELP: &str =
     "Maximum requests to Stripe per second, from 1 to 10000; by default 20 in live mode and 10 in test mode";
 
 /// Stripe's limit for the key of a metadata entry, in characters.
-pub(crate) const MAX_METADATA_KEY: usize = 40;
+const MAX_METADATA_KEY: usize = 40;
 
 #[derive(Debug, clap::Args)]
 struct Arguments {

@@ -62,6 +62,12 @@ impl Evidence {
         }
     }
 
+    /// Returns whether the buyer chose the value: for a payment link, it is a parameter of the URL that the buyer opens
+    /// (<https://docs.stripe.com/payment-links/url-parameters>). It can contradict, but it proves nothing.
+    fn is_chosen_by_buyer(&self, object: &Map<String, Value>) -> bool {
+        *self == Self::ClientReferenceId && object.get("payment_link").is_some_and(|link| !link.is_null())
+    }
+
     /// Returns the tenant that an object names, or `None` if it names none.
     fn tenant_in<'a>(&self, object: &'a Map<String, Value>) -> Result<Option<&'a str>, Refusal> {
         let value = match self {
@@ -120,14 +126,11 @@ impl Findings {
         tenant: &TenantId,
     ) -> Result<(), Refusal> {
         for evidence in kinds {
-            match evidence.tenant_in(object)? {
-                None => {}
-                Some(named) if named == tenant.as_str() => {
-                    self.confirming.insert(evidence.clone());
-                }
-                Some(_) => {
-                    self.contradicting.get_or_insert_with(|| format!("{evidence} of {id} names another tenant"));
-                }
+            let Some(named) = evidence.tenant_in(object)? else { continue };
+            if named != tenant.as_str() {
+                self.contradicting.get_or_insert_with(|| format!("{evidence} of {id} names another tenant"));
+            } else if !evidence.is_chosen_by_buyer(object) {
+                self.confirming.insert(evidence.clone());
             }
         }
         Ok(())
@@ -194,6 +197,8 @@ mod tests {
         let other = json!({"client_reference_id": "Acme"});
         let contradiction = Some("client-reference-id of cs_1 names another tenant".to_owned());
         assert_eq!(findings(&[same, other.clone(), other]).unwrap(), (confirmation, contradiction));
+        let chosen = json!({"client_reference_id": "acme", "payment_link": "plink_1"});
+        assert_eq!(findings(&[chosen]).unwrap(), (None, None));
         for malformed in [json!({"metadata": []}), json!({"metadata": {"org": 7}}), json!({"client_reference_id": 7})] {
             assert_eq!(findings(&[malformed]).unwrap_err().reason(), Reason::StripeProtocol);
         }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Account, refusal};
-use crate::{Customer, Mode};
+use crate::{Customer, Endpoint, Fault, Injection, Mode};
 
 #[tokio::test]
 async fn retrieve_returns_metadata_and_mode() {
@@ -142,4 +142,30 @@ async fn update_has_an_idempotency_key_of_its_own() {
     assert_eq!((replayed.header("idempotent-replayed"), &replayed.json()["metadata"]["a"]), ("true", &json!("1")));
     assert_eq!(account.get("/v1/customers/cus_A").await.json()["metadata"]["a"], "2", "a replay changes nothing");
     assert_eq!(account.update("cus_B", "metadata[a]=1", &key).await.json()["error"]["type"], "idempotency_error");
+}
+
+#[tokio::test]
+async fn faults_apply_to_updates_and_lists() {
+    let account = Account::new().await;
+    let lists = ["/v1/subscriptions?customer=cus_A", "/v1/checkout/sessions?customer=cus_A"];
+    account.stripe.add_customer(Customer::new("cus_A").fault(Fault::CustomerDeleted));
+    assert_eq!(account.update("cus_A", "", &[]).await.refusal(), refusal(404, "resource_missing", "id"));
+    for list in lists {
+        assert_eq!(account.get(list).await.status, 200, "the objects of a deleted customer are listed");
+    }
+    account.stripe.add_customer(Customer::new("cus_A").fault(Fault::CustomerMissing));
+    for list in lists {
+        assert_eq!(account.get(list).await.refusal(), refusal(400, "resource_missing", "customer"), "{list}");
+    }
+    account.stripe.add_customer(Customer::new("cus_A").fault(Fault::OtherCustomer));
+    assert_eq!(account.update("cus_A", "metadata[a]=b", &[]).await.json()["id"], "cus_B");
+    for endpoint in Endpoint::ALL {
+        let text = format!("status-503 on={}", endpoint.name());
+        assert_eq!(text.parse(), Ok(Injection::from(Fault::Status503).on(endpoint)));
+    }
+    account
+        .stripe
+        .add_customer(Customer::new("cus_A").fault(Injection::from(Fault::Status503).on(Endpoint::CustomerUpdates)));
+    assert_eq!(account.get("/v1/customers/cus_A").await.status, 200);
+    assert_eq!(account.update("cus_A", "", &[]).await.status, 503);
 }

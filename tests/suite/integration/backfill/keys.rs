@@ -1,14 +1,21 @@
 //! The key of the backfill is its own, and may do no more than the backfill needs.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt as _,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use stripe_simulator::{Answer, Mode, RecordedRequest};
 
 use super::{arguments, backfill, rows, world_with, writes};
-use crate::support::process::{backfill_binary, text};
+use crate::support::{
+    process::{backfill_binary, text},
+    stripe::BACKFILL_KEY,
+};
 
 #[tokio::test]
 async fn key_of_the_service_is_refused() {
@@ -60,6 +67,20 @@ async fn unusable_key_is_refused_before_any_request() {
 }
 
 #[tokio::test]
+async fn key_that_everyone_can_read_is_a_warning() {
+    let world = world_with(&[]).await;
+    let open = tempfile::tempdir_in("/tmp").unwrap();
+    let key = open.path().join("backfill.key");
+    std::fs::write(&key, BACKFILL_KEY).unwrap();
+    for file in [open.path(), &key] {
+        std::fs::set_permissions(file, Permissions::from_mode(0o755)).unwrap();
+    }
+    let output = backfill(&world, &[&format!("--stripe-backfill-key-file={}", key.display())]).await;
+    assert!(text(&output.stderr).contains("everyone on the machine can read the file"), "{}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[tokio::test]
 async fn missing_permission_ends_the_run_and_is_named() {
     let world = world_with(&[("hooli", "cus_H"), ("umbrella", "cus_U")]).await;
     // This key may only read customers: enough for a dry run.
@@ -73,7 +94,9 @@ async fn missing_permission_ends_the_run_and_is_named() {
         let output = backfill(&world, &changes).await;
         let error = text(&output.stderr);
         assert!(error.contains(&format!("missing permission: {permission}")), "{error}");
-        assert_eq!((text(&output.stdout), output.status.code()), ("", Some(1)), "{changes:?}");
+        assert_eq!(output.status.code(), Some(1), "{changes:?}");
+        let rows = rows(&output);
+        assert!(rows.iter().all(|row| row.contains(" failed STRIPE_CREDENTIALS ")), "{rows:?}");
     }
     assert!(writes(&world).iter().all(|request| request.path.starts_with("/v1/customers/")));
 }
@@ -94,5 +117,5 @@ async fn key_that_is_withdrawn_during_the_run_ends_it_with_a_report() {
     assert!(text(&output.stderr).contains("401 Unauthorized"), "{}", text(&output.stderr));
     let (reported, sent) = (rows(&output).len(), writes(&world).len());
     assert!((20..60).contains(&sent), "{sent} writes");
-    assert_eq!(reported, sent - 1, "only the refused write is not in the report");
+    assert_eq!(reported, sent, "the refused write is in the report as well");
 }
