@@ -14,6 +14,7 @@ mod logging;
 mod principal;
 mod return_url;
 mod stripe;
+mod tls;
 mod value;
 
 pub use audit::AuditTarget;
@@ -27,6 +28,7 @@ pub use listener::ListenerConfig;
 pub use logging::LoggingConfig;
 pub use principal::{KeySource, PrincipalConfig};
 pub use stripe::StripeConfig;
+pub use tls::TlsConfig;
 
 use crate::{grpc::caller::Callers, portal::ReturnOrigins};
 
@@ -49,6 +51,8 @@ pub struct Arguments {
     #[command(flatten)]
     listener: listener::ListenerArguments,
     #[command(flatten)]
+    tls: tls::TlsArguments,
+    #[command(flatten)]
     limits: limits::LimitsArguments,
     #[command(flatten)]
     audit: audit::AuditArguments,
@@ -61,6 +65,8 @@ pub struct Arguments {
 pub struct Config {
     /// The gRPC listener.
     pub listener: ListenerConfig,
+    /// TLS of the listener, with [`Callers::Mtls`] only.
+    pub tls: Option<TlsConfig>,
     /// The workloads that may call.
     pub callers: Callers,
     /// Principal tokens.
@@ -89,8 +95,10 @@ impl Arguments {
     pub fn validate(self) -> Result<Config, SettingError> {
         let listener = self.listener.validate();
         let stripe = self.stripe.validate()?;
+        let callers = self.caller.validate(listener.address)?;
         Ok(Config {
-            callers: self.caller.validate(listener.address)?,
+            tls: self.tls.validate(matches!(callers, Callers::Mtls(_)))?,
+            callers,
             listener,
             principal: self.principal.validate()?,
             return_origins: self.return_url.validate()?,

@@ -4,8 +4,10 @@ mod at_limit;
 mod connection;
 mod connections;
 mod drain;
+mod establish;
 mod health;
 mod idle;
+mod refused;
 
 use std::{io, sync::Arc};
 
@@ -35,8 +37,8 @@ impl Server {
         shutdown: impl Future<Output = ()>,
         stop_waiting: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let Service { routes, calls, readiness, health, max_connections, drain_timeout, .. } = self.0;
-        tracing::info!(address = %listener.local_addr()?, "listening");
+        let Service { routes, tls, calls, readiness, health, max_connections, drain_timeout, .. } = self.0;
+        tracing::info!(address = %listener.local_addr()?, tls = tls.is_some(), "listening");
         let state = Arc::new(watch::Sender::new(grpc::health::State::default()));
         let watched = state.subscribe();
         let reporting =
@@ -44,7 +46,7 @@ impl Server {
         let probed = readiness.clone();
         let _probing = supervisor::spawn("directory probe", move || probed.clone().probe_directory());
         let watching = supervisor::spawn("health", move || health::watch(Arc::clone(&state), readiness.clone()));
-        let connections = connections::Connections::new(routes, max_connections);
+        let connections = connections::Connections::new(routes, tls, max_connections);
         connections.accept_until(&listener, shutdown).await;
 
         tracing::info!(calls = calls.in_flight.len(), "draining");

@@ -6,6 +6,7 @@ pub mod open;
 mod readiness;
 mod reload;
 pub mod stacks;
+pub(crate) mod tls;
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,12 +32,15 @@ use readiness::FlagStatus;
 pub use readiness::Readiness;
 pub use reload::Reload;
 use stacks::{ServiceStack, Shared};
+pub use tls::ListenerTls;
 
 /// Everything that a server needs besides a listener.
 #[derive(Debug)]
 pub struct Service {
     /// Every route, behind its layers.
     pub routes: Router,
+    /// TLS of the listener; `None` for plain text.
+    pub tls: Option<Arc<ListenerTls>>,
     /// The calls in flight, and the tokens that end them.
     pub calls: Calls,
     /// The inputs of the health statuses.
@@ -81,6 +85,10 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
         directory: Arc::clone(&directory) as _,
         portal_sessions: Arc::new(open::portal_sessions(&config, &mut sources).await?),
     };
+    let tls = match &config.tls {
+        Some(files) => Some(Arc::new(ListenerTls::open(files, &mut sources).await?)),
+        None => None,
+    };
     // Opened last, because it may use the network, and may log that the key set cannot be fetched yet.
     let verifier = Arc::new(open::verifier(&config.principal, &mut sources).await?);
     let mut readiness = Readiness {
@@ -121,6 +129,7 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
     let anonymous = AnonymousStreams::new(config.limits.max_connections);
     Ok(Service {
         routes: stacks::routes(&stacks, &health, config.listener.reflection, anonymous)?,
+        tls,
         calls,
         readiness,
         reload,

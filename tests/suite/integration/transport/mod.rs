@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod backends;
+mod certificates;
 mod connections;
 mod drain;
 mod frames;
@@ -9,4 +10,5 @@ mod health;
 mod redirect;
 mod slow_messages;
 mod terminal;
+mod tls;
 mod wire;
