@@ -117,6 +117,12 @@ need_go() {
     ln -sf "$tools/python/bin/go" "$tools/bin/go"
 }
 
+# Programs of the commands in docs/deploy.md, "Without a mesh".
+need_certificate_tools() {
+    have openssl || debian_packages openssl
+    have sqlite3 || debian_packages sqlite3
+}
+
 need_grpcurl() {
     is_installed "grpcurl-$grpcurl_version" && return
     need_go

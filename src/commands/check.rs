@@ -1,6 +1,8 @@
 //! `check`: tests every setting against the real database, flag file, keys and Stripe account before the service is
 //! used.
 
+mod tls;
+
 use std::io;
 
 use serde::Serialize;
@@ -70,6 +72,7 @@ pub async fn run(config: &Config, format: ReportFormat) -> io::Result<bool> {
     items.push(directory(config).await);
     items.push(flag(config).await);
     items.push(audit(config));
+    items.extend(tls::check(config.tls.as_ref()).await);
     match open::portal_sessions(config, &mut Vec::new()).await {
         Ok(portal_sessions) => items.extend(stripe(config, &portal_sessions).await),
         Err(error) => items.push(failed("Stripe key", error)),

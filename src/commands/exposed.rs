@@ -12,12 +12,13 @@ const OTHERS_READ: u32 = 0o004;
 const OTHERS_SEARCH: u32 = 0o001;
 
 /// Returns the settings whose files hold a secret that everyone can read, with the paths. Key sets and certificates of
-/// authorities are public, and no setting names a certificate with its private key. A file that cannot be read is
+/// authorities are public. A file that cannot be read is
 /// reported by the check that uses it.
 pub(super) fn secrets(config: &Config) -> Vec<(&'static str, &Path)> {
     let key = ("--stripe-secret-key-file", config.stripe.secret_key_file.as_path());
     let password = config.directory.password_file.as_deref().map(|path| ("--database-password-file", path));
-    let files = std::iter::once(key).chain(password);
+    let tls = config.tls.as_ref().map(|tls| ("--tls-private-key-file", tls.private_key_file.as_path()));
+    let files = std::iter::once(key).chain(password).chain(tls);
     files.filter(|(_, path)| is_readable_by_everyone(path).unwrap_or(false)).collect()
 }
 

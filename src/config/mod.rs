@@ -15,6 +15,7 @@ mod logging;
 mod principal;
 mod return_url;
 mod stripe;
+mod tls;
 mod token;
 mod value;
 
@@ -29,6 +30,7 @@ pub use listener::ListenerConfig;
 pub use logging::{LoggingArguments, LoggingConfig};
 pub use principal::{KeySource, PrincipalConfig};
 pub use stripe::{StripeAccount, StripeAccountArguments, StripeConfig, key_file};
+pub use tls::TlsConfig;
 
 use crate::{grpc::caller::Callers, portal::ReturnOrigins};
 
@@ -53,6 +55,8 @@ pub struct Arguments {
     #[command(flatten)]
     listener: listener::ListenerArguments,
     #[command(flatten)]
+    tls: tls::TlsArguments,
+    #[command(flatten)]
     limits: limits::LimitsArguments,
     #[command(flatten)]
     audit: audit::AuditArguments,
@@ -65,6 +69,8 @@ pub struct Arguments {
 pub struct Config {
     /// The listeners.
     pub listener: ListenerConfig,
+    /// TLS of the listener, with [`Callers::Mtls`] only.
+    pub tls: Option<TlsConfig>,
     /// The workloads that may call.
     pub callers: Callers,
     /// Principal tokens.
@@ -94,8 +100,10 @@ impl Arguments {
         let listener = self.listener.validate()?;
         let stripe = self.stripe.validate()?;
         let directory = self.directory.validate()?;
+        let callers = self.caller.validate(listener.address)?;
         Ok(Config {
-            callers: self.caller.validate(listener.address)?,
+            tls: self.tls.validate(matches!(callers, Callers::Mtls(_)))?,
+            callers,
             listener,
             principal: self.principal.validate(self.token.validate(directory.ownership)?)?,
             return_origins: self.return_url.validate()?,

@@ -1,20 +1,21 @@
-//! A file that is read again while the process runs: the flag, the key set, the Stripe key, the database password.
+//! A file that is read again while the process runs: the flag, the key set, the Stripe key, the database password, TLS
+//! certificates. A certificate and its private key are two files with one value.
 //!
 //! The file is polled, not watched: reading a small file a few times per second costs nothing, and works with every
 //! kind of file system and mount (an atomic symlink swap of a ConfigMap, a bind mount, a network share).
 //!
 //! A file that is being written in place can be read half-written. Half of a JSON document does not parse, so a document
 //! is used as soon as it was read once: a file that changes all the time must not delay the flag. Half of a secret can
-//! look complete, so a secret is used once two readings in a row contain the same one. White space around it and
+//! look complete, and so can half of a list of certificates: they are used once two readings in a row contain the same. White space around it and
 //! readings that fail do not count, so that they cannot delay a rotation. A secret that is different in each reading is
 //! never used, because each may be half of another one; the last good one stays in use.
 
 mod error;
+mod open;
 mod read;
 mod source;
 
 use std::{
-    fmt::Display,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -23,7 +24,7 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{reload::status::Status, supervisor};
+use crate::reload::status::Status;
 pub use error::FileError;
 use read::read;
 
@@ -31,18 +32,19 @@ use read::read;
 /// readings of a key must agree.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-/// The last valid value of a file, and when the file was last valid.
+/// The last valid value of a file, or of several files together, and when it was last valid.
 pub struct ReloadingFile<T> {
     shared: Arc<Shared<T>>,
     /// Never read by the service: dropping it ends the task.
     _poll: AbortOnDropHandle<()>,
 }
 
-type Parse<T> = dyn Fn(&[u8]) -> Result<T, FileError> + Send + Sync;
+/// Parses the contents of all files, in the order of their paths.
+type Parse<T> = dyn Fn(&[Vec<u8>]) -> Result<T, FileError> + Send + Sync;
 
 struct Shared<T> {
     setting: &'static str,
-    path: PathBuf,
+    paths: Vec<PathBuf>,
     parse: Box<Parse<T>>,
     /// Whether two readings agree; `None` for a document, of which one reading counts.
     agree: Option<fn(&T, &T) -> bool>,
@@ -54,8 +56,8 @@ struct Shared<T> {
 
 /// What the latest readings contained.
 struct Seen<T> {
-    /// The content and the value of the latest good reading.
-    good: Option<(Vec<u8>, Arc<T>)>,
+    /// The contents and the value of the latest good reading.
+    good: Option<(Vec<Vec<u8>>, Arc<T>)>,
     /// The error of the latest reading, if it failed.
     failed: Option<FileError>,
     /// The error that was reported; `None` while the file is valid.
@@ -63,53 +65,6 @@ struct Seen<T> {
 }
 
 impl<T: Send + Sync + 'static> ReloadingFile<T> {
-    /// Reads a file whose content is complete whenever it parses, such as JSON; then repeatedly until the handle is
-    /// dropped, in a task on the current runtime. `setting` is the flag that names the file, for the log.
-    pub async fn open_document<E: Display>(
-        setting: &'static str,
-        path: PathBuf,
-        parse: impl Fn(&[u8]) -> Result<T, E> + Send + Sync + 'static,
-    ) -> Self {
-        Self::open(setting, path, parse, None).await
-    }
-
-    /// Reads a file with a secret, of which a part can look complete; otherwise like [`Self::open_document`].
-    pub async fn open_secret<E: Display>(
-        setting: &'static str,
-        path: PathBuf,
-        parse: impl Fn(&[u8]) -> Result<T, E> + Send + Sync + 'static,
-    ) -> Self
-    where
-        T: PartialEq,
-    {
-        Self::open(setting, path, parse, Some(T::eq)).await
-    }
-
-    async fn open<E: Display>(
-        setting: &'static str,
-        path: PathBuf,
-        parse: impl Fn(&[u8]) -> Result<T, E> + Send + Sync + 'static,
-        agree: Option<fn(&T, &T) -> bool>,
-    ) -> Self {
-        let parse: Box<Parse<T>> =
-            Box::new(move |bytes| parse(bytes).map_err(|error| FileError::Invalid(error.to_string())));
-        let seen = Mutex::new(Seen { good: None, failed: None, error: None });
-        let shared = Arc::new(Shared {
-            setting,
-            path,
-            parse,
-            agree,
-            value: watch::channel(None).0,
-            seen,
-            status: Status::of(setting),
-            reading: tokio::sync::Mutex::default(),
-        });
-        shared.read_first().await;
-        let polled = Arc::clone(&shared);
-        let poll = supervisor::spawn(setting, move || Arc::clone(&polled).poll_repeatedly());
-        Self { shared, _poll: poll }
-    }
-
     /// Returns the last valid value, or `None` if the file was never valid.
     #[must_use]
     pub fn get(&self) -> Option<Arc<T>> {
@@ -154,7 +109,7 @@ impl<T> Shared<T> {
     /// The first reading counts alone, because there is no earlier value to keep. Nothing is logged, because the caller
     /// reports the error.
     async fn read_first(&self) {
-        let read = read(&self.path).await;
+        let read = read(&self.paths).await;
         let mut seen = self.seen();
         match self.parse(&mut seen, read) {
             Ok(value) => {
@@ -179,7 +134,7 @@ impl<T> Shared<T> {
     async fn poll(&self) {
         // One reading at a time, so that an older one never replaces a newer one.
         let _reading = self.reading.lock().await;
-        let read = read(&self.path).await;
+        let read = read(&self.paths).await;
         let mut seen = self.seen();
         let earlier = seen.good.as_ref().map(|(_, value)| Arc::clone(value));
         match self.parse(&mut seen, read) {
@@ -187,20 +142,20 @@ impl<T> Shared<T> {
                 seen.failed = None;
                 let counts = self.agree.is_none_or(|agree| earlier.is_some_and(|earlier| agree(&earlier, &value)));
                 if counts && self.accept(&mut seen, value) {
-                    tracing::info!(setting = self.setting, path = %self.path.display(), "file loaded");
+                    tracing::info!(setting = self.setting, path = %self.path(), "file loaded");
                 }
             }
             Err(error) => self.keep_last_valid(&mut seen, error),
         }
     }
 
-    fn parse(&self, seen: &mut Seen<T>, read: Result<Vec<u8>, FileError>) -> Result<Arc<T>, FileError> {
-        let bytes = read?;
+    fn parse(&self, seen: &mut Seen<T>, read: Result<Vec<Vec<u8>>, FileError>) -> Result<Arc<T>, FileError> {
+        let contents = read?;
         match &seen.good {
-            Some((good, value)) if *good == bytes => Ok(Arc::clone(value)),
+            Some((good, value)) if *good == contents => Ok(Arc::clone(value)),
             Some(_) | None => {
-                let value = Arc::new((self.parse)(&bytes)?);
-                seen.good = Some((bytes, Arc::clone(&value)));
+                let value = Arc::new((self.parse)(&contents)?);
+                seen.good = Some((contents, Arc::clone(&value)));
                 Ok(value)
             }
         }
@@ -220,6 +175,12 @@ impl<T> Shared<T> {
         true
     }
 
+    /// Returns the paths, for the log.
+    fn path(&self) -> String {
+        let paths: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
+        paths.join(", ")
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen<T>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -232,7 +193,7 @@ impl<T> Shared<T> {
         if is_new {
             self.status.failed();
             let kept_last_good = self.status.age().is_some();
-            tracing::error!(setting = self.setting, path = %self.path.display(), %error, kept_last_good, "file is not valid");
+            tracing::error!(setting = self.setting, path = %self.path(), %error, kept_last_good, "file is not valid");
             seen.error = Some(error);
         }
     }
@@ -240,7 +201,7 @@ impl<T> Shared<T> {
 
 impl<T> std::fmt::Debug for ReloadingFile<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ReloadingFile").field("path", &self.shared.path).finish_non_exhaustive()
+        f.debug_struct("ReloadingFile").field("paths", &self.shared.paths).finish_non_exhaustive()
     }
 }
 

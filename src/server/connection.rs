@@ -1,18 +1,11 @@
 //! One HTTP/2 connection: how it is served, and how it is closed.
 
-use std::{
-    convert::Infallible,
-    io::{self, Cursor},
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Response};
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
     net::TcpStream,
     sync::{Notify, OwnedSemaphorePermit},
     time::timeout,
@@ -20,8 +13,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::{connections::CLOSE_GRACE, idle::OpenStreams};
-use crate::grpc::layers::anonymous::{CHECK, ConnectionStreams, Lasting, hold_until_end};
+use super::{connections::CLOSE_GRACE, establish::establish, idle::OpenStreams, refused::Refused};
+use crate::{
+    grpc::{
+        caller::mtls::ClientIdentity,
+        layers::anonymous::{CHECK, ConnectionStreams, Lasting, hold_until_end},
+    },
+    wiring::ListenerTls,
+};
 
 /// The largest header list, in bytes (RFC 9113, SETTINGS_MAX_HEADER_LIST_SIZE). A larger one gets HTTP 431.
 const MAX_HEADER_LIST_BYTES: u32 = 32 * 1024;
@@ -34,18 +33,15 @@ const MAX_STREAMS: u32 = 100;
 /// A peer that does not respond to a ping within this time is considered disconnected.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// The length of the HTTP/2 connection preface, in bytes (RFC 9113, section 3.4).
-const PREFACE_LENGTH: usize = 24;
-
-/// How long a client may take to send the preface. A sidecar may keep a connection idle for hours, but a connection
-/// without a preface only uses up `--max-connections`.
-const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// One connection, until it is closed.
 pub(super) struct Connection {
     /// Held until the connection is closed.
     pub(super) descriptor: OwnedSemaphorePermit,
     pub(super) routes: Router,
+    /// `None` on a plain-text listener.
+    pub(super) tls: Option<Arc<ListenerTls>>,
+    /// Logs connections that end before HTTP/2.
+    pub(super) refused: Arc<Refused>,
     pub(super) streams: Arc<OpenStreams>,
     /// Ends the grace of the connection that was evicted first.
     pub(super) crowded: Arc<Notify>,
@@ -57,19 +53,20 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Serves the connection until it ends, or must be closed.
-    pub(super) async fn serve(self, stream: TcpStream) {
-        let Self { descriptor: _descriptor, routes, streams, crowded, going_away, killed } = self;
-        let io = tokio::select! {
-            io = timeout(PREFACE_TIMEOUT, after_preface(stream)) => io,
+    pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr) {
+        let Self { descriptor: _descriptor, routes, tls, refused, streams, crowded, going_away, killed } = self;
+        let established = tokio::select! {
+            established = establish(stream, tls.as_deref()) => established,
             () = going_away.cancelled() => return,
             () = streams.evicted() => return,
         };
-        let Ok(Ok(io)) = io else {
-            tracing::debug!("connection closed: no HTTP/2 preface");
-            return;
+        let (io, identity) = match established {
+            Ok(established) => established,
+            Err(cause) => return refused.log(peer, &cause),
         };
         let (counted, anonymous) = (Arc::clone(&streams), ConnectionStreams::default());
-        let service = service_fn(move |request| respond(routes.clone(), request, &counted, &anonymous));
+        let service =
+            service_fn(move |request| respond(routes.clone(), request, identity.clone(), &counted, &anonymous));
         let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(MAX_STREAMS)
@@ -107,6 +104,7 @@ async fn grace(streams: &OpenStreams, crowded: &Notify) {
 fn respond(
     routes: Router,
     mut request: Request<Incoming>,
+    client: Option<ClientIdentity>,
     streams: &Arc<OpenStreams>,
     anonymous: &ConnectionStreams,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> + use<> {
@@ -115,6 +113,9 @@ fn respond(
         anonymous.close();
     }
     request.extensions_mut().insert(anonymous.clone());
+    if let Some(client) = client {
+        request.extensions_mut().insert(client);
+    }
     async move {
         let response = routes.oneshot(request).await?;
         Ok(if response.extensions().get::<Lasting>().is_some() { hold_until_end(response, open) } else { response })
@@ -125,12 +126,4 @@ fn log_end(ended: hyper::Result<()>) {
     if let Err(error) = ended {
         tracing::debug!(%error, "connection failed");
     }
-}
-
-/// Waits for the preface, and returns a stream that starts with it.
-async fn after_preface(stream: TcpStream) -> io::Result<impl AsyncRead + AsyncWrite> {
-    let (mut reader, writer) = stream.into_split();
-    let mut preface = [0; PREFACE_LENGTH];
-    reader.read_exact(&mut preface).await?;
-    Ok(tokio::io::join(Cursor::new(preface).chain(reader), writer))
 }

@@ -1,6 +1,6 @@
 //! The connections of a listener: their number, and how they are closed.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{
@@ -14,8 +14,9 @@ use super::{
     at_limit::AtLimit,
     connection::Connection,
     idle::{IdleConnections, OpenStreams},
+    refused::Refused,
 };
-use crate::wiring::descriptors::CLOSING_CONNECTIONS;
+use crate::wiring::{ListenerTls, descriptors::CLOSING_CONNECTIONS};
 
 /// How long connections may take to send their remaining data after the drain, or after an eviction.
 pub(super) const CLOSE_GRACE: Duration = Duration::from_secs(1);
@@ -28,6 +29,9 @@ pub(super) struct Connections {
     routes: Router,
     /// The name of their maximum number, for the log.
     limit: &'static str,
+    /// `None` on a plain-text listener.
+    tls: Option<Arc<ListenerTls>>,
+    refused: Arc<Refused>,
     /// The connections that are served.
     slots: Arc<Semaphore>,
     /// These, and evicted ones that are not closed yet.
@@ -44,11 +48,18 @@ pub(super) struct Connections {
 
 impl Connections {
     /// Allows `max_connections`, a maximum with the name `limit`.
-    pub(super) fn new(routes: Router, max_connections: usize, limit: &'static str) -> Self {
+    pub(super) fn new(
+        routes: Router,
+        tls: Option<Arc<ListenerTls>>,
+        max_connections: usize,
+        limit: &'static str,
+    ) -> Self {
         let descriptors = max_connections.saturating_add(CLOSING_CONNECTIONS).min(Semaphore::MAX_PERMITS);
         Self {
             routes,
             limit,
+            tls,
+            refused: Arc::default(),
             slots: Arc::new(Semaphore::new(max_connections)),
             descriptors: Arc::new(Semaphore::new(descriptors)),
             crowded: Arc::default(),
@@ -70,7 +81,7 @@ impl Connections {
                 accepted = self.accept(listener) => accepted,
             };
             match accepted {
-                Ok((stream, descriptor)) => self.admit(stream, descriptor, &mut at_limit),
+                Ok((accepted, descriptor)) => self.admit(accepted, descriptor, &mut at_limit),
                 Err(error) => {
                     tracing::warn!(%error, "connection cannot be accepted");
                     sleep(ACCEPT_PAUSE).await;
@@ -79,17 +90,17 @@ impl Connections {
         }
     }
 
-    async fn accept(&self, listener: &TcpListener) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    async fn accept(&self, listener: &TcpListener) -> io::Result<((TcpStream, SocketAddr), OwnedSemaphorePermit)> {
         let descriptors = Arc::clone(&self.descriptors);
         if descriptors.available_permits() == 0 {
             self.crowded.notify_one();
         }
         let descriptor = descriptors.acquire_owned().await.map_err(io::Error::other)?;
-        Ok((listener.accept().await?.0, descriptor))
+        Ok((listener.accept().await?, descriptor))
     }
 
     /// Serves a connection if a slot is free, or if an idle connection can be evicted.
-    fn admit(&self, stream: TcpStream, descriptor: OwnedSemaphorePermit, at_limit: &mut AtLimit) {
+    fn admit(&self, (stream, peer): (TcpStream, SocketAddr), descriptor: OwnedSemaphorePermit, at_limit: &mut AtLimit) {
         let slot = Arc::clone(&self.slots).try_acquire_owned().ok().or_else(|| {
             let slot = self.idle.evict();
             at_limit.log(slot.is_some());
@@ -100,12 +111,14 @@ impl Connections {
         let connection = Connection {
             descriptor,
             routes: self.routes.clone(),
+            tls: self.tls.clone(),
+            refused: Arc::clone(&self.refused),
             streams: OpenStreams::new(&self.idle, slot),
             crowded: Arc::clone(&self.crowded),
             going_away: self.going_away.clone(),
             killed: self.killed.clone(),
         };
-        self.open.spawn(connection.serve(stream));
+        self.open.spawn(connection.serve(stream, peer));
     }
 
     /// Sends GOAWAY on every connection; open streams continue.

@@ -4,8 +4,10 @@ mod at_limit;
 mod connection;
 mod connections;
 mod drain;
+mod establish;
 mod health;
 mod idle;
+mod refused;
 
 use std::{io, sync::Arc};
 
@@ -52,12 +54,12 @@ impl Server {
         shutdown: impl Future<Output = ()>,
         stop_waiting: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let Service { routes, health_routes, calls, readiness, health, max_connections, drain_timeout, .. } =
+        let Service { routes, tls, health_routes, calls, readiness, health, max_connections, drain_timeout, .. } =
             self.service;
         if let Some(listener) = &self.health_listener {
             tracing::info!(address = %listener.local_addr()?, "listening for health checks");
         }
-        tracing::info!(address = %listener.local_addr()?, "listening");
+        tracing::info!(address = %listener.local_addr()?, tls = tls.is_some(), "listening");
         let state = Arc::new(watch::Sender::new(grpc::health::State::default()));
         let (watched, reporter) = (state.subscribe(), health.clone());
         let reporting =
@@ -67,7 +69,7 @@ impl Server {
         let watching = supervisor::spawn("health", move || health::watch(Arc::clone(&state), readiness.clone()));
         let drained = CancellationToken::new();
         let serve_calls = async {
-            let connections = Connections::new(routes, max_connections, "--max-connections");
+            let connections = Connections::new(routes, tls, max_connections, "--max-connections");
             connections.accept_until(&listener, shutdown).await;
 
             tracing::info!(calls = calls.in_flight.len(), "draining");
@@ -91,7 +93,8 @@ impl Server {
 /// refused.
 async fn serve_health(listener: Option<TcpListener>, routes: Router, drained: &CancellationToken) {
     let Some(listener) = listener else { return };
-    let connections = Connections::new(routes, HEALTH_CONNECTIONS, "maximum number of connections to --health-listen");
+    let connections =
+        Connections::new(routes, None, HEALTH_CONNECTIONS, "maximum number of connections to --health-listen");
     connections.accept_until(&listener, drained.cancelled()).await;
     drop(listener);
     connections.refuse_new_streams();

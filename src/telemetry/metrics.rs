@@ -19,7 +19,7 @@ use opentelemetry_semantic_conventions::{
 };
 
 /// The names as a collector receives them.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     RPC_SERVER_CALL_DURATION,
     "billing_portal.refusals",
     "billing_portal.sessions",
@@ -31,6 +31,7 @@ pub const NAMES: [&str; 16] = [
     SOURCE_GOOD,
     SOURCE_AGE,
     SOURCE_CHANGED,
+    SOURCE_EXPIRES,
     "billing_portal.directory.up",
     "billing_portal.directory.failures",
     "billing_portal.task.restarts",
@@ -42,6 +43,7 @@ pub const NAMES: [&str; 16] = [
 const SOURCE_GOOD: &str = "billing_portal.source.good";
 const SOURCE_AGE: &str = "billing_portal.source.age";
 const SOURCE_CHANGED: &str = "billing_portal.source.changed";
+const SOURCE_EXPIRES: &str = "billing_portal.source.expires";
 
 /// The name of the metric that counts connections to the directory, by state.
 const CONNECTIONS: &str = "billing_portal.directory.connections";
@@ -77,6 +79,7 @@ impl Metrics {
             attempts,
             flag,
             in_flight,
+            _,
             _,
             _,
             _,
@@ -214,6 +217,19 @@ pub fn watch_source(setting: &'static str, state: impl Fn() -> Option<SourceStat
     observe(SOURCE_GOOD, "1", |state| Some(if state.is_good { 1.0 } else { 0.0 }));
     observe(SOURCE_AGE, "s", |state| Some(state.age?.as_secs_f64()));
     observe(SOURCE_CHANGED, "s", |state| Some(state.changed_at?.duration_since(UNIX_EPOCH).ok()?.as_secs_f64()));
+}
+
+/// Registers a callback that returns when the certificate in a reloaded file expires. It is called at each export; nothing is
+/// recorded when it returns `None`. `setting` is the flag that names the source.
+pub fn watch_expiry(setting: &'static str, expires_at: impl Fn() -> Option<SystemTime> + Send + Sync + 'static) {
+    let seconds = move || Some(expires_at()?.duration_since(UNIX_EPOCH).ok()?.as_secs_f64());
+    global::meter(env!("CARGO_PKG_NAME"))
+        .f64_observable_gauge(SOURCE_EXPIRES)
+        .with_unit("s")
+        .with_callback(move |gauge| {
+            seconds().iter().for_each(|seconds| gauge.observe(*seconds, &[KeyValue::new("setting", setting)]));
+        })
+        .build();
 }
 
 /// Registers a callback that returns the number of used and of idle connections to the directory. It is called at each

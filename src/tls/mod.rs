@@ -1,4 +1,6 @@
-//! The TLS roots that https connections trust.
+//! TLS: the roots that https connections trust, and the configuration of the listener.
+
+pub mod listener;
 
 use std::io;
 

@@ -6,6 +6,7 @@ pub mod open;
 mod readiness;
 mod reload;
 pub mod stacks;
+pub(crate) mod tls;
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,6 +33,7 @@ use readiness::FlagStatus;
 pub use readiness::Readiness;
 pub use reload::Reload;
 use stacks::{ServiceStack, Shared};
+pub use tls::ListenerTls;
 
 /// Everything that a server needs besides a listener.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub struct Service {
     pub routes: Router,
     /// The routes of `--health-listen`: health, and no other service.
     pub health_routes: Router,
+    /// TLS of the listener; `None` for plain text.
+    pub tls: Option<Arc<ListenerTls>>,
     /// The calls in flight, and the tokens that end them.
     pub calls: Calls,
     /// The inputs of the health statuses.
@@ -83,6 +87,10 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
         flag: Arc::new(FileFlag::new(flag, config.flag.key.clone()).await),
         directory: Arc::clone(&directory) as _,
         portal_sessions: Arc::new(open::portal_sessions(&config, &mut sources).await?),
+    };
+    let tls = match &config.tls {
+        Some(files) => Some(Arc::new(ListenerTls::open(files, &mut sources).await?)),
+        None => None,
     };
     // Opened last, because it may use the network, and may log that the key set cannot be fetched yet.
     let verifier = Arc::new(open::verifier(&config.principal, &mut sources).await?);
@@ -134,6 +142,7 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
     Ok(Service {
         health_routes: stacks::health_routes(stacks::unknown(&elsewhere), &health, anonymous_elsewhere),
         routes: stacks::routes(&stacks, &health, config.listener.reflection, anonymous)?,
+        tls,
         calls,
         readiness,
         reload,

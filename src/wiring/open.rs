@@ -191,7 +191,7 @@ async fn select(setting: &str, path: Option<&Path>, dialect: Dialect) -> Result<
 }
 
 /// Returns an error for a file that must be valid at startup.
-fn require_valid<T: Send + Sync + 'static>(
+pub(super) fn require_valid<T: Send + Sync + 'static>(
     file: &ReloadingFile<T>,
     setting: &str,
     path: impl Display,

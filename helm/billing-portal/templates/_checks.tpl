@@ -22,6 +22,9 @@
 -}}
 {{- if not $value }}{{ fail (printf "%s is required; see its comment in values.yaml" $name) }}{{ end -}}
 {{- end -}}
+{{- if eq $values.mesh.provider "mtls" -}}
+{{- fail "mesh.provider mtls is not supported by this chart, because the probes of a pod cannot present a certificate; use istio or linkerd, or see \"Without a mesh\" in docs/deploy.md" -}}
+{{- end -}}
 {{- $principal := $values.principal -}}
 {{- if eq (empty $principal.jwksUrl) (empty $principal.jwksConfigMap) -}}
 {{- fail "principal: set exactly one of principal.jwksUrl and principal.jwksConfigMap" -}}

@@ -2,7 +2,7 @@
 
 use axum::http::HeaderMap;
 
-use super::xfcc::XfccError;
+use super::{mtls::CertificateError, xfcc::XfccError};
 use crate::portal::{Reason, Refusal};
 
 /// The header of Istio's sidecar or waypoint.
@@ -24,6 +24,10 @@ pub(super) enum CallerError {
     NotAscii,
     #[error(transparent)]
     Xfcc(#[from] XfccError),
+    #[error("connection has no client certificate")]
+    NoCertificate,
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     #[error("caller is not in the list of allowed callers")]
     NotAllowed,
 }

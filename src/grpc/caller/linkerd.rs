@@ -4,7 +4,10 @@
 
 use axum::http::HeaderMap;
 
-use super::header::{CallerError, ISTIO_HEADER, LINKERD_HEADER, only_value};
+use super::{
+    header::{CallerError, ISTIO_HEADER, LINKERD_HEADER, only_value},
+    mtls::is_dns_name,
+};
 
 /// Returns the Linkerd identity of the caller.
 pub(super) fn identity(headers: &HeaderMap) -> Result<String, CallerError> {
@@ -15,11 +18,7 @@ pub(super) fn identity(headers: &HeaderMap) -> Result<String, CallerError> {
 /// `settings.web.serviceaccount.identity.linkerd.cluster.local`.
 #[must_use]
 pub fn is_linkerd_name(text: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    text.len() <= 253 && text.contains('.') && text.split('.').all(is_label)
+    text.contains('.') && is_dns_name(text)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! Admits calls from allowed workloads only: compares the identity that the mesh verified with a list. Outside the token check,
+//! Admits calls from allowed workloads only: compares the identity that the mesh or TLS verified with a list. Outside the token check,
 //! so that a workload that is not allowed does not learn whether a token is valid.
 
 mod header;
 pub mod istio;
 pub mod linkerd;
+pub mod mtls;
 mod xfcc;
 
 use std::sync::Arc;
@@ -11,12 +12,13 @@ use std::sync::Arc;
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, Response},
+    http::{Extensions, HeaderMap, Response},
     middleware::Next,
 };
 
 use crate::{grpc::status::refused, portal::CallAudit};
 use header::CallerError;
+use mtls::ClientIdentity;
 
 /// How calling workloads are identified, and which of them may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,27 +27,29 @@ pub enum Callers {
     Istio(Vec<String>),
     /// Only workloads with these names, identified by the header of Linkerd's proxy.
     Linkerd(Vec<String>),
+    /// Only workloads with these SPIFFE ids and DNS names, identified by their certificates; both headers are ignored.
+    Mtls(Vec<String>),
     /// Any client that can reach the listener; both headers are ignored.
     Anyone,
 }
 
 /// The layer.
 pub async fn admit(State(callers): State<Arc<Callers>>, request: Request, next: Next) -> Response<Body> {
-    let audit = request.extensions().get::<Arc<CallAudit>>();
-    match callers.check(request.headers(), audit.map(AsRef::as_ref)) {
+    match callers.check(request.headers(), request.extensions()) {
         Ok(()) => next.run(request).await,
         Err(error) => refused(error.into()),
     }
 }
 
 impl Callers {
-    fn check(&self, headers: &HeaderMap, audit: Option<&CallAudit>) -> Result<(), CallerError> {
+    fn check(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<(), CallerError> {
         let (identity, allowed) = match self {
             Self::Istio(allowed) => (istio::identity(headers)?, allowed),
             Self::Linkerd(allowed) => (linkerd::identity(headers)?, allowed),
+            Self::Mtls(allowed) => (mtls::identity(extensions.get::<ClientIdentity>())?, allowed),
             Self::Anyone => return Ok(()),
         };
-        if let Some(audit) = audit {
+        if let Some(audit) = extensions.get::<Arc<CallAudit>>() {
             audit.record_caller(&identity);
         }
         if allowed.contains(&identity) { Ok(()) } else { Err(CallerError::NotAllowed) }

@@ -1,6 +1,6 @@
 //! Why a file has no valid content.
 
-use std::io;
+use std::{io, path::Path};
 
 /// The largest file that is read, in bytes.
 pub(super) const MAX_BYTES: u64 = 1024 * 1024;
@@ -20,6 +20,16 @@ pub enum FileError {
     /// The parser rejects the content.
     #[error("{0}")]
     Invalid(String),
+    /// One of several files, by its path.
+    #[error("{0}: {1}")]
+    Of(String, Box<FileError>),
+}
+
+impl FileError {
+    /// Names the file.
+    pub(super) fn of(self, path: &Path) -> Self {
+        Self::Of(path.display().to_string(), Box::new(self))
+    }
 }
 
 impl From<io::Error> for FileError {

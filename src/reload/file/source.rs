@@ -24,6 +24,6 @@ impl<T: Send + Sync> Source for Shared<T> {
         self.poll().await;
         let changed = self.value.borrow().as_ref().map(Arc::as_ptr) != earlier.as_ref().map(Arc::as_ptr);
         let error = self.seen().failed.as_ref().map(ToString::to_string);
-        tracing::info!(setting = self.setting, path = %self.path.display(), changed, error, "file read again");
+        tracing::info!(setting = self.setting, path = %self.path(), changed, error, "file read again");
     }
 }

@@ -1,4 +1,4 @@
-use super::*;
+use super::{open::one, *};
 
 fn number(bytes: &[u8]) -> Result<u32, String> {
     let text = std::str::from_utf8(bytes).unwrap();
@@ -23,7 +23,7 @@ impl Polled {
     async fn start(agree: Option<fn(&u32, &u32) -> bool>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("n"), "1").unwrap();
-        let file = ReloadingFile::open("--n", folder.path().join("n"), number, agree).await;
+        let file = ReloadingFile::open("--n", vec![folder.path().join("n")], one(number), agree).await;
         file._poll.abort();
         assert_eq!(file.get().as_deref(), Some(&1));
         Self { folder, file }
@@ -167,4 +167,35 @@ async fn file_is_still_read_after_its_parser_panicked() {
     }
     std::fs::write(&path, "2").unwrap();
     changes.wait_for(|value| value.as_deref() == Some(&2)).await.unwrap();
+}
+
+#[tokio::test]
+async fn pair_is_used_once_both_files_fit_in_two_readings() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["a", "b"].map(|name| folder.path().join(name));
+    let write =
+        |values: [&str; 2]| paths.iter().zip(values).for_each(|(path, text)| std::fs::write(path, text).unwrap());
+    let sum = |first: &[u8], second: &[u8]| match (number(first)?, number(second)?) {
+        (first, second) if first == second => Ok(first),
+        _ => Err("numbers are not equal".to_owned()),
+    };
+    write(["1", "1"]);
+    let file = ReloadingFile::open_pair("--n", paths.clone(), sum).await;
+    file._poll.abort();
+    for (values, used, error) in [
+        (["2", "1"], 1, None),
+        (["2", "2"], 1, None),
+        (["2", "2"], 2, None),
+        (["2", "3"], 2, None),
+        (["2", "3"], 2, Some(FileError::Invalid("numbers are not equal".to_owned()))),
+    ] {
+        write(values);
+        file.shared.poll().await;
+        assert_eq!((file.get().as_deref(), file.error()), (Some(&used), error), "{values:?}");
+    }
+    std::fs::remove_file(&paths[1]).unwrap();
+    for _ in 0..2 {
+        file.shared.poll().await;
+    }
+    assert!(file.error().unwrap().to_string().starts_with(&format!("{}: ", paths[1].display())));
 }

@@ -4,3 +4,4 @@ mod accessibility;
 mod clicks;
 mod happy_path;
 mod script;
+mod without_mesh;

@@ -2,6 +2,7 @@
 
 pub(crate) mod backend;
 pub(crate) mod browser;
+pub(crate) mod certificates;
 pub(crate) mod client_error;
 pub(crate) mod collector;
 pub(crate) mod example;

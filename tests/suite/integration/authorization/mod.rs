@@ -3,6 +3,7 @@
 mod caller;
 mod field_rules;
 mod keyset;
+mod mtls;
 mod predicate;
 mod providers;
 mod published_keys;

@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod backends;
+mod certificates;
 mod connections;
 mod drain;
 mod frames;
@@ -10,4 +11,5 @@ mod health_listener;
 mod redirect;
 mod slow_messages;
 mod terminal;
+mod tls;
 mod wire;

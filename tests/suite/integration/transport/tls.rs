@@ -1,0 +1,135 @@
+//! Integration: with `--caller-identity mtls`, which connections are refused before HTTP/2, and what the log says.
+
+use std::sync::Arc;
+
+use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
+use rustls::{ClientConfig, HandshakeKind, version::TLS12};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_rustls::client::TlsStream;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::support::{
+    World,
+    certificates::{Authority, CALLER, Mtls, client, client_of, connect, uri},
+    process::{serve_at, signal},
+    stripe::hold_responses,
+    world::{arguments, override_settings},
+};
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// Connects, sends the preface, and returns the connection if the service speaks HTTP/2.
+async fn speak(mtls: &Mtls, config: ClientConfig) -> Option<TlsStream<TcpStream>> {
+    let mut stream = connect(mtls.serving.address, Arc::new(config)).await.ok()?;
+    stream.write_all(PREFACE).await.ok()?;
+    let mut frame = [0; 9];
+    stream.read_exact(&mut frame).await.ok()?;
+    assert_eq!(frame[3], 4, "SETTINGS");
+    Some(stream)
+}
+
+#[tokio::test]
+async fn only_verified_clients_that_speak_http2_over_tls_1_3_connect() {
+    let (mtls, other) = (Mtls::start(&[]).await, Authority::new());
+    let issue = |change: fn(&mut rcgen::CertificateParams)| mtls.ca.issue_with(vec![uri(CALLER)], change);
+    let good = issue(|_| {});
+    assert!(speak(&mtls, client(&mtls.ca, Some(&good))).await.is_some());
+    let with_protocols = |protocols: &[&[u8]]| {
+        let mut config = client(&mtls.ca, Some(&good));
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        config
+    };
+    let server_only = issue(|leaf| leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]);
+    for (config, cause) in [
+        (client(&mtls.ca, Some(&other.issue(vec![uri(CALLER)]))), "BadSignature"),
+        (client(&mtls.ca, Some(&issue(|leaf| leaf.not_after = date_time_ymd(2020, 1, 1)))), "certificate expired"),
+        (client(&mtls.ca, Some(&issue(|leaf| leaf.not_before = date_time_ymd(2200, 1, 1)))), "not valid yet"),
+        (client(&mtls.ca, Some(&server_only)), "does not allow extended key usage for client authentication"),
+        (client(&mtls.ca, None), "peer sent no certificates"),
+        (client_of(&TLS12, &mtls.ca, Some(&good)), "client does not offer TLS 1.3"),
+        (with_protocols(&[]), "client does not offer the protocol h2 by ALPN"),
+        (with_protocols(&[b"http/1.1"]), "client does not offer the protocol h2 by ALPN"),
+        (client(&other, Some(&good)), "received fatal alert"),
+    ] {
+        assert!(speak(&mtls, config).await.is_none(), "{cause}");
+        let line = mtls.serving.wait_for_lines(cause, 1).await.remove(0);
+        assert!(line.contains("\"peer\":\"127.0.0.1:"), "{line}");
+    }
+    let mut plain = TcpStream::connect(mtls.serving.address).await.unwrap();
+    plain.write_all(PREFACE).await.unwrap();
+    let mut answer = Vec::new();
+    plain.read_to_end(&mut answer).await.unwrap();
+    // A fatal alert (RFC 8446, section 6), so that the client does not wait.
+    assert_eq!(answer.first(), Some(&21), "{answer:?}");
+    mtls.serving.wait_for_lines("client does not use TLS, but --caller-identity mtls requires it", 1).await;
+    // Anyone can cause these, so only the first one is a warning.
+    assert_eq!(mtls.serving.wait_for_lines("connections refused before HTTP/2", 1).await.len(), 1);
+    mtls.world.open(&mtls.world.olivia()).await.unwrap();
+}
+
+#[tokio::test]
+async fn sessions_are_not_resumed() {
+    let mtls = Mtls::start(&[]).await;
+    // Both connections share the sessions that the client keeps.
+    let config = client(&mtls.ca, Some(&mtls.ca.issue(vec![uri(CALLER)])));
+    for _ in 0..2 {
+        let stream = speak(&mtls, config.clone()).await.unwrap();
+        assert_eq!(stream.get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
+    }
+}
+
+#[tokio::test]
+async fn handshake_that_hangs_counts_as_a_connection_and_is_ended() {
+    let mtls = Mtls::start(&["--max-connections=1"]).await;
+    let connect = || async {
+        let mut stream = TcpStream::connect(mtls.serving.address).await.unwrap();
+        // The start of a record.
+        stream.write_all(&[22, 3, 1, 0]).await.unwrap();
+        stream
+    };
+    let mut first = connect().await;
+    let mut second = connect().await;
+    // The second one replaces the first one, and is closed after the time limit.
+    assert_eq!(first.read(&mut [0]).await.unwrap_or(0), 0);
+    assert_eq!(second.read(&mut [0]).await.unwrap_or(0), 0);
+    mtls.serving.wait_for_lines("TLS handshake took longer than 5s", 1).await;
+    // A connection with a handshake that hangs is closed if every other one has work.
+    let mut watch =
+        HealthClient::new(mtls.world.channel.clone()).watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    watch.message().await.unwrap().unwrap();
+    assert_eq!(connect().await.read(&mut [0]).await.unwrap_or(0), 0);
+    assert!(mtls.serving.wait_for_lines("--max-connections is reached", 1).await[0].contains("\"evicted\":1"));
+}
+
+#[tokio::test]
+async fn tls_client_of_a_plain_text_listener_is_logged() {
+    let (world, ca) = (World::start().await, Authority::new());
+    let mut arguments = arguments(&world.folder, world.stripe.base_url());
+    arguments.remove(0);
+    override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+    let serving = serve_at("info", &arguments).await;
+    for _ in 0..2 {
+        connect(serving.address, Arc::new(client(&ca, None))).await.unwrap_err();
+    }
+    let lines = serving.wait_for_lines("client uses TLS, but this listener has TLS only with", 1).await;
+    assert!(lines.len() == 1 && lines[0].contains("\"level\":\"WARN\""), "{lines:?}");
+}
+
+#[tokio::test]
+async fn drain_sends_goaway_and_finishes_calls_over_tls() {
+    let mut mtls = Mtls::start(&[]).await;
+    let (received, release) = hold_responses(&mtls.world.stripe);
+    let token = mtls.world.olivia();
+    let open = mtls.world.open(&token);
+    let drain = async {
+        received.notified().await;
+        signal(&mtls.serving.child, "-TERM");
+        mtls.serving.wait_for_lines("draining", 1).await;
+        release.add_permits(10);
+    };
+    tokio::join!(open, drain).0.unwrap();
+    assert_eq!(mtls.serving.child.wait().await.unwrap().code(), Some(0));
+}
