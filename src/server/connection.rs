@@ -1,6 +1,6 @@
 //! One HTTP/2 connection: how it is served, and how it is closed.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::pending, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Response};
 use hyper::{Request, body::Incoming, service::service_fn};
@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     net::TcpStream,
     sync::{Notify, OwnedSemaphorePermit},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -64,6 +64,7 @@ impl Connection {
             Ok(established) => established,
             Err(cause) => return refused.log(peer, &cause),
         };
+        let expired = expiry(identity.as_ref());
         let (counted, anonymous) = (Arc::clone(&streams), ConnectionStreams::default());
         let service =
             service_fn(move |request| respond(routes.clone(), request, identity.clone(), &counted, &anonymous));
@@ -78,6 +79,7 @@ impl Connection {
         let is_evicted = tokio::select! {
             ended = connection.as_mut() => return log_end(ended),
             () = going_away.cancelled() => false,
+            () = expired => false,
             () = streams.evicted() => true,
         };
         connection.as_mut().graceful_shutdown();
@@ -87,6 +89,18 @@ impl Connection {
             ended = connection => log_end(ended),
             () = killed.cancelled() => {}
             () = grace(&streams, &crowded), if is_evicted => tracing::debug!("idle connection closed"),
+        }
+    }
+}
+
+/// Waits until the certificate of the client expires, if it has one: a connection must not keep an identity that the client
+/// could no longer prove.
+fn expiry(client: Option<&ClientIdentity>) -> impl Future<Output = ()> + use<> {
+    let valid_for = client.and_then(ClientIdentity::valid_for);
+    async move {
+        match valid_for {
+            Some(valid_for) => sleep(valid_for).await,
+            None => pending().await,
         }
     }
 }

@@ -71,10 +71,11 @@ async fn handshake(stream: TcpStream, tls: &ListenerTls) -> Result<TlsStream<Tcp
     let offers_http2 = hello.client_hello().alpn().is_some_and(|mut names| names.any(|name| name == HTTP2));
     let config = tls.config().map_err(|error| NotEstablished::Tls(io::Error::other(error)))?;
     let accepted = hello.into_stream(Arc::new(config)).await;
-    accepted.map_err(|error| match tls_error(error) {
-        NotEstablished::Tls(_) if !offers_http2 => NotEstablished::NoProtocol,
-        error => error,
-    })
+    let accepted = accepted.map_err(tls_error);
+    if !offers_http2 && matches!(accepted, Err(NotEstablished::Tls(_))) {
+        return Err(NotEstablished::NoProtocol);
+    }
+    accepted
 }
 
 fn tls_error(error: io::Error) -> NotEstablished {

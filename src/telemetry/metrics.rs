@@ -28,15 +28,15 @@ pub const NAMES: [&str; 17] = [
     "billing_portal.stripe.attempts",
     "billing_portal.flag.on",
     "billing_portal.calls.in_flight",
-    SOURCE_GOOD,
-    SOURCE_AGE,
-    SOURCE_CHANGED,
-    SOURCE_EXPIRES,
     "billing_portal.directory.up",
     "billing_portal.directory.failures",
     "billing_portal.task.restarts",
     "billing_portal.telemetry.export.failures",
     CONNECTIONS,
+    SOURCE_GOOD,
+    SOURCE_AGE,
+    SOURCE_CHANGED,
+    SOURCE_EXPIRES,
 ];
 
 /// The names of the metrics of reloaded files and URLs.
@@ -79,15 +79,11 @@ impl Metrics {
             attempts,
             flag,
             in_flight,
-            _,
-            _,
-            _,
-            _,
             up,
             failures,
             restarts,
             exports,
-            _,
+            ..,
         ] = NAMES;
         let seconds = vec![0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
         Self {
@@ -205,31 +201,36 @@ pub struct SourceState {
 /// Registers a callback that returns the state of a reloaded file or URL. It is called at each export; nothing is recorded when
 /// it returns `None`. `setting` is the flag that names the source.
 pub fn watch_source(setting: &'static str, state: impl Fn() -> Option<SourceState> + Send + Sync + 'static) {
-    let (meter, state) = (global::meter(env!("CARGO_PKG_NAME")), Arc::new(state));
-    let observe = |name: &'static str, unit: &'static str, value: fn(SourceState) -> Option<f64>| {
-        let (state, attributes) = (Arc::clone(&state), [KeyValue::new("setting", setting)]);
-        let observed = move || state().and_then(value);
-        let gauge = meter.f64_observable_gauge(name).with_unit(unit);
-        gauge
-            .with_callback(move |gauge| observed().iter().for_each(|value| gauge.observe(*value, &attributes)))
-            .build();
+    let state = Arc::new(state);
+    let of = |value: fn(SourceState) -> Option<f64>| {
+        let state = Arc::clone(&state);
+        move || state().and_then(value)
     };
-    observe(SOURCE_GOOD, "1", |state| Some(if state.is_good { 1.0 } else { 0.0 }));
-    observe(SOURCE_AGE, "s", |state| Some(state.age?.as_secs_f64()));
-    observe(SOURCE_CHANGED, "s", |state| Some(state.changed_at?.duration_since(UNIX_EPOCH).ok()?.as_secs_f64()));
+    observe(SOURCE_GOOD, "1", setting, of(|state| Some(if state.is_good { 1.0 } else { 0.0 })));
+    observe(SOURCE_AGE, "s", setting, of(|state| Some(state.age?.as_secs_f64())));
+    observe(SOURCE_CHANGED, "s", setting, of(|state| seconds(state.changed_at?)));
 }
 
-/// Registers a callback that returns when the certificate in a reloaded file expires. It is called at each export; nothing is
-/// recorded when it returns `None`. `setting` is the flag that names the source.
+/// Registers a callback that returns when the certificate in a reloaded file expires; otherwise like [`watch_source`].
 pub fn watch_expiry(setting: &'static str, expires_at: impl Fn() -> Option<SystemTime> + Send + Sync + 'static) {
-    let seconds = move || Some(expires_at()?.duration_since(UNIX_EPOCH).ok()?.as_secs_f64());
-    global::meter(env!("CARGO_PKG_NAME"))
-        .f64_observable_gauge(SOURCE_EXPIRES)
-        .with_unit("s")
-        .with_callback(move |gauge| {
-            seconds().iter().for_each(|seconds| gauge.observe(*seconds, &[KeyValue::new("setting", setting)]));
-        })
-        .build();
+    observe(SOURCE_EXPIRES, "s", setting, move || seconds(expires_at()?));
+}
+
+/// Registers a metric of a source.
+fn observe(
+    name: &'static str,
+    unit: &'static str,
+    setting: &'static str,
+    value: impl Fn() -> Option<f64> + Send + Sync + 'static,
+) {
+    let (meter, attributes) = (global::meter(env!("CARGO_PKG_NAME")), [KeyValue::new("setting", setting)]);
+    let gauge = meter.f64_observable_gauge(name).with_unit(unit);
+    gauge.with_callback(move |gauge| value().iter().for_each(|value| gauge.observe(*value, &attributes))).build();
+}
+
+/// Returns the seconds since 1970.
+fn seconds(time: SystemTime) -> Option<f64> {
+    Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs_f64())
 }
 
 /// Registers a callback that returns the number of used and of idle connections to the directory. It is called at each

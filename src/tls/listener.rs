@@ -1,6 +1,7 @@
 //! TLS of a listener whose clients are verified: TLS 1.3 and HTTP/2 only.
 
 use std::{
+    fmt,
     sync::{Arc, LazyLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -49,7 +50,6 @@ pub enum PemError {
 }
 
 /// The certificate of the listener with its private key.
-#[derive(Debug)]
 pub struct ServerCertificate {
     key: Arc<CertifiedKey>,
     validity: Validity,
@@ -73,7 +73,6 @@ pub struct Validity {
 }
 
 /// Accepts only clients that name their protocol; the library itself refuses those that name only others.
-#[derive(Debug)]
 struct RequireProtocol(Arc<CertifiedKey>);
 
 impl ServerCertificate {
@@ -105,6 +104,12 @@ impl ServerCertificate {
 impl PartialEq for ServerCertificate {
     fn eq(&self, other: &Self) -> bool {
         self.key.cert == other.key.cert
+    }
+}
+
+impl fmt::Debug for ServerCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerCertificate").field("validity", &self.validity).finish_non_exhaustive()
     }
 }
 
@@ -156,6 +161,12 @@ impl Validity {
     }
 }
 
+impl fmt::Debug for RequireProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireProtocol").finish_non_exhaustive()
+    }
+}
+
 impl ResolvesServerCert for RequireProtocol {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         hello.alpn().map(|_| Arc::clone(&self.0))
@@ -187,3 +198,6 @@ fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemError> {
 fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, PemError> {
     X509Certificate::from_der(certificate).map(|(_, parsed)| parsed).map_err(|_| PemError::MalformedCertificate)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,10 @@
 //! Mutual TLS: the certificate of the connection names the caller. The connection has verified it: a trusted CA signed it,
 //! it is valid now, and the client has its private key.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use x509_parser::{
     certificate::X509Certificate,
@@ -13,7 +16,11 @@ use super::{header::CallerError, istio::is_spiffe_id};
 
 /// What the client certificate of a connection says about the caller. An extension of each request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientIdentity(Result<Arc<str>, CertificateError>);
+pub struct ClientIdentity {
+    name: Result<Arc<str>, CertificateError>,
+    /// When the certificate expires, if it can be parsed.
+    not_after: Option<SystemTime>,
+}
 
 /// Why a certificate does not name a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,25 +45,40 @@ impl ClientIdentity {
     /// Reads a certificate in DER, which must be verified.
     #[must_use]
     pub fn of(certificate: &[u8]) -> Self {
-        Self(only_name(certificate).map(Into::into))
+        match parse(certificate) {
+            Ok(certificate) => {
+                let seconds = u64::try_from(certificate.validity.not_after.timestamp()).unwrap_or_default();
+                let not_after = UNIX_EPOCH + Duration::from_secs(seconds);
+                Self { name: only_name(&certificate).map(Into::into), not_after: Some(not_after) }
+            }
+            Err(error) => Self { name: Err(error), not_after: None },
+        }
+    }
+
+    /// Returns how long the certificate is still valid, if it can be parsed.
+    #[must_use]
+    pub fn valid_for(&self) -> Option<Duration> {
+        Some(self.not_after?.duration_since(SystemTime::now()).unwrap_or_default())
     }
 }
 
 /// Returns the identity of the caller.
 pub(super) fn identity(client: Option<&ClientIdentity>) -> Result<String, CallerError> {
-    let ClientIdentity(identity) = client.ok_or(CallerError::NoCertificate)?;
-    Ok(identity.as_deref().map(str::to_owned).map_err(|error| *error)?)
+    let name = &client.ok_or(CallerError::NoCertificate)?.name;
+    Ok(name.as_deref().map(str::to_owned).map_err(|error| *error)?)
+}
+
+fn parse(certificate: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
+    match X509Certificate::from_der(certificate) {
+        Ok(([], certificate)) => Ok(certificate),
+        Ok(_) | Err(_) => Err(CertificateError::Malformed),
+    }
 }
 
 /// Returns the only URI of a certificate, or its only DNS name if it has no URI. Each must look like what it is, because
 /// the allowed callers contain both: a URI that is the text of a DNS name must not count as this name. Names of other
 /// kinds do not identify a workload.
-fn only_name(certificate: &[u8]) -> Result<String, CertificateError> {
-    let parsed = X509Certificate::from_der(certificate);
-    let (rest, certificate) = parsed.map_err(|_| CertificateError::Malformed)?;
-    if !rest.is_empty() {
-        return Err(CertificateError::Malformed);
-    }
+fn only_name(certificate: &X509Certificate<'_>) -> Result<String, CertificateError> {
     let names = certificate.subject_alternative_name().map_err(|_: X509Error| CertificateError::MalformedName)?;
     let (mut uris, mut dns_names) = (Vec::new(), Vec::new());
     for name in names.iter().flat_map(|extension| &extension.value.general_names) {
@@ -110,11 +132,15 @@ mod tests {
         SanType::DnsName(text.try_into().unwrap())
     }
 
+    fn name_in(certificate: &[u8]) -> Result<String, CertificateError> {
+        only_name(&parse(certificate)?)
+    }
+
     fn name_of(names: Vec<SanType>, extensions: Vec<CustomExtension>) -> Result<String, CertificateError> {
         let mut certificate = CertificateParams::default();
         certificate.subject_alt_names = names;
         certificate.custom_extensions = extensions;
-        only_name(certificate.self_signed(&KeyPair::generate().unwrap()).unwrap().der())
+        name_in(certificate.self_signed(&KeyPair::generate().unwrap()).unwrap().der())
     }
 
     #[test]
@@ -164,8 +190,8 @@ mod tests {
             .der()
             .to_vec();
         certificate.push(0);
-        assert_eq!(only_name(&certificate), Err(CertificateError::Malformed));
-        assert_eq!(only_name(b""), Err(CertificateError::Malformed));
+        assert_eq!(name_in(&certificate), Err(CertificateError::Malformed));
+        assert_eq!(name_in(b""), Err(CertificateError::Malformed));
         assert_eq!(identity(None), Err(CallerError::NoCertificate));
     }
 }

@@ -1,13 +1,20 @@
 //! Integration: the metrics that an OTLP receiver gets, and that they contain nothing private.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Display};
 
 use billing_portal::telemetry::metrics::NAMES;
 use fake_opentelemetry_collector::{ExportedMetric, FakeCollectorServer};
+use rcgen::date_time_ymd;
 use serde_json::Value;
 
 use super::telemetry::{EXPORT_TIMEOUT, call, start, start_with};
-use crate::support::{World, key_server::KeyServer, process::signal, world::FLAG_OFF};
+use crate::support::{
+    World,
+    certificates::{Authority, mtls_arguments, write_files},
+    key_server::KeyServer,
+    process::signal,
+    world::FLAG_OFF,
+};
 
 #[tokio::test]
 async fn metrics_have_documented_names_and_no_private_values() {
@@ -94,7 +101,7 @@ async fn wait_for_gauge(
     collector: &mut FakeCollectorServer,
     name: &str,
     is_expected: impl Fn(&Value) -> bool,
-    value: u64,
+    value: impl Display,
 ) {
     let exported = async {
         loop {
@@ -139,4 +146,20 @@ async fn outage_of_directory_is_one_log_line_and_a_gauge_and_failure_for_one_ten
     let failures = lines("directory is not available");
     assert!(failures.len() == 1 && failures[0].contains("no such table"), "{log}");
     assert_eq!(lines("directory is available again").len(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn expiry_of_certificates_is_exported() {
+    let (world, ca) = (World::start().await, Authority::new());
+    write_files(world.folder.path(), &ca);
+    let server = ca.issue_with(vec![], |leaf| leaf.not_after = date_time_ymd(2100, 1, 1));
+    std::fs::write(world.path("tls.crt"), &server.pem).unwrap();
+    std::fs::write(world.path("tls.key"), server.key_pem()).unwrap();
+    let mut collector = FakeCollectorServer::start().await.unwrap();
+    let settings = mtls_arguments(&world);
+    let settings: Vec<_> = settings.iter().map(String::as_str).collect();
+    let serving = start_with(&world, &collector.endpoint(), &settings, &[]).await;
+    let is_certificate = |point: &Value| point["attributes"]["setting"].to_string().contains("--tls-certificate-file");
+    wait_for_gauge(&mut collector, "billing_portal.source.expires", is_certificate, "4102444800.0").await;
+    signal(&serving.child, "-TERM");
 }

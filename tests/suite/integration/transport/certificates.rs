@@ -1,7 +1,8 @@
 //! Integration: the files of `--caller-identity mtls` are read again, and only as a whole.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -147,6 +148,13 @@ async fn check_names_files_that_do_not_fit_and_an_exposed_private_key() {
     let report = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{report}");
     assert!(report.contains("does not match the certificate") && report.contains("/nowhere"), "{report}");
+    let public = tempfile::tempdir_in("/tmp").unwrap();
+    fs::write(public.path().join("key"), ca.issue_server().key_pem()).unwrap();
+    fs::set_permissions(public.path().join("key"), Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(public.path(), Permissions::from_mode(0o755)).unwrap();
+    override_settings(&mut arguments, &[&format!("--tls-private-key-file={}/key", public.path().display())]);
+    let output = binary().arg("check").arg("--format=csv").args(&arguments).output().await.unwrap();
+    assert!(text(&output.stdout).contains("--tls-private-key-file: everyone on this machine can read"));
     let mut command = binary();
     command.args(&arguments);
     let (code, line) = startup_error(command).await;

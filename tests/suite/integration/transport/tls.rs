@@ -1,12 +1,16 @@
 //! Integration: with `--caller-identity mtls`, which connections are refused before HTTP/2, and what the log says.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
 use rustls::{ClientConfig, HandshakeKind, version::TLS12};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    time::timeout,
 };
 use tokio_rustls::client::TlsStream;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -28,6 +32,7 @@ async fn speak(mtls: &Mtls, config: ClientConfig) -> Option<TlsStream<TcpStream>
     let mut frame = [0; 9];
     stream.read_exact(&mut frame).await.ok()?;
     assert_eq!(frame[3], 4, "SETTINGS");
+    stream.read_exact(&mut vec![0; usize::from(frame[2])]).await.ok()?;
     Some(stream)
 }
 
@@ -132,4 +137,22 @@ async fn drain_sends_goaway_and_finishes_calls_over_tls() {
     };
     tokio::join!(open, drain).0.unwrap();
     assert_eq!(mtls.serving.child.wait().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn connection_receives_goaway_when_the_certificate_of_its_client_expires() {
+    let mtls = Mtls::start(&[]).await;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let not_after = date_time_ymd(1970, 1, 1) + now + Duration::from_secs(3);
+    let identity = mtls.ca.issue_with(vec![uri(CALLER)], |leaf| leaf.not_after = not_after);
+    let mut stream = speak(&mtls, client(&mtls.ca, Some(&identity))).await.unwrap();
+    let goaway = async {
+        let mut head = [0; 9];
+        while head[3] != 7 {
+            stream.read_exact(&mut head).await.unwrap();
+            let mut payload = vec![0; usize::from(head[2])];
+            stream.read_exact(&mut payload).await.unwrap();
+        }
+    };
+    timeout(Duration::from_secs(30), goaway).await.expect("no GOAWAY arrives");
 }

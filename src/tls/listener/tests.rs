@@ -1,0 +1,55 @@
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair};
+
+use super::*;
+
+fn self_signed(is_ca: IsCa) -> (Certificate, KeyPair) {
+    let (mut certificate, key) = (CertificateParams::default(), KeyPair::generate().unwrap());
+    certificate.is_ca = is_ca;
+    (certificate.self_signed(&key).unwrap(), key)
+}
+
+#[test]
+fn certificate_and_private_key_must_be_whole_and_fit() {
+    let ((certificate, key), (other, other_key)) = (self_signed(IsCa::NoCa), self_signed(IsCa::NoCa));
+    let (pem, key, other_key) = (certificate.pem(), key.serialize_pem(), other_key.serialize_pem());
+    let encrypted = key.replace("PRIVATE", "ENCRYPTED PRIVATE");
+    let parse = |chain: &str, key: &str| ServerCertificate::parse(chain.as_bytes(), key.as_bytes());
+    assert_eq!(parse(&pem, &key).unwrap(), parse(&format!("comment\n{pem}"), &format!("{key}\n")).unwrap());
+    assert_ne!(parse(&pem, &key).unwrap(), parse(&other.pem(), &other_key).unwrap());
+    for (chain, key, error) in [
+        ("", &*key, PemError::NoCertificate),
+        (&key, &key, PemError::NoCertificate),
+        (pem.split_at(pem.len() / 2).0, &key, PemError::MalformedCertificate),
+        (
+            &format!("{pem}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+            &key,
+            PemError::MalformedCertificate,
+        ),
+        (&pem, "", PemError::NotOnePrivateKey),
+        (&pem, &pem, PemError::NotOnePrivateKey),
+        (&pem, &encrypted, PemError::NotOnePrivateKey),
+        (&pem, &format!("{key}{other_key}"), PemError::NotOnePrivateKey),
+        (&pem, key.split_at(key.len() / 2).0, PemError::NotOnePrivateKey),
+        (&pem, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", PemError::UnsupportedPrivateKey),
+        (&pem, &other_key, PemError::OtherPrivateKey),
+    ] {
+        assert_eq!(parse(chain, key).unwrap_err(), error, "{chain} {key}");
+    }
+    let debug = format!("{:?}", parse(&pem, &key).unwrap());
+    assert!(debug.starts_with("ServerCertificate { validity: Validity {") && debug.len() < 250, "{debug}");
+}
+
+#[test]
+fn cas_of_clients_are_certificates_of_cas() {
+    let (ca, _) = self_signed(IsCa::Ca(BasicConstraints::Unconstrained));
+    let (leaf, _) = self_signed(IsCa::NoCa);
+    assert!(ClientCas::parse(ca.pem().as_bytes()).is_ok());
+    for (pem, error) in [
+        (String::new(), PemError::NoCertificate),
+        (leaf.pem(), PemError::NotACa),
+        (format!("{}{}", ca.pem(), leaf.pem()), PemError::NotACa),
+        (ca.pem().replace("MI", "M!"), PemError::MalformedCertificate),
+    ] {
+        assert_eq!(ClientCas::parse(pem.as_bytes()).unwrap_err(), error, "{pem}");
+    }
+}
