@@ -5,6 +5,8 @@
 tools="${XDG_CACHE_HOME:-$HOME/.cache}/billing-portal/tools"
 export PATH="$tools/bin:$PATH"
 
+cargo_about_version=0.9.3
+cargo_cyclonedx_version=0.5.9
 cargo_deny_version=0.20.2
 buf_version=1.75.0
 grpcurl_version=v1.9.4
@@ -235,9 +237,16 @@ need_chart_tests() {
     export CRD_FILES
 }
 
-need_cargo_deny() {
-    is_installed "cargo-deny-$cargo_deny_version" && return
-    # Unoptimized, because an optimized build takes minutes and cargo-deny runs only for seconds.
-    cargo install --quiet --locked --debug --force --root "$tools" "cargo-deny@$cargo_deny_version"
-    mark_installed "cargo-deny-$cargo_deny_version"
+# cargo_tool NAME VERSION [OPTION…]
+cargo_tool() {
+    is_installed "$1-$2" && return
+    cargo install --quiet --locked --force --root "$tools" "${@:3}" "$1@$2"
+    mark_installed "$1-$2"
 }
+
+# Unoptimized, because an optimized build takes minutes and these run only for seconds.
+need_cargo_deny() { cargo_tool cargo-deny "$cargo_deny_version" --debug; }
+need_cargo_cyclonedx() { cargo_tool cargo-cyclonedx "$cargo_cyclonedx_version" --debug; }
+
+# Optimized, because it compares every file with the text of every license.
+need_cargo_about() { CARGO_PROFILE_RELEASE_LTO=off cargo_tool cargo-about "$cargo_about_version" --features cli; }
