@@ -13,7 +13,7 @@ pub(crate) const CLOSING_CONNECTIONS: usize = 16;
 pub(crate) const HEALTH_CONNECTIONS: usize = 64;
 
 /// The descriptors of one connection to the directory: SQLite opens a database, its journal and its shared memory;
-/// PostgreSQL needs one.
+/// PostgreSQL needs one, and after a failover one more for each idle connection to the previous primary.
 const PER_DATABASE_CONNECTION: u64 = 3;
 
 /// The concurrent requests of one call to Stripe.

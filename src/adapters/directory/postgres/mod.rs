@@ -83,6 +83,7 @@ impl PostgresConnections {
                 address: address.clone(),
                 pool: pool(limits.max_connections, acquire_timeout, &options),
                 cancellation: pool(1, GRACE, &options),
+                asking: tokio::sync::Mutex::default(),
             }
         };
         Self {
@@ -172,8 +173,11 @@ impl PostgresConnections {
     /// because of a standby. A server that is the only one is not asked: its answer to the query is sufficient.
     async fn connect_to(&self, server: &Server) -> Result<PoolConnection<Postgres>, Failure> {
         if self.servers.len() > 1 && !self.primary.is(server) {
-            server.ask().await?;
-            self.primary.found(server);
+            let _asking = server.asking.lock().await;
+            if !self.primary.is(server) {
+                server.ask().await?;
+                self.primary.found(server);
+            }
         }
         server.connect().await
     }

@@ -18,6 +18,8 @@ pub(super) struct Server {
     pub(super) pool: PgPool,
     /// One connection that cancels the queries of callers who are gone, while the queries use up the pool.
     pub(super) cancellation: PgPool,
+    /// Held while the server is asked whether it is the primary. Of many calls, one asks and the others use the answer.
+    pub(super) asking: tokio::sync::Mutex<()>,
 }
 
 impl Server {

@@ -65,10 +65,16 @@ async fn verify_full_requires_matching_name_and_ca() {
     }
 }
 
-/// Creates a directory that connects over TCP, with the password in a file.
-async fn directory_over_tcp(database: &TestDatabase, password: PathBuf, max_connections: u32) -> SqlDirectory {
+/// Creates a directory that connects over TCP to one of the ports, with the password in a file.
+async fn directory_over_tcp(
+    database: &TestDatabase,
+    ports: &[u16],
+    password: PathBuf,
+    max_connections: u32,
+) -> SqlDirectory {
+    let address = |port: &u16| Address { host: Host::Name("127.0.0.1".to_owned()), port: *port };
     let server = Database::Postgres(PostgresServers {
-        addresses: vec![Address { host: Host::Name("127.0.0.1".to_owned()), port: Postgres::shared().port }],
+        addresses: ports.iter().map(address).collect(),
         user: database.name.clone(),
         database: database.name.clone(),
         ssl_mode: PgSslMode::Disable,
@@ -92,7 +98,7 @@ async fn first_connection_uses_the_password_in_the_file() {
     let path = files.path().join("password");
     std::fs::write(&path, "first-secret\n").unwrap();
     for attempt in 0..100 {
-        let directory = directory_over_tcp(&database, path.clone(), 1).await;
+        let directory = directory_over_tcp(&database, &[Postgres::shared().port], path.clone(), 1).await;
         directory.probe().await.unwrap_or_else(|refusal| panic!("{attempt}: {refusal}"));
     }
 }
@@ -100,17 +106,22 @@ async fn first_connection_uses_the_password_in_the_file() {
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
 async fn concurrent_calls_survive_a_changed_password() {
-    let database = acme().await;
-    let files = tempfile::tempdir().unwrap();
-    let path = files.path().join("password");
-    std::fs::write(&path, "first-secret").unwrap();
-    let directory = directory_over_tcp(&database, path.clone(), 8).await;
-    database.run(&format!("ALTER ROLE {} PASSWORD 'second-secret'", database.name)).await;
-    std::fs::write(&path, "second-secret").unwrap();
-    let user = UserId::parse("olivia").unwrap();
-    let tenants: Vec<_> = (0..8).map(|number| TenantId::parse(&format!("tenant{number}")).unwrap()).collect();
-    for outcome in join_all(tenants.iter().map(|tenant| directory.look_up(tenant, &user))).await {
-        outcome.unwrap();
+    let port = Postgres::shared().port;
+    // One server, and two of which the first is down.
+    for ports in [&[port][..], &[1, port]] {
+        let database = acme().await;
+        let files = tempfile::tempdir().unwrap();
+        let path = files.path().join("password");
+        std::fs::write(&path, "first-secret").unwrap();
+        let directory = directory_over_tcp(&database, ports, path.clone(), 8).await;
+        database.run(&format!("ALTER ROLE {} PASSWORD 'second-secret'", database.name)).await;
+        std::fs::write(&path, "second-secret").unwrap();
+        let user = UserId::parse("olivia").unwrap();
+        let tenants: Vec<_> =
+            (0..8 / ports.len()).map(|number| TenantId::parse(&format!("tenant{number}")).unwrap()).collect();
+        for outcome in join_all(tenants.iter().map(|tenant| directory.look_up(tenant, &user))).await {
+            outcome.unwrap();
+        }
     }
 }
 

@@ -160,7 +160,7 @@ async fn server_that_does_not_respond_uses_only_its_share_of_the_time() {
     let database = acme(Postgres::shared()).await;
     let (_listener, silent) = silent_server().await;
     let both = setting(&database, &[silent, Postgres::shared().port], "");
-    let world = World::with(&[&both]).await;
+    let world = tokio::time::timeout(Duration::from_secs(30), World::with(&[&both])).await.expect("never ready");
     assert!(world.access(&world.olivia(), "acme").await.unwrap().visible);
 
     let world = World::unready(&[&setting(&database, &[silent], "?connect_timeout=1")]).await;
