@@ -20,7 +20,13 @@ pub struct TenantsArguments {
     database_url: String,
 
     /// File with the password for PostgreSQL; read again for new connections
-    #[arg(long, env = "BILLING_PORTAL_DATABASE_PASSWORD_FILE", value_name = "FILE", hide_short_help = true)]
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_DATABASE_PASSWORD_FILE",
+        value_name = "FILE",
+        hide_short_help = true,
+        hide_env_values = true
+    )]
     database_password_file: Option<PathBuf>,
 
     /// Schema of the views, and of the names in the SELECT files, in PostgreSQL

@@ -74,7 +74,7 @@ impl StripeAccountArguments {
 #[command(next_help_heading = "Stripe")]
 pub(super) struct StripeArguments {
     /// File with Stripe's restricted or secret key; read again when it changes
-    #[arg(long, env = "BILLING_PORTAL_STRIPE_SECRET_KEY_FILE", value_name = "FILE")]
+    #[arg(long, env = "BILLING_PORTAL_STRIPE_SECRET_KEY_FILE", value_name = "FILE", hide_env_values = true)]
     stripe_secret_key_file: PathBuf,
 
     #[command(flatten)]

@@ -13,7 +13,13 @@ pub(super) struct TlsArguments {
     tls_certificate_file: Option<PathBuf>,
 
     /// PEM file with the private key of that certificate; read again together with it; required with mtls
-    #[arg(long, env = "BILLING_PORTAL_TLS_PRIVATE_KEY_FILE", value_name = "FILE", hide_short_help = true)]
+    #[arg(
+        long,
+        env = "BILLING_PORTAL_TLS_PRIVATE_KEY_FILE",
+        value_name = "FILE",
+        hide_short_help = true,
+        hide_env_values = true
+    )]
     tls_private_key_file: Option<PathBuf>,
 
     /// PEM file with the CAs that sign the certificates of callers; read again when it changes; required with mtls
@@ -47,6 +53,15 @@ impl TlsArguments {
                 }
                 None => Ok(None),
             };
+        }
+        // File names appear in logs.
+        for (name, file) in &files {
+            if file.as_ref().is_some_and(|file| file.to_string_lossy().contains("-----BEGIN")) {
+                return Err(SettingError::new(
+                    name,
+                    "contains PEM text instead of a file name; write it to a file, and pass its name",
+                ));
+            }
         }
         let required = |(name, file): (&str, Option<PathBuf>)| {
             file.ok_or_else(|| SettingError::new(name, "required with --caller-identity mtls"))

@@ -11,8 +11,10 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
+use hyper::Uri;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::{
@@ -22,7 +24,11 @@ use hyper_util::{
     rt::TokioIo,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tower::util::MapResponse;
+use tower::{
+    BoxError,
+    timeout::Timeout,
+    util::{BoxCloneSyncService, MapResponse},
+};
 
 use crate::egress::{Connector, Stream};
 
@@ -56,11 +62,12 @@ impl UnansweredReuse {
 struct LimitExceeded;
 
 /// A connector whose connections are limited.
-pub(crate) type LimitedConnector = MapResponse<HttpsConnector<Connector>, fn(Unlimited) -> TokioIo<Limited>>;
+pub(crate) type LimitedConnector = BoxCloneSyncService<Uri, TokioIo<Limited>, BoxError>;
 
-/// Limits the connections of a connector.
-pub(crate) fn limited(connector: HttpsConnector<Connector>) -> LimitedConnector {
-    MapResponse::new(connector, limit)
+/// Limits the connections of a connector, and the time in which one is opened, with its TLS handshake: the client continues to
+/// open a connection in the background when a request that waited for it has got another one.
+pub(crate) fn limited(connector: HttpsConnector<Connector>, time: Duration) -> LimitedConnector {
+    BoxCloneSyncService::new(MapResponse::new(Timeout::new(connector, time), limit))
 }
 
 /// Limits a new connection.
@@ -161,7 +168,24 @@ mod tests {
         net::{TcpListener, TcpStream},
     };
 
+    use hyper_rustls::HttpsConnectorBuilder;
+    use tower::{ServiceExt as _, timeout::error::Elapsed};
+
     use super::*;
+    use crate::tls;
+
+    #[tokio::test]
+    async fn tls_handshake_that_hangs_is_ended() {
+        let tls = tls::without_roots().unwrap();
+        let tcp = Connector::new(None, &tls, Duration::from_secs(60));
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(tcp);
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri: Uri = format!("https://{}", server.local_addr().unwrap()).parse().unwrap();
+        let connecting = tokio::spawn(limited(connector, Duration::from_millis(50)).oneshot(uri));
+        let (_stream, _) = server.accept().await.unwrap();
+        assert!(connecting.await.unwrap().err().unwrap().is::<Elapsed>());
+    }
 
     #[tokio::test]
     async fn exactly_the_limit_is_read_for_each_exchange() {

@@ -111,7 +111,7 @@ impl<T: Send + Sync + 'static> ReloadingUrl<T> {
             HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .build(exchange_limit::limited(connector));
+            .build(exchange_limit::limited(connector, FETCH_TIMEOUT));
         let (value, early) = (watch::channel(None).0, Notify::new());
         let (status, latest) = (Status::of(setting), Mutex::default());
         let fetching = tokio::sync::Mutex::default();

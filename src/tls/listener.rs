@@ -16,7 +16,9 @@ use rustls::{
     sign::CertifiedKey,
     version::TLS13,
 };
-use x509_parser::{certificate::X509Certificate, prelude::FromDer as _, time::ASN1Time};
+use x509_parser::{certificate::X509Certificate, extensions::KeyUsage, prelude::FromDer as _, time::ASN1Time};
+
+use super::chain::{self, ShortChains};
 
 /// The protocol in the ALPN extension: HTTP/2 over TLS (RFC 9113, section 3.2).
 pub(crate) const HTTP2: &[u8] = b"h2";
@@ -123,13 +125,14 @@ impl ClientCas {
         let mut roots = RootCertStore::empty();
         for certificate in &certificates {
             // The library trusts what is in its store to sign, whatever it is. A client must not sign for others.
-            if !parse(certificate)?.is_ca() {
+            let parsed = parse(certificate)?;
+            if !parsed.is_ca() || !chain::allows(&parsed, KeyUsage::key_cert_sign) {
                 return Err(PemError::NotACa);
             }
             roots.add(certificate.clone()).map_err(|_| PemError::MalformedCertificate)?;
         }
         let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), Arc::clone(&PROVIDER)).build();
-        let verifier = verifier.map_err(|error| PemError::Verifier(error.to_string()))?;
+        let verifier = Arc::new(ShortChains(verifier.map_err(|error| PemError::Verifier(error.to_string()))?));
         let validity = Validity::of(&certificates)?;
         Ok(Self { certificates, verifier, validity })
     }

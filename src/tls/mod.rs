@@ -1,10 +1,17 @@
 //! TLS: the roots that https connections trust, and the configuration of the listener.
 
+mod chain;
 pub mod listener;
 
-use std::io;
+use std::{io, sync::Arc};
 
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, client::WantsClientCert, crypto::aws_lc_rs};
+use rustls::{
+    ClientConfig, ConfigBuilder, RootCertStore,
+    client::{WantsClientCert, WebPkiServerVerifier},
+    crypto::{CryptoProvider, aws_lc_rs},
+};
+
+use chain::ShortChains;
 
 /// Returns a client configuration that trusts the system's roots and also those in `SSL_CERT_FILE` or `SSL_CERT_DIR`. A
 /// company that adds its own CA for its key set must not lose the trust in Stripe's CA.
@@ -39,22 +46,25 @@ pub fn system_roots() -> io::Result<RootCertStore> {
     Ok(roots)
 }
 
-/// Returns a client configuration that trusts no certificate, for connections without TLS, which must also work on a
-/// machine without roots.
+/// Returns a client configuration for connections without TLS. It trusts no certificate, and must also work on a machine
+/// without roots.
 ///
 /// # Errors
 /// If the library rejects its own defaults.
 pub fn without_roots() -> io::Result<ClientConfig> {
-    Ok(trusting(RootCertStore::empty())?.with_no_client_auth())
+    let builder = ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into());
+    let builder = builder.with_safe_default_protocol_versions().map_err(io::Error::other)?;
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 /// Returns a configuration that trusts these roots, and that can be completed with a certificate of the client.
 ///
 /// # Errors
-/// If the library rejects its own defaults.
+/// If there are no roots.
 pub fn trusting(roots: RootCertStore) -> io::Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
-    let builder = ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?;
-    Ok(builder.with_root_certificates(roots))
+    let provider: Arc<CryptoProvider> = aws_lc_rs::default_provider().into();
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&provider)).build();
+    let verifier = Arc::new(ShortChains(verifier.map_err(io::Error::other)?));
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(builder.map_err(io::Error::other)?.dangerous().with_custom_certificate_verifier(verifier))
 }

@@ -19,7 +19,6 @@ use crate::{
     config::{Config, SettingError},
     grpc::{
         auth::interceptor::{AdmitOwner, AdmitPrincipal},
-        caller::Callers,
         health,
         layers::{
             anonymous::AnonymousStreams, load_shed::LoadShed, person_limit::PersonLimit, session_rate::SessionRate,
@@ -111,14 +110,6 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
         deadline: config.limits.deadline,
         callers: Arc::new(config.callers),
     };
-    // Anyone who reaches `--health-listen` can call unknown methods there, so these calls have limits of their own.
-    let elsewhere = Shared {
-        calls: TaskTracker::new(),
-        load: LoadShed::new(config.limits.max_in_flight, calls.draining.clone(), calls.cut_off.clone()),
-        people: PersonLimit::default(),
-        deadline: config.limits.deadline,
-        callers: Arc::new(Callers::Anyone),
-    };
     let billing_portal = BillingPortalService {
         use_cases: use_cases.clone(),
         return_origins: config.return_origins,
@@ -138,9 +129,9 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
     }
     readiness.flag_could_be_on();
     let anonymous = AnonymousStreams::new(config.limits.max_connections);
-    let anonymous_elsewhere = anonymous.for_another_listener(descriptors::HEALTH_CONNECTIONS);
+    let anonymous_elsewhere = AnonymousStreams::new(descriptors::HEALTH_CONNECTIONS);
     Ok(Service {
-        health_routes: stacks::health_routes(stacks::unknown(&elsewhere), &health, anonymous_elsewhere),
+        health_routes: stacks::health_routes(&health, anonymous_elsewhere),
         routes: stacks::routes(&stacks, &health, config.listener.reflection, anonymous)?,
         tls,
         calls,

@@ -187,10 +187,13 @@ pub(super) fn routes(
     Ok(anonymous.merge(billing_portal).merge(portal_access).fallback_service(unknown))
 }
 
-/// Returns the routes of a listener that serves only health: every other path is an unknown method.
-pub(super) fn health_routes(unknown: ServiceStack, health: &HealthReporter, limits: AnonymousStreams) -> Router {
+/// Returns the routes of a listener that serves only health. Anyone can call it, so the refusal of every other path costs nothing:
+/// it has no layers, no log line and no ErrorInfo.
+pub(super) fn health_routes(health: &HealthReporter, limits: AnonymousStreams) -> Router {
     let health = Routes::new(health_server(health)).into_axum_router();
-    health.route_layer(from_fn_with_state(limits, anonymous::admit)).fallback_service(unknown.router)
+    let unknown =
+        || async { tonic::Status::unimplemented("only grpc.health.v1 is served here").into_http::<axum::body::Body>() };
+    health.route_layer(from_fn_with_state(limits, anonymous::admit)).fallback(unknown)
 }
 
 fn health_server(health: &HealthReporter) -> HealthServer<HealthService> {

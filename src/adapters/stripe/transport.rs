@@ -111,7 +111,7 @@ impl Transport {
         let tcp = Connector::new(proxy, &tls, attempt * 3 / 4);
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls);
         let connector = if is_https { connector.https_only() } else { connector.https_or_http() };
-        let connector = exchange_limit::limited(connector.enable_http1().wrap_connector(tcp));
+        let connector = exchange_limit::limited(connector.enable_http1().wrap_connector(tcp), attempt);
         let pooled = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)

@@ -2,7 +2,7 @@
 //! not fill the memory, and not keep out what the process is for: the calls of its services, and a probe.
 //!
 //! - One `Check` per connection is always admitted, so that a probe succeeds whatever other connections do.
-//! - All other streams have limits per connection and per process. A stream that can last, which is a `Watch` or a reflection
+//! - All other streams have limits per connection and per listener. A stream that can last, which is a `Watch` or a reflection
 //!   stream, also keeps its connection from being closed as idle. Therefore only half of all connections can have such streams.
 //! - Whatever waits for the client ends after some time.
 
@@ -35,10 +35,10 @@ const PER_CONNECTION: usize = 15;
 /// The maximum number of `Watch` streams on a connection.
 const WATCHES_PER_CONNECTION: usize = 8;
 
-/// The maximum number of `Watch` streams of the process.
+/// The maximum number of `Watch` streams of a listener.
 const WATCHES: usize = 256;
 
-/// The maximum number of other streams of the process, in addition to one `Check` per connection.
+/// The maximum number of other streams of a listener, in addition to one `Check` per connection.
 const OTHERS: usize = 256;
 
 /// How long the message of a `Check` or a `Watch` may take.
@@ -47,7 +47,7 @@ const MESSAGE_TIME: Duration = Duration::from_secs(2);
 /// How long a reflection stream may last. A client reads all that there is in much less.
 const REFLECTION_TIME: Duration = Duration::from_secs(10);
 
-/// The streams of the process.
+/// The streams of a listener.
 #[derive(Clone, Debug)]
 pub struct AnonymousStreams {
     watches: Arc<Semaphore>,
@@ -109,7 +109,7 @@ pub fn hold_until_end<T: Send + Sync + 'static>(response: Response<Body>, held: 
 }
 
 impl AnonymousStreams {
-    /// Creates the limits of a process, for its first listener.
+    /// Creates the limits of a listener.
     #[must_use]
     pub fn new(max_connections: usize) -> Self {
         Self {
@@ -117,12 +117,6 @@ impl AnonymousStreams {
             others: Arc::new(Semaphore::new(OTHERS)),
             connections: half(max_connections),
         }
-    }
-
-    /// Returns the same limits for another listener, which has connections of its own.
-    #[must_use]
-    pub fn for_another_listener(&self, max_connections: usize) -> Self {
-        Self { connections: half(max_connections), ..self.clone() }
     }
 
     /// Returns the places that a stream takes, or `None` if one of them is not free.

@@ -1,4 +1,7 @@
-use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+};
+use rustls::pki_types::UnixTime;
 
 use super::*;
 
@@ -52,4 +55,57 @@ fn cas_of_clients_are_certificates_of_cas() {
     ] {
         assert_eq!(ClientCas::parse(pem.as_bytes()).unwrap_err(), error, "{pem}");
     }
+}
+
+/// Returns the CA's PEM, a leaf, and the intermediates between them, from the leaf up.
+fn chain(
+    intermediates: usize,
+    leaf_usage: &[KeyUsagePurpose],
+    ca_usage: &[KeyUsagePurpose],
+) -> (String, CertificateDer<'static>, Vec<CertificateDer<'static>>) {
+    let ca = |name: &str| {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
+    };
+    let mut issuer = CertifiedIssuer::self_signed(ca("root"), KeyPair::generate().unwrap()).unwrap();
+    let root = issuer.pem();
+    let mut between = Vec::new();
+    for number in 0..intermediates {
+        let mut params = ca(&number.to_string());
+        params.key_usages = ca_usage.to_vec();
+        issuer = CertifiedIssuer::signed_by(params, KeyPair::generate().unwrap(), &issuer).unwrap();
+        between.insert(0, issuer.der().clone());
+    }
+    let mut leaf = CertificateParams::default();
+    leaf.key_usages = leaf_usage.to_vec();
+    let leaf = leaf.signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap();
+    (root, leaf.der().clone(), between)
+}
+
+#[test]
+fn only_short_chains_whose_key_usage_allows_it_are_verified() {
+    use KeyUsagePurpose::{CrlSign, DigitalSignature, KeyCertSign, KeyEncipherment};
+    for (intermediates, leaf_usage, ca_usage, is_accepted) in [
+        (0, &[][..], &[][..], true),
+        (4, &[DigitalSignature], &[KeyCertSign, CrlSign], true),
+        (5, &[DigitalSignature], &[KeyCertSign], false),
+        (1, &[KeyEncipherment], &[KeyCertSign], false),
+        (1, &[DigitalSignature], &[CrlSign], false),
+    ] {
+        let (root, leaf, between) = chain(intermediates, leaf_usage, ca_usage);
+        let clients = ClientCas::parse(root.as_bytes()).unwrap();
+        let verified = clients.verifier.verify_client_cert(&leaf, &between, UnixTime::now());
+        assert_eq!(verified.is_ok(), is_accepted, "{intermediates} {leaf_usage:?} {ca_usage:?}: {verified:?}");
+    }
+}
+
+#[test]
+fn ca_that_may_not_sign_certificates_is_refused() {
+    let (mut params, key) = (CertificateParams::default(), KeyPair::generate().unwrap());
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let ca = params.self_signed(&key).unwrap();
+    assert_eq!(ClientCas::parse(ca.pem().as_bytes()).unwrap_err(), PemError::NotACa);
 }

@@ -9,6 +9,8 @@ use tokio::{
     time::timeout,
 };
 
+use super::process::signal;
+
 /// A service process, killed on drop.
 pub(crate) struct Service {
     child: Child,
@@ -42,9 +44,10 @@ impl Service {
         }
     }
 
-    /// Kills the process, and returns everything that it logged.
-    pub(crate) async fn kill(mut self) -> String {
-        self.child.start_kill().unwrap();
+    /// Stops the process, and returns everything that it logged. Log lines that are still queued would be lost if it were
+    /// killed.
+    pub(crate) async fn stop(mut self) -> String {
+        signal(&self.child, "-TERM");
         while let Some(line) = self.lines.next_line().await.unwrap() {
             self.log += &line;
         }

@@ -84,5 +84,5 @@ async fn each_change_of_the_directory_is_logged_once() {
     assert!(fields["cause"].to_string().contains("no such table"), "{fields}");
     world.sql("ALTER TABLE moved RENAME TO billing_portal_tenants").await;
     service.wait_for_log("directory is available again").await;
-    assert_eq!(service.kill().await.matches("directory is").count(), 2);
+    assert_eq!(service.stop().await.matches("directory is").count(), 2);
 }

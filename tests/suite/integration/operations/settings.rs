@@ -227,6 +227,11 @@ async fn tls_files_and_mtls_require_each_other() {
         ([&callers[..], &files[..1]].concat(), "--tls-private-key-file: required with --caller-identity mtls"),
         ([&callers[..], &files[..2]].concat(), "--tls-client-ca-file: required with --caller-identity mtls"),
         ([&callers[..], &files[..]].concat(), "--tls-certificate-file: cannot use /a as a certificate"),
+        (
+            [&callers[..], &files[..1], &["--tls-private-key-file=-----BEGIN PRIVATE KEY-----\nAAAA", files[2]]]
+                .concat(),
+            "--tls-private-key-file: contains PEM text instead of a file name; write it to a file, and pass its name",
+        ),
         ([&callers[..1], &files[..]].concat(), "--allowed-callers: expected complete SPIFFE ids or DNS names"),
         (files[..1].to_vec(), "--tls-certificate-file: has no effect without --caller-identity mtls"),
         (files[1..2].to_vec(), "--tls-private-key-file: has no effect without --caller-identity mtls"),
@@ -238,6 +243,6 @@ async fn tls_files_and_mtls_require_each_other() {
         let output = run_with(&changes, &[]).await;
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(64), "{changes:?}: {text}");
-        assert!(text.contains(expected) && text.lines().count() == 1, "{changes:?}: {text}");
+        assert!(text.contains(expected) && text.lines().count() == 1 && !text.contains("AAAA"), "{changes:?}: {text}");
     }
 }

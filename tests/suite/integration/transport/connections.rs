@@ -95,5 +95,5 @@ async fn connections_at_the_limit_are_logged_once() {
     }
     let line = service.wait_for_log("--max-connections is reached").await;
     assert_eq!((&line["level"], &line["evicted"], &line["refused"]), (&"WARN".into(), &1.into(), &0.into()));
-    assert_eq!(service.kill().await.matches("--max-connections is reached").count(), 1);
+    assert_eq!(service.stop().await.matches("--max-connections is reached").count(), 1);
 }

@@ -46,7 +46,7 @@ async fn unsolicited_ping_acknowledgement_is_logged_only_on_request() {
         let mut client = RawClient::connect(&address).await;
         client.send(PING, ACK, 0, b"unasked!").await;
         client.answered().await;
-        let log = service.kill().await;
+        let log = service.stop().await;
         assert_eq!(log.contains("recv PING ack"), is_logged, "{filter}: {log}");
     }
 }

@@ -47,7 +47,7 @@ async fn verify_full_requires_matching_name_and_ca() {
             WHERE application_name = 'billing-portal' AND datname = current_database()";
         let encrypted: Option<bool> = sqlx::query_scalar(encrypted).fetch_one(&database.admin).await.unwrap();
         assert_eq!(encrypted, Some(true));
-        assert!(!service.kill().await.contains("first-secret"));
+        assert!(!service.stop().await.contains("first-secret"));
     }
     for (url, roots, expected) in [
         (url("localhost", &root(&other_ca)), &[][..], "invalid peer certificate"),
@@ -61,7 +61,7 @@ async fn verify_full_requires_matching_name_and_ca() {
         let (_folder, mut service) = start(&[&url], roots);
         let cause = service.wait_for_log(NOT_READY).await["cause"].to_string();
         assert!(cause.contains(expected), "{expected}: {cause}");
-        assert!(!service.kill().await.contains("first-secret"));
+        assert!(!service.stop().await.contains("first-secret"));
     }
 }
 
@@ -161,7 +161,7 @@ async fn changed_password_is_used_for_new_connections_without_restart() {
     service.wait_for_log("file is not valid").await;
     database.run(close_connections).await;
     assert_eq!(lookup_outcome(&world, "olivia").await.0, "OK");
-    let log = service.kill().await;
+    let log = service.stop().await;
     assert!(!log.contains("first-secret") && !log.contains("second-secret"), "{log}");
 }
 

@@ -109,7 +109,7 @@ async fn promoted_standby_takes_over_without_restart() {
         assert_eq!((&refused["address"], &refused["kind"]), (&old.clone().into(), &kind.into()), "{refused}");
         assert_eq!(service.wait_for_log(USED).await["address"], new);
         service.wait_for_log("ready").await;
-        assert!(!service.kill().await.contains("first-secret"));
+        assert!(!service.stop().await.contains("first-secret"));
     }
 
     let world = World::with(&[&both]).await;

@@ -142,7 +142,7 @@ async fn texts_of_notices_and_warnings_are_not_logged() {
     database.run(noisy).await;
     let (_folder, mut service) = start(&[&database.setting()], &[]);
     service.wait_for_log("ready").await;
-    let log = service.kill().await;
+    let log = service.stop().await;
     assert!(!log.contains("secret-"), "{log}");
 }
 
