@@ -30,8 +30,8 @@ def helm(*arguments, **options):
 
 
 def set_flags(settings):
-    """Returns the command line flags that set the values. Lists need --set-json."""
-    return [argument for each in settings for argument in ("--set-json" if each.endswith("]") else "--set", each)]
+    """Returns the command line flags that set the values. Lists and empty maps need --set-json."""
+    return [argument for each in settings for argument in ("--set-json" if each.endswith(("]", "}")) else "--set", each)]
 
 
 def helm_template(example, *settings):
@@ -55,6 +55,12 @@ def load_values(example):
     return yaml.safe_load(example.read_text())
 
 
+def has_route(path):
+    """Returns whether the chart creates a route for the example."""
+    mesh = load_values(path)["mesh"]
+    return mesh["provider"] != "mtls" and mesh.get("createPolicies", True)
+
+
 def example_path(name):
     return ROOT / f"helm/examples/{name}.yaml"
 
@@ -64,8 +70,7 @@ def all_renders():
     """Returns each example in each variant that it supports, as its path, the settings and the objects."""
     renders = []
     for path in EXAMPLES:
-        has_policies = load_values(path)["mesh"].get("createPolicies", True)
-        for settings in VARIANTS if has_policies else VARIANTS[:2]:
+        for settings in VARIANTS if has_route(path) else VARIANTS[:2]:
             renders.append((path, settings, render_objects(path, *settings)))
     return renders
 

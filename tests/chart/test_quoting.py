@@ -14,7 +14,8 @@ from chart import CHART, example_path, helm, load_values
 AMBIGUOUS = ["yes", "on", "1e3", "0123", "0x1f", "null"]
 
 # Together, they render every object of the chart.
-EXAMPLES = [example_path("istio"), example_path("istio-grpcroute"), example_path("istio-ambient"), example_path("linkerd"), example_path("everything")]
+NAMES = ["istio", "istio-grpcroute", "istio-ambient", "linkerd", "mtls", "everything"]
+EXAMPLES = [example_path(name) for name in NAMES]
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((CHART / "values.schema.json").read_text()))
 
@@ -38,8 +39,9 @@ def text_places(tree):
 def with_ambiguous_names(values, name):
     """Returns the values with the name in each place where the schema accepts it, and the number of these places."""
     values = copy.deepcopy(values)
-    # The checks of the chart compare the flag's key with the definition.
+    # The checks of the chart compare the flag's key with the definition, and refuse certificates in a mesh.
     values["flag"]["definition"] = {}
+    tls = copy.deepcopy(values["tls"])
     count = 0
     for container, key in text_places(values):
         original = container[key]
@@ -48,7 +50,7 @@ def with_ambiguous_names(values, name):
             count += 1
         else:
             container[key] = original
-    return values, count
+    return values if values["mesh"]["provider"] == "mtls" else values | {"tls": tls}, count
 
 
 def plain_scalars(node):

@@ -8,7 +8,7 @@ import yaml
 
 from chart import CHART, EXAMPLES, SETTINGS_PAGE, all_renders, example_path, helm, helm_template, render, render_objects
 
-ISTIO, LINKERD, OWN, ALL = map(example_path, ("istio", "linkerd", "own-policies", "everything"))
+ISTIO, LINKERD, MTLS, OWN, ALL = map(example_path, ("istio", "linkerd", "mtls", "own-policies", "everything"))
 
 # Missing or contradictory values, with a part of the chart's failure message.
 CHECKS = [
@@ -41,7 +41,16 @@ CHECKS = [
     (OWN, ["mesh.istio.mode=ambient", "mesh.route=grpcRoute"], "a caller that bypasses the waypoint could forge its identity"),
     (OWN, ["mesh.traffic=off"], "the chart then creates no route"),
     (ISTIO, ["mesh.traffic=canary"], "would not reach any pod"),
-    (ISTIO, ["mesh.provider=mtls"], "mesh.provider mtls is not supported by this chart"),
+    (ISTIO, ["mesh.provider=mtls"], "tls.secretName is required with mesh.provider mtls"),
+    (MTLS, ["tls.clientCaSecret={}"], "set exactly one of tls.clientCaSecret and tls.clientCaConfigMap"),
+    (MTLS, ["tls.clientCaConfigMap.name=ca", "tls.clientCaConfigMap.key=ca.crt"], "set exactly one of tls.clientCaSecret"),
+    (MTLS, ["healthPort=0"], "healthPort is required with mesh.provider mtls"),
+    (MTLS, ["mesh.traffic=off"], "there is no route"),
+    (MTLS, ["mesh.traffic=canary", "canary.enabled=true", "canary.image.tag=v2"], "there is no route"),
+    (MTLS, ["canary.enabled=true", "canary.image.tag=v2"], "there is no route"),
+    (ISTIO, ["tls.secretName=certificate"], "tls has no effect without mesh.provider mtls"),
+    (LINKERD, ["tls.clientCaConfigMap.name=ca", "tls.clientCaConfigMap.key=ca.crt"], "tls has no effect without"),
+    (ISTIO, ['callers=[{"namespace":"web","identity":"settings.example.org"}]'], "requires mesh.provider mtls"),
     (ISTIO, ["mesh.externalHosts[0].port=5432"], "addresses are required for"),
     (ISTIO, ["canary.enabled=true"], "the canary would run the stable version"),
     (ISTIO, ["stripe.attemptTimeoutSeconds=11"], "must not exceed limits.deadlineSeconds"),
@@ -81,7 +90,16 @@ SCHEMA_ERRORS = [
     (["callers[0].serviceAccount=*"], "/callers/0/serviceAccount"),
     (["callers[0].namespace=*"], "/callers/0/namespace"),
     (["callers[0].namespace=web", "callers[0].serviceAccount=null"], "/callers/0"),
+    (["callers[0].identity=settings.example.org"], "/callers/0"),
+    (['callers=[{"namespace":"web"}]'], "/callers/0"),
+    (['callers=[{"namespace":"web","identity":"spiffe://*/x"}]'], "/callers/0/identity"),
+    (['callers=[{"namespace":"web","identity":"*.example.org"}]'], "/callers/0/identity"),
+    (['callers=[{"namespace":"web","identity":"a,b"}]'], "/callers/0/identity"),
     (["mesh.smokeCaller.serviceAccount=*"], "/mesh/smokeCaller/serviceAccount"),
+    (["mesh.smokeCaller.identity=smoke.example.org"], "/mesh/smokeCaller/identity"),
+    (["mesh.smokeCaller.serviceAccount=null"], "/mesh/smokeCaller"),
+    (["tls.secretName=UPPER"], "/tls/secretName"),
+    (["tls.clientCaSecret.name=ca"], "/tls/clientCaSecret"),
     (["mesh.provider=consul"], "/mesh/provider"),
     (["mesh.route=both"], "/mesh/route"),
     (["mesh.istio.mode=both"], "/mesh/istio/mode"),
@@ -199,8 +217,7 @@ class Settings(unittest.TestCase):
                 self.assertEqual(len(names), len(set(names)))
                 variables |= set(names)
         settings = {name for name in variables if name.startswith("BILLING_PORTAL_") or name == "DATABASE_URL"}
-        # The chart requires a mesh, which has TLS of its own.
-        self.assertEqual(settings, {name for name in documented if not name.startswith("BILLING_PORTAL_TLS_")})
+        self.assertEqual(settings, documented)
 
     def test_build_the_database_url(self):
         for path, url in [
