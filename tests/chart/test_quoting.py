@@ -8,7 +8,7 @@ import unittest
 import jsonschema
 import yaml
 
-from chart import CHART, example_path, helm, load_values
+from chart import CHART, LOADER, example_path, helm, load_values
 
 # Valid names of namespaces, releases and object keys. YAML 1.1 or 1.2 reads them as booleans, numbers and null.
 AMBIGUOUS = ["yes", "on", "1e3", "0123", "0x1f", "null"]
@@ -27,13 +27,13 @@ def merged(defaults, values):
     return defaults | {key: merged(defaults.get(key), value) for key, value in values.items()}
 
 
-def text_places(tree):
-    """Yields the container and the key of every text in the values."""
+def text_places(tree, path=()):
+    """Yields the path, the container, the key and the text of every text in the values."""
     for key, member in tree.items() if isinstance(tree, dict) else enumerate(tree):
         if isinstance(member, dict | list):
-            yield from text_places(member)
+            yield from text_places(member, (*path, key))
         elif isinstance(member, str):
-            yield tree, key
+            yield (*path, key), tree, key, member
 
 
 def with_ambiguous_names(values, name):
@@ -42,21 +42,24 @@ def with_ambiguous_names(values, name):
     # The checks of the chart compare the flag's key with the definition, and refuse certificates in a mesh.
     values["flag"]["definition"] = {}
     tls = copy.deepcopy(values["tls"])
-    count = 0
-    for container, key in text_places(values):
-        original = container[key]
+    places = list(text_places(values))
+    for _, container, key, _ in places:
         container[key] = name
-        if SCHEMA.is_valid(values):
-            count += 1
-        else:
+    # Restores the texts that the schema rejects, and then one text at a time of a list or map that it rejects.
+    while errors := {tuple(error.absolute_path) for error in SCHEMA.iter_errors(values)}:
+        first = min(errors)
+        rejected = [place for place in places if place[0] in errors]
+        rejected = rejected or [[place for place in places if place[0][: len(first)] == first][-1]]
+        places = [place for place in places if place not in rejected]
+        for _, container, key, original in rejected:
             container[key] = original
-    return values if values["mesh"]["provider"] == "mtls" else values | {"tls": tls}, count
+    return values if values["mesh"]["provider"] == "mtls" else values | {"tls": tls}, len(places)
 
 
 def plain_scalars(node):
     """Yields every scalar that is not quoted."""
     if isinstance(node, yaml.ScalarNode):
-        if node.style is None:
+        if not node.style:
             yield node
     elif isinstance(node, yaml.CollectionNode):
         for member in node.value:
@@ -79,7 +82,7 @@ class Quoting(unittest.TestCase):
                 self.assertEqual(result.returncode, 0, result.stderr)
                 unquoted = [
                     node.start_mark.line
-                    for document in yaml.compose_all(result.stdout)
+                    for document in yaml.compose_all(result.stdout, LOADER)
                     for node in plain_scalars(document)
                     if node.value == name
                 ]
