@@ -1,6 +1,8 @@
 """Renders the chart for the tests in this directory."""
 
+import concurrent.futures
 import functools
+import os
 import pathlib
 import subprocess
 
@@ -13,6 +15,9 @@ EXAMPLES = sorted((ROOT / "helm/examples").glob("*.yaml"))
 # Documents that must agree with the chart.
 SETTINGS_PAGE = ROOT / "docs/settings.md"
 ROLLBACK_PAGE = ROOT / "docs/operate.md"
+
+# Parses with the C library, which is ten times as fast.
+LOADER = yaml.CSafeLoader
 
 # Settings that are combined with each example: other timeouts, the off switch, and a canary with no, some and all calls.
 VARIANTS = [
@@ -30,12 +35,18 @@ def helm(*arguments, **options):
 
 
 def set_flags(settings):
-    """Returns the command line flags that set the values. Lists need --set-json."""
-    return [argument for each in settings for argument in ("--set-json" if each.endswith("]") else "--set", each)]
+    """Returns the command line flags that set the values. Lists and empty maps need --set-json."""
+    return [argument for each in settings for argument in ("--set-json" if each.endswith(("]", "}")) else "--set", each)]
 
 
 def helm_template(example, *settings):
     return helm("template", "release", CHART, "--namespace", "billing", "--values", example, *set_flags(settings))
+
+
+def in_parallel(function, cases):
+    """Returns the results of the function for all cases, which are lists of arguments. The time is that of Helm's processes."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda case: function(*case), cases))
 
 
 @functools.cache
@@ -47,12 +58,19 @@ def render(example, *settings):
 
 def render_objects(example, *settings, kind=None):
     """Returns all rendered objects, or those of one kind."""
-    rendered = [item for item in yaml.safe_load_all(render(example, *settings)) if item]
+    rendered = [item for item in yaml.load_all(render(example, *settings), LOADER) if item]
     return [item for item in rendered if kind in (None, item["kind"])]
 
 
+@functools.cache
 def load_values(example):
-    return yaml.safe_load(example.read_text())
+    return yaml.load(example.read_text(), LOADER)
+
+
+def has_route(path):
+    """Returns whether the chart creates a route for the example."""
+    mesh = load_values(path)["mesh"]
+    return mesh["provider"] != "mtls" and mesh.get("createPolicies", True)
 
 
 def example_path(name):
@@ -62,12 +80,9 @@ def example_path(name):
 @functools.cache
 def all_renders():
     """Returns each example in each variant that it supports, as its path, the settings and the objects."""
-    renders = []
-    for path in EXAMPLES:
-        has_policies = load_values(path)["mesh"].get("createPolicies", True)
-        for settings in VARIANTS if has_policies else VARIANTS[:2]:
-            renders.append((path, settings, render_objects(path, *settings)))
-    return renders
+    cases = [(path, settings) for path in EXAMPLES for settings in (VARIANTS if has_route(path) else VARIANTS[:2])]
+    in_parallel(render, [(path, *settings) for path, settings in cases])
+    return [(path, settings, render_objects(path, *settings)) for path, settings in cases]
 
 
 def matches(selector, labels):

@@ -6,6 +6,7 @@ reference documentation.
 """
 
 import functools
+import json
 import os
 import pathlib
 
@@ -21,6 +22,13 @@ HERE = pathlib.Path(__file__).parent
 
 def validation_error(item):
     """Returns what is wrong with an object, or None if it is valid."""
+    return _validation_error(json.dumps(item))
+
+
+# Most objects are the same in many renders.
+@functools.cache
+def _validation_error(text):
+    item = json.loads(text)
     try:
         custom = _custom_validators().get((item["apiVersion"], item["kind"]))
         if custom:

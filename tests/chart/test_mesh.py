@@ -256,6 +256,39 @@ class LinkerdPolicies(unittest.TestCase):
         self.assertEqual(versions["TCPRoute"], "gateway.networking.k8s.io/v1alpha2")
 
 
+class WithoutMesh(unittest.TestCase):
+    def test_no_object_belongs_to_a_mesh(self):
+        builtin = {"v1", "apps/v1", "policy/v1", "networking.k8s.io/v1"}
+        for settings in [(), ("mesh.route=grpcRoute", "mesh.linkerd.closeEgress=true"), ("mesh.istio.mode=ambient",)]:
+            rendered = render_objects(example_path("mtls"), *settings)
+            self.assertEqual({item["apiVersion"] for item in rendered}, builtin, settings)
+            self.assertNotRegex(str(rendered), r"(istio|linkerd)\.io/|appProtocol", settings)
+
+    def test_files_of_a_secret_are_updated_together(self):
+        (deployment,) = of_kind(render_objects(example_path("mtls")), "Deployment")
+        volumes = {volume["name"]: volume for volume in deployment["spec"]["template"]["spec"]["volumes"]}
+        self.assertEqual([item["key"] for item in volumes["tls"]["secret"]["items"]], ["tls.crt", "tls.key"])
+
+    def test_client_cas_are_from_a_secret_or_a_config_map(self):
+        config_map = ("tls.clientCaSecret={}", "tls.clientCaConfigMap.name=workload-ca", "tls.clientCaConfigMap.key=ca.pem")
+        for settings, kind, name, key in [
+            ((), "secret", {"secretName": "billing-portal-tls", "defaultMode": 0o440}, "ca.crt"),
+            (config_map, "configMap", {"name": "workload-ca"}, "ca.pem"),
+        ]:
+            (deployment,) = of_kind(render_objects(example_path("mtls"), *settings), "Deployment")
+            pod = deployment["spec"]["template"]["spec"]
+            (volume,) = [volume for volume in pod["volumes"] if volume["name"] == "client-ca"]
+            self.assertEqual(volume[kind], name | {"items": [{"key": key, "path": key}]})
+            variables = {entry["name"]: entry["value"] for entry in pod["containers"][0]["env"]}
+            self.assertEqual(variables["BILLING_PORTAL_TLS_CLIENT_CA_FILE"], f"/etc/billing-portal/client-ca/{key}")
+
+    def test_callers_have_the_id_of_their_service_account_or_a_name_of_their_own(self):
+        (deployment,) = of_kind(render_objects(example_path("mtls")), "Deployment")
+        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        (allowed,) = [entry["value"] for entry in container["env"] if entry["name"] == "BILLING_PORTAL_ALLOWED_CALLERS"]
+        self.assertEqual(allowed, "spiffe://example.org/ns/web/sa/settings,jobs.example.org")
+
+
 class NetworkPolicies(unittest.TestCase):
     def test_ingress_allows_callers_only_and_every_rule_has_peers_and_ports(self):
         for path, settings, rendered in all_renders():
@@ -281,6 +314,7 @@ class NetworkPolicies(unittest.TestCase):
             ("istio", (), "istio", [{53}, {15012}, {5432}, {443}]),
             ("istio", ("principal.jwksUrl=https://login.example.com:8443/keys",), "istio", [{53}, {15012}, {5432}, {443, 8443}]),
             ("linkerd", (), "linkerd", [{53}, {8080, 8086, 8090}, {5432, 4143}, {443}]),
+            ("mtls", (), "mtls", [{53}, {5432}, {443}]),
             ("everything", (), "istio", [{53}, {15012}, {5432}, {443}, {4317}]),
             ("istio", PROXY, "istio", [{53}, {15012}, {5432}, {3129}]),
             ("istio", (*PROXY, "egressProxy.noProxy=login.example.com"), "istio", [{53}, {15012}, {5432}, {3129}, {443}]),
@@ -290,7 +324,7 @@ class NetworkPolicies(unittest.TestCase):
             self.assertEqual([{port["port"] for port in rule["ports"]} for rule in rules], egress, name)
             self.assertFalse([port for rule in rules for port in rule["ports"] if "endPort" in port], name)
             ingress = {port["port"] for port in policy["spec"]["ingress"][0]["ports"]}
-            self.assertEqual(ingress, {50051} if provider == "istio" else {50051, 4143}, name)
+            self.assertEqual(ingress, {50051, 4143} if provider == "linkerd" else {50051}, name)
 
     def test_internet_egress_excludes_private_networks(self):
         for path, settings, rendered in all_renders():

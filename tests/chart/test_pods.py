@@ -101,16 +101,14 @@ class Pods(unittest.TestCase):
         for name, pod, _, _ in pods():
             settings = variables(pod)
             self.assertEqual(settings["BILLING_PORTAL_LISTEN"], "0.0.0.0:50051", name)
-            self.assertIn(settings["BILLING_PORTAL_CALLER_IDENTITY"], ("istio", "linkerd"), name)
             self.assertTrue(settings["BILLING_PORTAL_ALLOWED_CALLERS"], name)
-            is_istio = settings["BILLING_PORTAL_CALLER_IDENTITY"] == "istio"
+            pattern = {
+                "istio": r"spiffe://[a-z.]+/ns/[-a-z]+/sa/[-a-z]+",
+                "linkerd": r"[-a-z]+\.[-a-z]+\.serviceaccount\.identity\.linkerd\.[a-z.]+",
+                "mtls": r"spiffe://[a-z.]+/ns/[-a-z]+/sa/[-a-z]+|[a-z.]+",
+            }[settings["BILLING_PORTAL_CALLER_IDENTITY"]]
             for caller in settings["BILLING_PORTAL_ALLOWED_CALLERS"].split(","):
-                pattern = (
-                    r"spiffe://[a-z.]+/ns/[-a-z]+/sa/[-a-z]+"
-                    if is_istio
-                    else r"[-a-z]+\.[-a-z]+\.serviceaccount\.identity\.linkerd\.[a-z.]+"
-                )
-                self.assertRegex(caller, f"^{pattern}$", name)
+                self.assertRegex(caller, f"^({pattern})$", name)
 
     def test_probes_use_the_empty_service_name_on_the_health_port_if_there_is_one(self):
         ports = set()
@@ -134,9 +132,9 @@ class Pods(unittest.TestCase):
         istio = {"sidecar.istio.io/nativeSidecar": "true", "sidecar.istio.io/rewriteAppHTTPProbers": "true"}
         linkerd = {"config.beta.linkerd.io/proxy-enable-native-sidecar": "true", "linkerd.io/inject": "enabled"}
         for name, pod, _, _ in pods():
-            is_istio = variables(pod)["BILLING_PORTAL_CALLER_IDENTITY"] == "istio"
             is_ambient = pod["metadata"]["labels"].get("istio.io/dataplane-mode") == "ambient"
-            expected = {} if is_ambient else istio if is_istio else linkerd
+            sidecars = {"istio": {} if is_ambient else istio, "linkerd": linkerd, "mtls": {}}
+            expected = sidecars[variables(pod)["BILLING_PORTAL_CALLER_IDENTITY"]]
             self.assertLessEqual(expected.items(), pod["metadata"]["annotations"].items(), name)
 
     def test_are_selected_by_their_own_objects_only(self):

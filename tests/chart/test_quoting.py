@@ -8,13 +8,14 @@ import unittest
 import jsonschema
 import yaml
 
-from chart import CHART, example_path, helm, load_values
+from chart import CHART, LOADER, example_path, helm, load_values
 
 # Valid names of namespaces, releases and object keys. YAML 1.1 or 1.2 reads them as booleans, numbers and null.
 AMBIGUOUS = ["yes", "on", "1e3", "0123", "0x1f", "null"]
 
 # Together, they render every object of the chart.
-EXAMPLES = [example_path("istio"), example_path("istio-grpcroute"), example_path("istio-ambient"), example_path("linkerd"), example_path("everything")]
+NAMES = ["istio", "istio-grpcroute", "istio-ambient", "linkerd", "mtls", "everything"]
+EXAMPLES = [example_path(name) for name in NAMES]
 
 SCHEMA = jsonschema.Draft202012Validator(json.loads((CHART / "values.schema.json").read_text()))
 
@@ -26,35 +27,39 @@ def merged(defaults, values):
     return defaults | {key: merged(defaults.get(key), value) for key, value in values.items()}
 
 
-def text_places(tree):
-    """Yields the container and the key of every text in the values."""
+def text_places(tree, path=()):
+    """Yields the path, the container, the key and the text of every text in the values."""
     for key, member in tree.items() if isinstance(tree, dict) else enumerate(tree):
         if isinstance(member, dict | list):
-            yield from text_places(member)
+            yield from text_places(member, (*path, key))
         elif isinstance(member, str):
-            yield tree, key
+            yield (*path, key), tree, key, member
 
 
 def with_ambiguous_names(values, name):
     """Returns the values with the name in each place where the schema accepts it, and the number of these places."""
     values = copy.deepcopy(values)
-    # The checks of the chart compare the flag's key with the definition.
+    # The checks of the chart compare the flag's key with the definition, and refuse certificates in a mesh.
     values["flag"]["definition"] = {}
-    count = 0
-    for container, key in text_places(values):
-        original = container[key]
+    tls = copy.deepcopy(values["tls"])
+    places = list(text_places(values))
+    for _, container, key, _ in places:
         container[key] = name
-        if SCHEMA.is_valid(values):
-            count += 1
-        else:
+    # Restores the texts that the schema rejects, and then one text at a time of a list or map that it rejects.
+    while errors := {tuple(error.absolute_path) for error in SCHEMA.iter_errors(values)}:
+        first = min(errors)
+        rejected = [place for place in places if place[0] in errors]
+        rejected = rejected or [[place for place in places if place[0][: len(first)] == first][-1]]
+        places = [place for place in places if place not in rejected]
+        for _, container, key, original in rejected:
             container[key] = original
-    return values, count
+    return values if values["mesh"]["provider"] == "mtls" else values | {"tls": tls}, len(places)
 
 
 def plain_scalars(node):
     """Yields every scalar that is not quoted."""
     if isinstance(node, yaml.ScalarNode):
-        if node.style is None:
+        if not node.style:
             yield node
     elif isinstance(node, yaml.CollectionNode):
         for member in node.value:
@@ -77,7 +82,7 @@ class Quoting(unittest.TestCase):
                 self.assertEqual(result.returncode, 0, result.stderr)
                 unquoted = [
                     node.start_mark.line
-                    for document in yaml.compose_all(result.stdout)
+                    for document in yaml.compose_all(result.stdout, LOADER)
                     for node in plain_scalars(document)
                     if node.value == name
                 ]

@@ -15,6 +15,7 @@ from chart import (
     ROLLBACK_PAGE,
     all_renders,
     example_path,
+    has_route,
     helm,
     helm_template,
     load_values,
@@ -57,10 +58,10 @@ def notes(path, *settings, release="release"):
 class Routes(unittest.TestCase):
     def test_exactly_one_route_is_rendered(self):
         for path, settings, rendered in all_renders():
-            mesh = load_values(path)["mesh"]
+            kind = load_values(path)["mesh"].get("route", "virtualService")
             kinds = [route["kind"] for route in routes(rendered)]
-            expected = {"virtualService": "VirtualService", "grpcRoute": "GRPCRoute"}[mesh.get("route", "virtualService")]
-            self.assertEqual(kinds, [expected] if mesh.get("createPolicies", True) else [], f"{path.name} {settings}")
+            expected = {"virtualService": "VirtualService", "grpcRoute": "GRPCRoute"}[kind]
+            self.assertEqual(kinds, [expected] if has_route(path) else [], f"{path.name} {settings}")
 
     def test_weights_are_positive_add_up_to_100_and_reach_pods(self):
         for path, settings, rendered in all_renders():
@@ -190,7 +191,9 @@ class Notes(unittest.TestCase):
     def test_report_that_the_route_is_off(self):
         self.assertIn("THE ROUTE IS OFF", notes(example_path("istio"), "mesh.traffic=off"))
         self.assertNotIn("THE ROUTE IS OFF", notes(example_path("istio")))
-        self.assertIsNone(re.search("patch (virtual|grpc)", notes(example_path("own-policies"))))
+        for name in ("own-policies", "mtls"):
+            self.assertIsNone(re.search("patch (virtual|grpc)", notes(example_path(name))), name)
+        self.assertNotRegex(notes(example_path("mtls")), "mesh|[Pp]roxy|route")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 {{- define "billing-portal.check" -}}
 {{- include "billing-portal.checkRequired" . -}}
 {{- include "billing-portal.checkMesh" . -}}
+{{- include "billing-portal.checkTls" . -}}
 {{- include "billing-portal.checkLimits" . -}}
 {{- end -}}
 
@@ -21,9 +22,6 @@
   "stripe.secretKeySecret.name" $values.stripe.secretKeySecret.name
 -}}
 {{- if not $value }}{{ fail (printf "%s is required; see its comment in values.yaml" $name) }}{{ end -}}
-{{- end -}}
-{{- if eq $values.mesh.provider "mtls" -}}
-{{- fail "mesh.provider mtls is not supported by this chart, because the probes of a pod cannot present a certificate; use istio or linkerd, or see \"Without a mesh\" in docs/deploy.md" -}}
 {{- end -}}
 {{- $principal := $values.principal -}}
 {{- if eq (empty $principal.jwksUrl) (empty $principal.jwksConfigMap) -}}
@@ -82,6 +80,9 @@
 {{- if and (include "billing-portal.isAmbient" .) (not $mesh.createPolicies) -}}
 {{- fail "mesh.createPolicies must be true with mesh.istio.mode ambient, because a caller that bypasses the waypoint could forge its identity" -}}
 {{- end -}}
+{{- if and (eq $mesh.provider "mtls") (or .Values.canary.enabled (ne $traffic "on")) -}}
+{{- fail "mesh.traffic must be on and canary.enabled must be false with mesh.provider mtls, because there is no route that could switch or split calls; use flag.disabled, or a second release" -}}
+{{- end -}}
 {{- if and (not $mesh.createPolicies) (ne $traffic "on") -}}
 {{- fail (printf "mesh.traffic is %q, but must be on while mesh.createPolicies is false, because the chart then creates no route; change your own route instead" $traffic) -}}
 {{- end -}}
@@ -100,6 +101,30 @@
 {{- $kind := (tpl (toYaml .) $ | fromYaml).kind -}}
 {{- if or (hasSuffix "List" $kind) (has $kind (list "VirtualService" "GRPCRoute" "HTTPRoute" "Secret")) -}}
 {{- fail (printf "extraObjects must not contain a %s: routes conflict with the chart's (to use your own, set mesh.createPolicies to false), Secrets must not be stored in values, and each item of a List must be its own entry" $kind) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "billing-portal.checkTls" -}}
+{{- $tls := .Values.tls -}}
+{{- if eq .Values.mesh.provider "mtls" -}}
+{{- if not $tls.secretName -}}
+{{- fail "tls.secretName is required with mesh.provider mtls; see its comment in values.yaml" -}}
+{{- end -}}
+{{- if eq (empty $tls.clientCaSecret) (empty $tls.clientCaConfigMap) -}}
+{{- fail "tls: set exactly one of tls.clientCaSecret and tls.clientCaConfigMap with mesh.provider mtls" -}}
+{{- end -}}
+{{- if not .Values.healthPort -}}
+{{- fail "healthPort is required with mesh.provider mtls, because the kubelet cannot present a certificate to the port of calls" -}}
+{{- end -}}
+{{- else -}}
+{{- if or $tls.secretName $tls.clientCaSecret $tls.clientCaConfigMap -}}
+{{- fail "tls has no effect without mesh.provider mtls, because the mesh encrypts connections; remove it, or use mtls" -}}
+{{- end -}}
+{{- range .Values.callers -}}
+{{- if .identity -}}
+{{- fail (printf "callers: identity %s requires mesh.provider mtls; name the serviceAccount instead, which the mesh identifies" .identity) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

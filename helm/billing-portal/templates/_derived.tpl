@@ -80,22 +80,25 @@ failure.
 {{- add .Values.limits.deadlineSeconds 2 -}}s
 {{- end -}}
 
-{{/* The mesh identity of a service account. Takes a dict with root and caller. */}}
+{{/*
+The identity of a service account: its name in Linkerd, otherwise its SPIFFE ID without the scheme. Takes a dict with root and
+caller.
+*/}}
 {{- define "billing-portal.identity" -}}
 {{- $mesh := .root.Values.mesh -}}
-{{- if eq $mesh.provider "istio" -}}
-{{- printf "%s/ns/%s/sa/%s" $mesh.trustDomain .caller.namespace .caller.serviceAccount -}}
-{{- else -}}
+{{- if eq $mesh.provider "linkerd" -}}
 {{- printf "%s.%s.serviceaccount.identity.%s.%s" .caller.serviceAccount .caller.namespace $mesh.linkerd.controlPlaneNamespace $mesh.trustDomain -}}
+{{- else -}}
+{{- printf "%s/ns/%s/sa/%s" $mesh.trustDomain .caller.namespace .caller.serviceAccount -}}
 {{- end -}}
 {{- end -}}
 
 {{/* The allowed callers, in the format of BILLING_PORTAL_ALLOWED_CALLERS. */}}
 {{- define "billing-portal.allowedCallers" -}}
 {{- $identities := list -}}
+{{- $scheme := ternary "" "spiffe://" (eq .Values.mesh.provider "linkerd") -}}
 {{- range .Values.callers -}}
-{{- $identity := include "billing-portal.identity" (dict "root" $ "caller" .) -}}
-{{- $identities = append $identities (ternary (printf "spiffe://%s" $identity) $identity (eq $.Values.mesh.provider "istio")) -}}
+{{- $identities = append $identities (get . "identity" | default (printf "%s%s" $scheme (include "billing-portal.identity" (dict "root" $ "caller" .)))) -}}
 {{- end -}}
 {{- join "," $identities -}}
 {{- end -}}

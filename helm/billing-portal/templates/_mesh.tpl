@@ -8,6 +8,11 @@
 {{- toJson $callers -}}
 {{- end -}}
 
+{{/* Not empty if the chart creates a route. */}}
+{{- define "billing-portal.hasRoute" -}}
+{{- if and .Values.mesh.createPolicies (ne .Values.mesh.provider "mtls") }}true{{ end -}}
+{{- end -}}
+
 {{/* Not empty in Istio's ambient mode. */}}
 {{- define "billing-portal.isAmbient" -}}
 {{- if and (eq .Values.mesh.provider "istio") (eq .Values.mesh.istio.mode "ambient") }}true{{ end -}}
@@ -39,7 +44,7 @@ and the proxy does not outlive a test pod.
 {{- if include "billing-portal.isAmbient" . -}}
 {{- else if eq .Values.mesh.provider "istio" -}}
 sidecar.istio.io/nativeSidecar: "true"
-{{- else -}}
+{{- else if eq .Values.mesh.provider "linkerd" -}}
 linkerd.io/inject: enabled
 config.beta.linkerd.io/proxy-enable-native-sidecar: "true"
 {{- end }}

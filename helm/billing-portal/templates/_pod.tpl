@@ -9,7 +9,7 @@ metadata:
     {{- with $values.podLabels }}{{ toYaml . | nindent 4 }}{{ end }}
     {{- /* Without the chart's version, so that a new chart version alone does not restart the pods. */}}
     {{- include "billing-portal.trackLabels" . | nindent 4 }}
-    {{- include "billing-portal.meshLabels" . | nindent 4 }}
+    {{- with include "billing-portal.meshLabels" . }}{{ . | nindent 4 }}{{ end }}
   annotations:
     {{- with $values.podAnnotations }}{{ toYaml . | nindent 4 }}{{ end }}
     kubectl.kubernetes.io/default-container: billing-portal
@@ -62,16 +62,23 @@ spec:
     {{- range $name, $source := $files }}
     {{- with $source.secret }}
     # 288 is 0440. YAML 1.1 and 1.2 write octal numbers differently.
-    - {name: {{ $name }}, secret: {secretName: {{ .name | quote }}, defaultMode: 288, items: [{key: {{ .key | quote }}, path: {{ .key | quote }}}]}}
+    - {name: {{ $name }}, secret: {secretName: {{ .name | quote }}, defaultMode: 288, items: {{ include "billing-portal.items" . }}}}
     {{- end }}
     {{- with $source.configMap }}
-    - {name: {{ $name }}, configMap: {name: {{ .name | quote }}, items: [{key: {{ .key | quote }}, path: {{ .key | quote }}}]}}
+    - {name: {{ $name }}, configMap: {name: {{ .name | quote }}, items: {{ include "billing-portal.items" . }}}}
     {{- end }}
     {{- end }}
     {{- if $hasSql }}
     - {name: sql, configMap: {name: {{ printf "%s-sql" (include "billing-portal.fullname" .root) | quote }}}}
     {{- end }}
   {{- include "billing-portal.scheduling" . | nindent 2 }}
+{{- end -}}
+
+{{/* The items of a volume, as JSON. Takes a dict with key or keys. */}}
+{{- define "billing-portal.items" -}}
+{{- $items := list -}}
+{{- range .keys | default (list .key) }}{{ $items = append $items (dict "key" . "path" .) }}{{ end -}}
+{{- toJson $items -}}
 {{- end -}}
 
 {{/* The security context of every container: no privileges, and a read-only root file system. */}}

@@ -40,6 +40,11 @@
   "LOG_FORMAT" "json"
   "REFLECTION" $values.reflection
 -}}
+{{- if $values.tls.secretName }}
+{{- $_ := set $settings "TLS_CERTIFICATE_FILE" "/etc/billing-portal/tls/tls.crt" -}}
+{{- $_ := set $settings "TLS_PRIVATE_KEY_FILE" "/etc/billing-portal/tls/tls.key" -}}
+{{- $_ := set $settings "TLS_CLIENT_CA_FILE" (printf "/etc/billing-portal/client-ca/%s" ($values.tls.clientCaSecret.key | default $values.tls.clientCaConfigMap.key)) -}}
+{{- end -}}
 {{- with $values.principal.otherAudiences }}{{- $_ := set $settings "PRINCIPAL_OTHER_AUDIENCES" (join "," .) }}{{- end -}}
 {{- with $values.healthPort }}{{- $_ := set $settings "HEALTH_LISTEN" (printf "%s:%d" $values.listenAddress (int .)) }}{{- end -}}
 {{- with $values.stripe.portalConfiguration }}{{- $_ := set $settings "STRIPE_PORTAL_CONFIGURATION" . }}{{- end -}}
@@ -75,14 +80,23 @@
 {{- end -}}
 
 {{/*
-The mounted files: the volume's name, its kind, and its object and key. They are mounted as directories, because a subPath mount
-is not updated.
+The mounted files: the volume's name, its kind, and its object and key or keys. They are mounted as directories, because a
+subPath mount is not updated.
 */}}
 {{- define "billing-portal.files" -}}
 {{- $values := .Values }}
 stripe: {secret: {{ toJson $values.stripe.secretKeySecret }}}
 database: {secret: {{ toJson $values.database.passwordSecret }}}
 flag: {configMap: {name: {{ include "billing-portal.flagConfigMap" . | quote }}, key: {{ include "billing-portal.flagFile" . | quote }}}}
+{{- with $values.tls.secretName }}
+tls: {secret: {name: {{ . | quote }}, keys: [tls.crt, tls.key]}}
+{{- end }}
+{{- with $values.tls.clientCaSecret }}
+client-ca: {secret: {{ toJson . }}}
+{{- end }}
+{{- with $values.tls.clientCaConfigMap }}
+client-ca: {configMap: {{ toJson . }}}
+{{- end }}
 {{- with $values.principal.jwksConfigMap }}
 principal: {configMap: {{ toJson . }}}
 {{- end }}
