@@ -165,8 +165,10 @@ fn relative_links_resolve() {
 }
 
 #[test]
-fn readme_and_contract_stay_readable() {
+fn readme_contract_and_guide_for_backends_stay_readable() {
     assert!(README.lines().count() <= 140);
-    let long: Vec<_> = CONTRACT.lines().filter(|line| line.chars().count() > 120).collect();
+    // A row of a table, and the address of a link, cannot be wrapped.
+    let prose = INTEGRATE.lines().filter(|line| !line.trim_start().starts_with('|') && !line.contains("]: https://"));
+    let long: Vec<_> = CONTRACT.lines().chain(prose).filter(|line| line.chars().count() > 120).collect();
     assert!(long.is_empty(), "longer than 120 characters: {long:#?}");
 }
