@@ -73,10 +73,12 @@ fn guide_for_backends_has_each_reason_once() {
 fn code_blocks_of_the_guide_for_backends_are_in_an_example() {
     let sources = [
         include_str!("../../../examples/bff-typescript/src/billing.ts"),
+        include_str!("../../../examples/bff-typescript/src/connection.ts"),
         include_str!("../../../examples/bff-typescript/src/main.ts"),
         include_str!("../../../examples/bff-typescript/src/refusal.ts"),
         include_str!("../../../examples/bff-typescript/src/token.ts"),
         include_str!("../../../examples/bff/billing.rs"),
+        include_str!("../../../examples/bff/connection.rs"),
         include_str!("../../../examples/bff/refusal.rs"),
         include_str!("../../../examples/clients/go/main.go"),
         include_str!("../../../examples/clients/python/client.py"),
@@ -87,7 +89,7 @@ fn code_blocks_of_the_guide_for_backends_are_in_an_example() {
         .filter(|(language, _)| ["go", "python", "rust", "ts"].contains(language))
         .map(|(_, block)| block)
         .collect();
-    assert_eq!(blocks.len(), 11);
+    assert_eq!(blocks.len(), 13);
     for block in blocks {
         assert!(sources.iter().any(|source| source.contains(block)), "no example contains:\n{block}");
     }
