@@ -89,7 +89,7 @@ fn code_blocks_of_the_guide_for_backends_are_in_an_example() {
         .filter(|(language, _)| ["go", "python", "rust", "ts"].contains(language))
         .map(|(_, block)| block)
         .collect();
-    assert_eq!(blocks.len(), 13);
+    assert_eq!(blocks.len(), 19);
     for block in blocks {
         assert!(sources.iter().any(|source| source.contains(block)), "no example contains:\n{block}");
     }
