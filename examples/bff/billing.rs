@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
 use axum::http::HeaderValue;
 use billing_portal::grpc::proto::{
     CreatePortalSessionRequest, GetPortalAccessRequest,
@@ -12,11 +11,7 @@ use billing_portal::grpc::proto::{
     portal_access_client::PortalAccessClient,
 };
 use oxilangtag::LanguageTag;
-use tonic::{
-    Request, Status,
-    metadata::AsciiMetadataValue,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Request, Status, metadata::AsciiMetadataValue, transport::Channel};
 
 use crate::{
     refusal::{Refusal, UNAVAILABLE, refusal, sentence},
@@ -39,9 +34,8 @@ pub(crate) struct Billing {
 }
 
 impl Billing {
-    pub(crate) fn new(service: &str, issuer: Issuer, page: String) -> Result<Self> {
-        let channel = Endpoint::from_shared(format!("http://{service}"))?.connect_lazy();
-        Ok(Self { channel, issuer, page })
+    pub(crate) fn new(channel: Channel, issuer: Issuer, page: String) -> Self {
+        Self { channel, issuer, page }
     }
 
     fn request<T>(&self, person: &Person, message: T, deadline: Duration) -> Result<Request<T>, Status> {

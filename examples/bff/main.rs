@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, reason = "prints its address and the calls that fail")]
 
 mod billing;
+mod connection;
 mod refusal;
 mod token;
 
@@ -47,7 +48,8 @@ async fn main() -> Result<()> {
     let origin = setting("PUBLIC_ORIGIN")?;
     let (issuer, audience) = (setting("PRINCIPAL_ISSUER")?, setting("PRINCIPAL_AUDIENCE")?);
     let issuer = Issuer::new(issuer, audience, &setting("PRINCIPAL_KEY_FILE")?, setting("PRINCIPAL_KEY_ID")?)?;
-    let billing = Billing::new(&setting("SERVICE")?, issuer, format!("{origin}/settings"))?;
+    let channel = connection::channel(&setting("SERVICE")?)?;
+    let billing = Billing::new(channel, issuer, format!("{origin}/settings"));
     let headers = headers_of_every_response(&setting("PORTAL_ORIGIN")?)?;
 
     let address = format!("127.0.0.1:{}", setting("PORT")?);

@@ -1,7 +1,7 @@
 // The two calls to the service. Each has a deadline and is made once: the service retries its calls to Stripe where
 // that is safe, and the person can click again.
 
-import { credentials, loadPackageDefinition, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { loadPackageDefinition, Metadata, type ChannelCredentials, type ServiceError } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { fileURLToPath } from "node:url";
 import type { ProtoGrpcType } from "./proto/billing_portal.js";
@@ -21,12 +21,13 @@ export class Billing {
 
   constructor(
     service: string,
+    connection: ChannelCredentials,
     private readonly issuer: Issuer,
     private readonly page: string,
   ) {
     const options = { "grpc.enable_retries": 0 };
-    this.portal = new BillingPortal(service, credentials.createInsecure(), options);
-    this.access = new PortalAccess(service, credentials.createInsecure(), options);
+    this.portal = new BillingPortal(service, connection, options);
+    this.access = new PortalAccess(service, connection, options);
   }
 
   // Resolves to undefined to show the buttons, otherwise to the sentence to show instead. The buttons are shown only if

@@ -9,6 +9,7 @@ import { randomUUID, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Billing } from "./billing.js";
+import { connection } from "./connection.js";
 import { preferredLanguage } from "./locale.js";
 import { page } from "./page.js";
 import { Issuer, type Person } from "./token.js";
@@ -48,7 +49,7 @@ interface Session {
 
 const sessions = new Map<string, Session>();
 const issuer = await Issuer.create(ISSUER, AUDIENCE, readFileSync(KEY_FILE, "utf8"), KEY_ID);
-const billing = new Billing(SERVICE, issuer, `${PUBLIC_ORIGIN}/settings`);
+const billing = new Billing(SERVICE, connection(), issuer, `${PUBLIC_ORIGIN}/settings`);
 
 async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? "/", PUBLIC_ORIGIN);

@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log"
 	"net/url"
@@ -11,6 +13,7 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -20,9 +23,8 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	// The mesh encrypts and identifies the caller, so the connection itself is plain text.
 	connection, err := grpc.NewClient(os.Getenv("SERVICE"),
-		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDisableRetry())
+		grpc.WithTransportCredentials(transport()), grpc.WithDisableRetry())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -30,6 +32,12 @@ func main() {
 	defer cancel()
 	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+os.Getenv("PRINCIPAL_TOKEN"))
 	request := &portalv1.CreatePortalSessionRequest{ReturnUrl: os.Getenv("RETURN_URL")}
+	// The page for one task, which has a URL of its own to return to when the task is done.
+	if completed := os.Getenv("COMPLETED_URL"); completed != "" {
+		update := &portalv1.CreatePortalSessionRequest_PaymentMethodUpdate{}
+		request.Flow = &portalv1.CreatePortalSessionRequest_PaymentMethodUpdate_{PaymentMethodUpdate: update}
+		request.CompletedUrl = &completed
+	}
 
 	response, err := portalv1.NewBillingPortalClient(connection).CreatePortalSession(ctx, request)
 	for _, detail := range status.Convert(err).Details() {
@@ -49,4 +57,24 @@ func main() {
 	if session, err := url.Parse(response.Url); err == nil {
 		fmt.Printf("opened: %s://%s\n", session.Scheme, session.Host)
 	}
+}
+
+// With a mesh, the connection is plain text: the mesh encrypts, and identifies this workload. Without a mesh, the certificate
+// of this workload does.
+func transport() credentials.TransportCredentials {
+	certificate, privateKey := os.Getenv("SERVICE_CERTIFICATE_FILE"), os.Getenv("SERVICE_PRIVATE_KEY_FILE")
+	ca := os.Getenv("SERVICE_CA_FILE")
+	if certificate+privateKey+ca == "" {
+		return insecure.NewCredentials()
+	}
+	roots := x509.NewCertPool()
+	if pem, err := os.ReadFile(ca); err != nil || !roots.AppendCertsFromPEM(pem) {
+		log.Fatal("SERVICE_CA_FILE has no certificate: ", err)
+	}
+	// The files are read for each connection, because certificates are replaced before they expire.
+	own := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(certificate, privateKey)
+		return &pair, err
+	}
+	return credentials.NewTLS(&tls.Config{RootCAs: roots, GetClientCertificate: own})
 }

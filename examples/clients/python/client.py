@@ -13,10 +13,21 @@ sys.path.append(str(pathlib.Path(__file__).parent / "gen"))
 from billing.portal.v1.billing_portal_pb2 import CreatePortalSessionRequest  # noqa: E402
 from billing.portal.v1.billing_portal_pb2_grpc import BillingPortalStub  # noqa: E402
 
-# The mesh encrypts and identifies the caller, so the connection itself is plain text.
-channel = grpc.insecure_channel(os.environ["SERVICE"], options=[("grpc.enable_retries", 0)])
+# With a mesh, the connection is plain text: the mesh encrypts, and identifies this workload. Without a mesh, the
+# certificate of this workload does.
+FILES = ["SERVICE_CA_FILE", "SERVICE_PRIVATE_KEY_FILE", "SERVICE_CERTIFICATE_FILE"]
+service, options = os.environ["SERVICE"], [("grpc.enable_retries", 0)]
+if any(name in os.environ for name in FILES):
+    ca, private_key, certificate = (pathlib.Path(os.environ[name]).read_bytes() for name in FILES)
+    channel = grpc.secure_channel(service, grpc.ssl_channel_credentials(ca, private_key, certificate), options)
+else:
+    channel = grpc.insecure_channel(service, options)
 metadata = [("authorization", f"Bearer {os.environ['PRINCIPAL_TOKEN']}")]
 request = CreatePortalSessionRequest(return_url=os.environ["RETURN_URL"])
+# The page for one task, which has a URL of its own to return to when the task is done.
+if completed_url := os.environ.get("COMPLETED_URL"):
+    request.payment_method_update.SetInParent()
+    request.completed_url = completed_url
 
 try:
     response = BillingPortalStub(channel).CreatePortalSession(request, metadata=metadata, timeout=12)

@@ -52,16 +52,7 @@ pub(crate) struct Backend {
 impl Backend {
     /// Starts a backend in a shell that has run the lines, and returns once it listens.
     pub(crate) async fn start(program: Vec<PathBuf>, exports: &str) -> Self {
-        let mut child = Command::new("sh")
-            .args(["-ec", &format!("{exports}\nexec \"$@\""), "sh"])
-            .args(program)
-            .env_clear()
-            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            .kill_on_drop(true)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command(program, exports).stdout(Stdio::piped()).spawn().unwrap();
         let mut backend = Self { lines: BufReader::new(child.stdout.take().unwrap()).lines(), _child: child };
         assert!(backend.next_line().await.starts_with("Settings page: "));
         backend
@@ -70,4 +61,18 @@ impl Backend {
     pub(crate) async fn next_line(&mut self) -> String {
         self.lines.next_line().await.unwrap().expect("the backend exited early")
     }
+}
+
+/// Returns the error that a backend prints if it does not start with these lines.
+pub(crate) async fn startup_error(program: Vec<PathBuf>, exports: &str) -> String {
+    let output = command(program, exports).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn command(program: Vec<PathBuf>, exports: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-ec", &format!("{exports}\nexec \"$@\""), "sh"]).args(program).kill_on_drop(true);
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).stdin(Stdio::null());
+    command
 }

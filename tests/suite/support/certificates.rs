@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer as CertificateIssuer, KeyPair, SanType};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer as CertificateIssuer, KeyPair, SanType};
 use rustls::{
     ClientConfig, RootCertStore, SupportedProtocolVersion,
     client::Resumption,
@@ -42,6 +42,8 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let (mut ca, key) = (CertificateParams::default(), KeyPair::generate().unwrap());
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // OpenSSL takes a certificate whose issuer has the same name as its subject for self-signed.
+        ca.distinguished_name.push(DnType::CommonName, "CA");
         let root = ca.self_signed(&key).unwrap();
         let (pem, certificate) = (root.pem(), root.der().clone());
         Self { issuer: CertificateIssuer::new(ca, key), certificate, pem }

@@ -3,7 +3,10 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use serde_json::{Value, json};
 
@@ -19,6 +22,12 @@ impl Issuer {
         let pair = Ed25519KeyPair::generate().unwrap();
         let der = pair.to_pkcs8v1().unwrap();
         Self { key: EncodingKey::from_ed_der(der.as_ref()), public: pair.public_key().as_ref().to_vec(), kid }
+    }
+
+    /// Returns the private key (PKCS#8). It fits on one line.
+    pub(crate) fn private_key_pem(&self) -> String {
+        let base64 = STANDARD.encode(self.key.as_bytes());
+        format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n")
     }
 
     pub(crate) fn jwk(&self) -> Value {

@@ -1,5 +1,7 @@
 // Opens the billing portal once, with a client that was generated from the descriptor set.
 
+import { readFileSync } from "node:fs";
+
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -7,10 +9,22 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { BillingPortal } from "../gen/billing/portal/v1/billing_portal_pb.js";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "../gen/google/rpc/error_details_pb.js";
 
-// The mesh encrypts and identifies the caller, so the connection itself is plain text.
-const portal = createClient(BillingPortal, createGrpcTransport({ baseUrl: `http://${process.env.SERVICE}` }));
+// With a mesh, the connection is plain text: the mesh encrypts, and identifies this workload. Without a mesh, the
+// certificate of this workload does.
+const { SERVICE, SERVICE_CERTIFICATE_FILE, SERVICE_PRIVATE_KEY_FILE, SERVICE_CA_FILE } = process.env;
+const files = [SERVICE_CERTIFICATE_FILE, SERVICE_PRIVATE_KEY_FILE, SERVICE_CA_FILE];
+const plainText = files.every((file) => file === undefined);
+const [cert, key, ca] = plainText ? [] : files.map((file) => readFileSync(file ?? ""));
+const transport = createGrpcTransport(
+  plainText ? { baseUrl: `http://${SERVICE}` } : { baseUrl: `https://${SERVICE}`, nodeOptions: { cert, key, ca } },
+);
+const portal = createClient(BillingPortal, transport);
 const headers = { authorization: `Bearer ${process.env.PRINCIPAL_TOKEN}` };
-const request = { returnUrl: process.env.RETURN_URL };
+// With COMPLETED_URL, the page for one task, which has a URL of its own to return to when the task is done.
+const { RETURN_URL: returnUrl, COMPLETED_URL: completedUrl } = process.env;
+const request = completedUrl
+  ? { flow: { case: "paymentMethodUpdate" as const, value: {} }, returnUrl, completedUrl }
+  : { returnUrl };
 
 try {
   const { url } = await portal.createPortalSession(request, { headers, timeoutMs: 12_000 });

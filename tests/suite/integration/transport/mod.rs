@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod backends;
+mod backends_mtls;
 mod certificates;
 mod connections;
 mod drain;
