@@ -76,7 +76,7 @@ struct KeyArguments {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Stripe")]
 struct ServiceKeyArguments {
-    /// File with the service's key, which is refused as the key of the backfill
+    /// File with the service's key, which is refused as the key of the backfill; required for --write
     #[arg(long, env = "BILLING_PORTAL_STRIPE_SECRET_KEY_FILE", value_name = "FILE")]
     stripe_secret_key_file: Option<PathBuf>,
 }
@@ -152,6 +152,11 @@ impl Arguments {
         }
         let service_key_file =
             self.service_key.stripe_secret_key_file.map(|path| key_file(SERVICE_KEY, path)).transpose()?;
+        if self.run.write && service_key_file.is_none() {
+            let problem = "required for --write, because the backfill must not write with the service's key; \
+                           name the file with that key";
+            return Err(SettingError::new(SERVICE_KEY, problem));
+        }
         Ok(Config {
             directory: self.tenants.validate()?,
             key_file: key_file(KEY, self.key.stripe_backfill_key_file)?,

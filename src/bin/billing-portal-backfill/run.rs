@@ -82,6 +82,10 @@ async fn key(config: &Config) -> Result<ReloadingFile<SecretKey>, SettingError> 
         Ok(key)
     };
     let key = open::stripe_key(KEY, &config.key_file, parse).await?;
+    if key.get().is_some_and(|key| !key.is_restricted()) {
+        let fix = "use a restricted key, which cannot do more than the backfill needs";
+        tracing::warn!(setting = KEY, fix, "secret key may do everything in the account");
+    }
     if is_readable_by_everyone(&config.key_file).unwrap_or(false) {
         let path = config.key_file.display();
         tracing::warn!(setting = KEY, %path, "everyone on the machine can read the file");
