@@ -6,7 +6,7 @@ use crate::{
     adapters::stripe::StripePortalSessions,
     commands::{
         cli::AuditMappingOptions,
-        progress::print_line,
+        progress::{print_line, tenants},
         report::{self, Row, Severity},
         resume::{CheckedRow, ResumeFile, RunSettings},
         retries::with_retries,
@@ -88,7 +88,7 @@ async fn verify(
 #[derive(Default)]
 struct Audit {
     findings: Vec<CheckedRow>,
-    tenants: usize,
+    tenants: u64,
     verified: usize,
     without_account: usize,
 }
@@ -105,8 +105,9 @@ impl Audit {
 
     fn summary(&self) -> String {
         format!(
-            "{} tenants: {} verified, {} without a billing account, {} with problems",
+            "{} {}: {} verified, {} without a billing account, {} with problems",
             self.tenants,
+            tenants(self.tenants),
             self.verified,
             self.without_account,
             self.findings.len()
