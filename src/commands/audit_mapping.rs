@@ -43,7 +43,7 @@ fn is_proof_missing(row: &CheckedRow) -> bool {
 /// Checks every tenant, prints the findings, and returns whether there are none.
 ///
 /// # Errors
-/// [`TenantsError`] if no report is printed. The resume file then contains the rows that were checked before.
+/// [`TenantsError`]. The resume file then contains the rows that were checked before.
 pub async fn run(config: &Config, options: &AuditMappingOptions) -> Result<bool, TenantsError> {
     let directory = open::directory(&config.directory, DIRECTORY_TIMEOUT, &mut Vec::new()).await?;
     let portal_sessions = &open::portal_sessions(config, &mut Vec::new()).await?;
@@ -52,7 +52,8 @@ pub async fn run(config: &Config, options: &AuditMappingOptions) -> Result<bool,
     let check = |mapped: MappedTenant| async move {
         with_retries(async || verify(portal_sessions, &mapped, config.limits.deadline).await).await
     };
-    check_all(&directory, resume.as_mut(), &CancellationToken::new(), check, |row| audit.record(row)).await?;
+    let (stop, key_setting) = (CancellationToken::new(), "--stripe-secret-key-file");
+    check_all(&directory, resume.as_mut(), &stop, key_setting, check, |row| audit.record(row)).await?;
     audit.findings.sort_by(|one, other| one.tenant.cmp(&other.tenant));
     let is_consistent = audit.findings.is_empty();
     print_line(&audit.summary());
@@ -60,7 +61,7 @@ pub async fn run(config: &Config, options: &AuditMappingOptions) -> Result<bool,
         audit.findings.retain(is_proof_missing);
     }
     report::print(&audit.findings, options.format).map_err(TenantsError::Output)?;
-    resume.map_or(Ok(()), ResumeFile::remove).map_err(TenantsError::Resume)?;
+    resume.map_or(Ok(()), ResumeFile::remove).map_err(TenantsError::CompletedResume)?;
     Ok(is_consistent)
 }
 

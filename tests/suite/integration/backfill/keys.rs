@@ -131,6 +131,8 @@ async fn missing_permission_ends_the_run_and_is_named() {
         let output = backfill(&world, &changes).await;
         let error = text(&output.stderr);
         assert!(error.contains(&format!("missing permission: {permission}")), "{error}");
+        let fix = "; check the key in --stripe-backfill-key-file and its permissions";
+        assert!(error.contains("run ended early") && error.contains(fix), "{error}");
         assert_eq!(output.status.code(), Some(1), "{changes:?}");
         let rows = rows(&output);
         assert!(rows.iter().all(|row| row.contains(" failed STRIPE_CREDENTIALS ")), "{rows:?}");

@@ -40,6 +40,15 @@ async fn wrong_setting_is_named_with_what_is_expected() {
     }
 }
 
+#[tokio::test]
+async fn directory_that_cannot_be_opened_ends_the_run_and_is_named() {
+    let world = world_with(&[]).await;
+    let output = backfill(&world, &["--database-url=sqlite:/nowhere"]).await;
+    let error = text(&output.stderr);
+    assert!(error.contains("run ended early") && error.contains("; check DATABASE_URL, the relations"), "{error}");
+    assert_eq!((error.lines().count(), output.status.code(), text(&output.stdout)), (1, Some(1), ""), "{error}");
+}
+
 /// The environment of the service can be used as it is. The service itself does not accept the key of the backfill.
 #[tokio::test]
 async fn variables_of_the_service_are_accepted_and_others_refused() {

@@ -82,10 +82,15 @@ async fn failed_audit_writes_no_report() {
     let world = World::start().await;
     let output = run(&world, &["audit-mapping"], &["--database-url=sqlite:/nowhere"]).await;
     assert_eq!((text(&output.stdout), output.status.code()), ("", Some(1)));
-    assert!(text(&output.stderr).contains("directory"));
+    let logs = |output: &Output, cause: &str| {
+        let last: Value = serde_json::from_str(text(&output.stderr).lines().last().unwrap()).unwrap();
+        assert!(last["message"] == "run ended early" && last["error"].as_str().unwrap().ends_with(cause), "{last}");
+    };
+    logs(&output, "; check DATABASE_URL, the relations and their columns");
     std::fs::write(world.path("stripe.key"), "sk_test_unknown").unwrap();
     let output = run(&world, &["audit-mapping"], &[]).await;
     assert_eq!((text(&output.stdout), output.status.code()), ("", Some(1)));
+    logs(&output, "; check the key in --stripe-secret-key-file and its permissions");
 }
 
 /// Kills an audit twice, each time after some customers were read, and returns the output of the third run.
