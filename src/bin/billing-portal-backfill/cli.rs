@@ -9,8 +9,8 @@ use std::{
 use billing_portal::{
     commands::{self, EarlyExit, report::ReportFormat},
     config::{
-        DirectoryConfig, LoggingArguments, LoggingConfig, SettingError, StripeAccount, StripeAccountArguments,
-        StripeLimits, StripeLimitsArguments, TenantsArguments, key_file, refuse_unknown,
+        BACKFILL_KEY_FILE, DirectoryConfig, LoggingArguments, LoggingConfig, SettingError, StripeAccount,
+        StripeAccountArguments, StripeLimits, StripeLimitsArguments, TenantsArguments, key_file, refuse_unknown,
     },
 };
 use clap::{Args as _, FromArgMatches as _};
@@ -69,7 +69,7 @@ struct Arguments {
 #[command(next_help_heading = "Stripe")]
 struct KeyArguments {
     /// File with a restricted key of its own, which may write customers
-    #[arg(long, env = "BILLING_PORTAL_STRIPE_BACKFILL_KEY_FILE", value_name = "FILE")]
+    #[arg(long, env = BACKFILL_KEY_FILE, value_name = "FILE")]
     stripe_backfill_key_file: PathBuf,
 }
 

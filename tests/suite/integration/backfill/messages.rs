@@ -65,7 +65,9 @@ async fn variables_of_the_service_are_accepted_and_others_refused() {
     assert!(error.ends_with("unknown setting; did you mean BILLING_PORTAL_STRIPE_BACKFILL_KEY_FILE?"), "{error}");
     let output = binary().env("BILLING_PORTAL_STRIPE_BACKFILL_KEY_FILE", "x").output().await.unwrap();
     let error = text(&output.stderr);
-    assert!(error.contains("BILLING_PORTAL_STRIPE_BACKFILL_KEY_FILE: unknown setting"), "{error}");
+    let expected = "billing-portal: BILLING_PORTAL_STRIPE_BACKFILL_KEY_FILE: setting of billing-portal-backfill only; remove it \
+                    from the environment of the service\n";
+    assert_eq!((error, output.status.code()), (expected, Some(64)));
 }
 
 /// The table in docs/contract.md and the help have the same flags.
