@@ -180,6 +180,8 @@ async fn failed_customer_read_is_retried() {
     })));
     let output = run(&world, &["audit-mapping"], &[]).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let retry = text(&output.stderr).lines().find(|line| line.contains("retrying after a pause")).unwrap();
+    assert!(retry.contains(r#""tenant":"acme""#), "{retry}");
 }
 
 /// `tests/run --long` selects this module by its name.
