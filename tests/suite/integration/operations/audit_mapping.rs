@@ -3,21 +3,17 @@
 use std::{
     collections::BTreeMap,
     process::Output,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
     time::Instant,
 };
 
 use serde_json::{Value, json};
 use stripe_simulator::{Answer, Customer, Mode};
-use tokio::sync::{Notify, Semaphore};
 
 use crate::support::{
     World,
     process::{binary, run, text},
-    stripe::alter,
+    stripe::{alter, hold_responses_after},
     world::{arguments, override_settings},
 };
 
@@ -100,22 +96,7 @@ async fn audit_killed_twice(world: &World, tenants: usize, rate: &str) -> Output
     for share in [3, 2] {
         // Stripe responds for a third of the tenants in the first run, and for half of them in the second. How many of these
         // are recorded depends on the moment of the kill.
-        let remaining = Arc::new(Semaphore::new(tenants / share));
-        let reached = Arc::new(Notify::new());
-        let shared = (Arc::clone(&remaining), Arc::clone(&reached));
-        world.stripe.tamper(Some(Arc::new(move |_, answer: Answer| {
-            let (remaining, reached) = shared.clone();
-            Box::pin(async move {
-                match remaining.try_acquire() {
-                    Ok(permit) => permit.forget(),
-                    Err(_) => {
-                        reached.notify_one();
-                        std::future::pending::<()>().await;
-                    }
-                }
-                answer
-            })
-        })));
+        let (reached, _release) = hold_responses_after(&world.stripe, tenants / share);
         let mut arguments = arguments(&world.folder, world.stripe.base_url());
         arguments.remove(0);
         override_settings(&mut arguments, &[&rate]);
