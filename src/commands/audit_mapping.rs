@@ -6,7 +6,7 @@ use crate::{
     adapters::stripe::StripePortalSessions,
     commands::{
         cli::AuditMappingOptions,
-        progress::print_line,
+        progress::{print_line, tenants},
         report::{self, Row, Severity},
         resume::{CheckedRow, ResumeFile, RunSettings},
         retries::with_retries,
@@ -43,16 +43,17 @@ fn is_proof_missing(row: &CheckedRow) -> bool {
 /// Checks every tenant, prints the findings, and returns whether there are none.
 ///
 /// # Errors
-/// [`TenantsError`] if no report is printed. The resume file then contains the rows that were checked before.
+/// [`TenantsError`]. The resume file then contains the rows that were checked before.
 pub async fn run(config: &Config, options: &AuditMappingOptions) -> Result<bool, TenantsError> {
     let directory = open::directory(&config.directory, DIRECTORY_TIMEOUT, &mut Vec::new()).await?;
     let portal_sessions = &open::portal_sessions(config, &mut Vec::new()).await?;
     let mut resume = ResumeFile::of_option(options.resume.as_deref(), &run_settings(config))?;
     let mut audit = Audit::default();
     let check = |mapped: MappedTenant| async move {
-        with_retries(async || verify(portal_sessions, &mapped, config.limits.deadline).await).await
+        with_retries(&mapped.tenant, async || verify(portal_sessions, &mapped, config.limits.deadline).await).await
     };
-    check_all(&directory, resume.as_mut(), &CancellationToken::new(), check, |row| audit.record(row)).await?;
+    let (stop, key_setting) = (CancellationToken::new(), "--stripe-secret-key-file");
+    check_all(&directory, resume.as_mut(), &stop, key_setting, check, |row| audit.record(row)).await?;
     audit.findings.sort_by(|one, other| one.tenant.cmp(&other.tenant));
     let is_consistent = audit.findings.is_empty();
     print_line(&audit.summary());
@@ -60,7 +61,7 @@ pub async fn run(config: &Config, options: &AuditMappingOptions) -> Result<bool,
         audit.findings.retain(is_proof_missing);
     }
     report::print(&audit.findings, options.format).map_err(TenantsError::Output)?;
-    resume.map_or(Ok(()), ResumeFile::remove).map_err(TenantsError::Resume)?;
+    resume.map_or(Ok(()), ResumeFile::remove).map_err(TenantsError::CompletedResume)?;
     Ok(is_consistent)
 }
 
@@ -88,7 +89,7 @@ async fn verify(
 #[derive(Default)]
 struct Audit {
     findings: Vec<CheckedRow>,
-    tenants: usize,
+    tenants: u64,
     verified: usize,
     without_account: usize,
 }
@@ -105,8 +106,9 @@ impl Audit {
 
     fn summary(&self) -> String {
         format!(
-            "{} tenants: {} verified, {} without a billing account, {} with problems",
+            "{} {}: {} verified, {} without a billing account, {} with problems",
             self.tenants,
+            tenants(self.tenants),
             self.verified,
             self.without_account,
             self.findings.len()

@@ -24,9 +24,11 @@ impl From<TenantsError> for Failure {
     fn from(error: TenantsError) -> Self {
         match error {
             TenantsError::Setting(error) => error.into(),
-            TenantsError::Refused(_) | TenantsError::Resume(_) | TenantsError::Output(_) => {
-                Self::of("report cannot be created", error)
+            TenantsError::Directory(_) | TenantsError::Key(..) | TenantsError::Resume(_) => {
+                Self::of("run ended early", error)
             }
+            TenantsError::CompletedResume(_) => Self::of("resume file cannot be deleted", error),
+            TenantsError::Output(_) => Self::of("report cannot be written", error),
         }
     }
 }

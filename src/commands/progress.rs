@@ -23,22 +23,23 @@ impl Progress {
             return Self::Lines { done: 0, total, last_printed: Instant::now() };
         }
         let bar = ProgressBar::new(total);
+        let template = format!("{{wide_bar}} {{human_pos}} of {{human_len}} {}, {{eta}} left", tenants(total));
         // If the template were invalid, the library's default style would remain.
-        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {human_pos} of {human_len} tenants, {eta} left") {
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
         Self::Bar(bar)
     }
 
-    pub(super) fn advance(&mut self, tenants: usize) {
-        let tenants = tenants as u64;
+    pub(super) fn advance(&mut self, count: usize) {
+        let count = count as u64;
         match self {
-            Self::Bar(bar) => bar.inc(tenants),
+            Self::Bar(bar) => bar.inc(count),
             Self::Lines { done, total, last_printed } => {
-                *done += tenants;
+                *done += count;
                 if last_printed.elapsed() >= LINE_INTERVAL {
                     *last_printed = Instant::now();
-                    print_line(&format!("{done} of {total} tenants"));
+                    print_line(&format!("{done} of {total} {}", tenants(*total)));
                 }
             }
         }
@@ -49,6 +50,12 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Returns the noun for a number of tenants.
+#[must_use]
+pub const fn tenants(count: u64) -> &'static str {
+    if count == 1 { "tenant" } else { "tenants" }
 }
 
 /// Prints one line to standard error. An error is ignored: progress is not part of the report.

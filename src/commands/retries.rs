@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    portal::{Recheck, Refusal},
+    portal::{Recheck, Refusal, TenantId},
     telemetry::milliseconds,
 };
 
@@ -13,11 +13,11 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The maximum number of retries for one customer.
 const MAX_RETRIES: u32 = 5;
 
-/// Repeats a check while its refusal says that a later one may pass.
+/// Repeats the check of a tenant while its refusal says that a later one may pass.
 ///
 /// # Errors
 /// The refusal of the last check.
-pub async fn with_retries<T>(check: impl AsyncFn() -> Result<T, Refusal>) -> Result<T, Refusal> {
+pub async fn with_retries<T>(tenant: &TenantId, check: impl AsyncFn() -> Result<T, Refusal>) -> Result<T, Refusal> {
     let mut pauses = (0..MAX_RETRIES).map(|retry| FIRST_PAUSE * 2_u32.pow(retry));
     loop {
         let refusal = match check().await {
@@ -29,7 +29,8 @@ pub async fn with_retries<T>(check: impl AsyncFn() -> Result<T, Refusal>) -> Res
             Recheck::SameUntilDataChanges | Recheck::RefusedUntilKeyChanges | Recheck::Unknown => None,
         };
         let Some(pause) = pause else { return Err(refusal) };
-        tracing::warn!(cause = %refusal, pause_ms = milliseconds(pause), "customer cannot be checked; retrying after a pause");
+        let (tenant, pause_ms) = (tenant.as_str(), milliseconds(pause));
+        tracing::warn!(tenant, cause = %refusal, pause_ms, "customer cannot be checked; retrying after a pause");
         tokio::time::sleep(pause).await;
     }
 }

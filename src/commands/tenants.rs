@@ -22,20 +22,26 @@ const MAX_CONCURRENT_CHECKS: usize = 16;
 /// The time limit for reading one page of mappings from the directory.
 pub const DIRECTORY_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Why no report is printed.
+/// Why a run over all tenants ends early, or its report is not printed.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantsError {
     /// A file named by a setting cannot be used.
     #[error("{0}")]
     Setting(#[from] SettingError),
-    /// The directory query failed, or Stripe refused the key.
-    #[error("{0}")]
-    Refused(#[from] Refusal),
-    /// The resume file cannot be written or deleted.
-    #[error("--resume: the file cannot be written: {0}")]
+    /// The directory query failed.
+    #[error("{0}; check DATABASE_URL, the relations and their columns")]
+    Directory(#[source] Refusal),
+    /// Stripe refused the key in the file of this setting.
+    #[error("{1}; check the key in {0} and its permissions")]
+    Key(&'static str, #[source] Refusal),
+    /// A row cannot be added to the resume file.
+    #[error("--resume: the file cannot be written: {0}; check its file system")]
     Resume(#[source] io::Error),
+    /// The resume file cannot be deleted after a complete run.
+    #[error("--resume: {0}; delete the file, because a later run would skip what it contains")]
+    CompletedResume(#[source] io::Error),
     /// The report cannot be written to standard output.
-    #[error("the report cannot be written: {0}")]
+    #[error("{0}")]
     Output(#[source] io::Error),
 }
 
@@ -50,7 +56,8 @@ pub struct MappedTenant {
 
 /// Checks every tenant. `check` runs at Stripe, for tenants that the directory maps without contradiction. Its row is saved
 /// in the resume file, and so is a refusal that is the same until data changes. `record` receives the row of each tenant, or
-/// `None` for a tenant without a billing account. After `stop`, no further check is started.
+/// `None` for a tenant without a billing account. After `stop`, no further check is started. `key_setting` names the file
+/// with the key of the checks.
 ///
 /// # Errors
 /// [`TenantsError`]. The run ends if Stripe refuses the key.
@@ -58,23 +65,24 @@ pub async fn check_all<F>(
     directory: &SqlDirectory,
     mut resume: Option<&mut ResumeFile>,
     stop: &CancellationToken,
+    key_setting: &'static str,
     check: impl Fn(MappedTenant) -> F,
     mut record: impl FnMut(Option<CheckedRow>),
 ) -> Result<(), TenantsError>
 where
     F: Future<Output = Result<CheckedRow, Refusal>>,
 {
-    let mut progress = Progress::begin(directory.rows().await?);
+    let mut progress = Progress::begin(directory.rows().await.map_err(TenantsError::Directory)?);
     let mut position = None;
     let outcome = loop {
         let page = match directory.mappings_page(position).await {
             Ok(page) => page,
-            Err(refusal) => break Err(refusal.into()),
+            Err(refusal) => break Err(TenantsError::Directory(refusal)),
         };
         let rows = page.tenants.len();
         let pending = without_stripe(page.tenants, resume.as_deref(), &mut record);
         progress.advance(rows - pending.len());
-        let checked = at_stripe(pending, resume.as_deref_mut(), stop, &check, |row| {
+        let checked = at_stripe(pending, resume.as_deref_mut(), stop, key_setting, &check, |row| {
             progress.advance(1);
             record(Some(row));
         });
@@ -126,6 +134,7 @@ async fn at_stripe<F>(
     pending: Vec<MappedTenant>,
     mut resume: Option<&mut ResumeFile>,
     stop: &CancellationToken,
+    key_setting: &'static str,
     check: impl Fn(MappedTenant) -> F,
     mut record: impl FnMut(CheckedRow),
 ) -> Result<(), TenantsError>
@@ -157,7 +166,7 @@ where
                     Recheck::Unknown | Recheck::MayPass => (row, false),
                     // Every further check would be refused as well.
                     Recheck::RefusedUntilKeyChanges => {
-                        end_with(refusal.into());
+                        end_with(TenantsError::Key(key_setting, refusal));
                         (row, false)
                     }
                 }

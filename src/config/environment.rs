@@ -9,6 +9,10 @@ use super::error::SettingError;
 
 const PREFIX: &str = "BILLING_PORTAL_";
 
+/// The variable of the backfill's key. The service refuses it, so that no serving process can read a key that writes to
+/// customers.
+pub const BACKFILL_KEY_FILE: &str = "BILLING_PORTAL_STRIPE_BACKFILL_KEY_FILE";
+
 /// Refuses every `BILLING_PORTAL_*` variable that is neither a setting of the command nor injected by Kubernetes.
 ///
 /// # Errors
@@ -21,11 +25,14 @@ pub fn refuse_unknown(
     for (name, value) in variables {
         let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
         if name.starts_with(PREFIX) && !known.contains(&&*name) && !is_injected(&name, &value) {
-            let fix = match similar_variable(command, &name) {
-                Some(similar) => format!("did you mean {similar}?"),
-                None => "remove the variable, or see --help for the correct name".to_owned(),
+            let problem = match similar_variable(command, &name) {
+                _ if name == BACKFILL_KEY_FILE => {
+                    "setting of billing-portal-backfill only; remove it from the environment of the service".to_owned()
+                }
+                Some(similar) => format!("unknown setting; did you mean {similar}?"),
+                None => "unknown setting; remove the variable, or see --help for the correct name".to_owned(),
             };
-            return Err(SettingError::new(&name, format!("unknown setting; {fix}")));
+            return Err(SettingError::new(&name, problem));
         }
     }
     Ok(())

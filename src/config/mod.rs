@@ -22,7 +22,7 @@ mod value;
 pub use audit::AuditTarget;
 pub use caller::CallerIdentity;
 pub use directory::{DirectoryConfig, TenantsArguments};
-pub use environment::refuse_unknown;
+pub use environment::{BACKFILL_KEY_FILE, refuse_unknown};
 pub use error::SettingError;
 pub use flag::FlagConfig;
 pub use limits::{LimitsConfig, StripeLimits, StripeLimitsArguments};

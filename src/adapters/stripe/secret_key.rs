@@ -61,7 +61,8 @@ impl SecretKey {
     }
 
     /// Returns whether the key can be limited to permissions.
-    pub(super) const fn is_restricted(&self) -> bool {
+    #[must_use]
+    pub const fn is_restricted(&self) -> bool {
         self.is_restricted
     }
 }

@@ -9,8 +9,8 @@ use std::{
 use billing_portal::{
     commands::{self, EarlyExit, report::ReportFormat},
     config::{
-        DirectoryConfig, LoggingArguments, LoggingConfig, SettingError, StripeAccount, StripeAccountArguments,
-        StripeLimits, StripeLimitsArguments, TenantsArguments, key_file, refuse_unknown,
+        BACKFILL_KEY_FILE, DirectoryConfig, LoggingArguments, LoggingConfig, SettingError, StripeAccount,
+        StripeAccountArguments, StripeLimits, StripeLimitsArguments, TenantsArguments, key_file, refuse_unknown,
     },
 };
 use clap::{Args as _, FromArgMatches as _};
@@ -69,14 +69,14 @@ struct Arguments {
 #[command(next_help_heading = "Stripe")]
 struct KeyArguments {
     /// File with a restricted key of its own, which may write customers
-    #[arg(long, env = "BILLING_PORTAL_STRIPE_BACKFILL_KEY_FILE", value_name = "FILE")]
+    #[arg(long, env = BACKFILL_KEY_FILE, value_name = "FILE")]
     stripe_backfill_key_file: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Stripe")]
 struct ServiceKeyArguments {
-    /// File with the service's key, which is refused as the key of the backfill
+    /// File with the service's key, which is refused as the key of the backfill; required for --write
     #[arg(long, env = "BILLING_PORTAL_STRIPE_SECRET_KEY_FILE", value_name = "FILE")]
     stripe_secret_key_file: Option<PathBuf>,
 }
@@ -152,6 +152,11 @@ impl Arguments {
         }
         let service_key_file =
             self.service_key.stripe_secret_key_file.map(|path| key_file(SERVICE_KEY, path)).transpose()?;
+        if self.run.write && service_key_file.is_none() {
+            let problem = "required for --write, because the backfill must not write with the service's key; \
+                           name the file with that key";
+            return Err(SettingError::new(SERVICE_KEY, problem));
+        }
         Ok(Config {
             directory: self.tenants.validate()?,
             key_file: key_file(KEY, self.key.stripe_backfill_key_file)?,

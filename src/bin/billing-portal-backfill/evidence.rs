@@ -105,11 +105,21 @@ impl fmt::Display for Evidence {
     }
 }
 
+/// The maximum length of a value from Stripe in the report, in characters: that of a tenant ID.
+const MAX_SHOWN: usize = 255;
+
+/// Quotes and escapes a value from Stripe for the report: a buyer may have chosen it, and a difference may be a space.
+pub(crate) fn quoted(value: &str) -> String {
+    let shown: String = value.chars().take(MAX_SHOWN).collect();
+    let rest = if shown.len() < value.len() { "…" } else { "" };
+    format!("\"{}\"{rest}", shown.escape_default())
+}
+
 /// What the objects of one customer say about its tenant.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     confirming: BTreeSet<Evidence>,
-    /// The first contradiction: a kind of evidence, and the object.
+    /// The first contradiction: a kind of evidence, the object, and its value.
     contradicting: Option<String>,
 }
 
@@ -128,7 +138,7 @@ impl Findings {
         for evidence in kinds {
             let Some(named) = evidence.tenant_in(object)? else { continue };
             if named != tenant.as_str() {
-                self.contradicting.get_or_insert_with(|| format!("{evidence} of {id} names another tenant"));
+                self.contradicting.get_or_insert_with(|| format!("{evidence} of {id} names {}", quoted(named)));
             } else if !evidence.is_chosen_by_buyer(object) {
                 self.confirming.insert(evidence.clone());
             }
@@ -179,6 +189,20 @@ mod tests {
     }
 
     #[test]
+    fn value_from_stripe_is_quoted_escaped_and_cut() {
+        let (long, cut) = ("a".repeat(255), format!("\"{}\"…", "a".repeat(255)));
+        for (value, expected) in [
+            ("acme ", "\"acme \""),
+            ("a\"\u{1b}\n", r#""a\"\u{1b}\n""#),
+            ("аcme", r#""\u{430}cme""#),
+            (&long, cut.trim_end_matches('…')),
+            (&(long.clone() + "é"), &cut),
+        ] {
+            assert_eq!(quoted(value), expected);
+        }
+    }
+
+    #[test]
     fn one_value_that_differs_contradicts() {
         let kinds = parse(&["subscription-metadata:org", "client-reference-id"]).unwrap();
         let tenant = TenantId::parse("acme").unwrap();
@@ -195,7 +219,7 @@ mod tests {
         assert_eq!(findings(&[none.clone(), same.clone(), none.clone()]).unwrap(), (confirmation.clone(), None));
         assert_eq!(findings(&[none, json!({}), json!({"metadata": null})]).unwrap(), (None, None));
         let other = json!({"client_reference_id": "Acme"});
-        let contradiction = Some("client-reference-id of cs_1 names another tenant".to_owned());
+        let contradiction = Some("client-reference-id of cs_1 names \"Acme\"".to_owned());
         assert_eq!(findings(&[same, other.clone(), other]).unwrap(), (confirmation, contradiction));
         let chosen = json!({"client_reference_id": "acme", "payment_link": "plink_1"});
         assert_eq!(findings(&[chosen]).unwrap(), (None, None));

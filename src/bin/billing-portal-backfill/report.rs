@@ -2,6 +2,7 @@
 
 use billing_portal::{
     commands::{
+        progress::tenants,
         report::{Row, Severity},
         resume::CheckedRow,
     },
@@ -94,10 +95,11 @@ impl Row for BackfillRow {
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     rows: Vec<BackfillRow>,
-    tenants: usize,
-    without_account: usize,
-    unchanged: usize,
-    with_evidence: usize,
+    tenants: u64,
+    without_account: u64,
+    unchanged: u64,
+    /// Tenants that evidence names, and that nothing contradicts.
+    with_evidence: u64,
 }
 
 impl Results {
@@ -107,13 +109,14 @@ impl Results {
             self.without_account += 1;
             return;
         };
-        self.with_evidence += usize::from(row.evidence.is_some());
-        if row.is_verified() {
+        let result = (!row.is_verified()).then(|| Outcome::of(&row.reason));
+        let is_consistent = matches!(result, None | Some(Outcome::ToWrite | Outcome::Written));
+        self.with_evidence += u64::from(is_consistent && row.evidence.is_some());
+        let Some(result) = result else {
             self.unchanged += 1;
             return;
-        }
+        };
         let CheckedRow { tenant, customer, reason, detail, evidence } = row;
-        let result = Outcome::of(&reason);
         let reason = Some(reason).filter(|_| ![Outcome::ToWrite, Outcome::Written].contains(&result));
         self.rows.push(BackfillRow { tenant, customer, result, reason, detail, evidence });
     }
@@ -139,9 +142,10 @@ impl Results {
     pub(crate) fn summary(&self) -> String {
         let mapped = self.tenants - self.without_account;
         format!(
-            "{} tenants: {} already named by their customer, {} written, {} to write, {} contradictory, {} failed, \
-             {} without a billing account\nindependent evidence: {} of {mapped} tenants with a billing account",
+            "{} {}: {} already named by their customer, {} written, {} to write, {} contradictory, {} failed, \
+             {} without a billing account\nindependent evidence: {} of {mapped} {} with a billing account",
             self.tenants,
+            tenants(self.tenants),
             self.unchanged,
             self.count(Outcome::Written),
             self.count(Outcome::ToWrite),
@@ -149,13 +153,32 @@ impl Results {
             self.count(Outcome::Failed),
             self.without_account,
             self.with_evidence,
+            tenants(mapped),
         )
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use billing_portal::commands::resume::VERIFIED;
+
     use super::*;
+
+    #[test]
+    fn contradictory_tenant_does_not_count_as_independent_evidence() {
+        let evidence = Some("subscription-metadata:org".to_owned());
+        let row = CheckedRow { evidence, ..CheckedRow::verified("acme", "cus_A") };
+        let summary = |reason: &str| {
+            let mut results = Results::default();
+            results.record(Some(CheckedRow { reason: reason.to_owned(), ..row.clone() }));
+            results.summary()
+        };
+        for (reason, expected) in [(VERIFIED, 1), (TO_WRITE, 1), (WRITTEN, 1), ("MAPPING_INTEGRITY", 0)] {
+            let summary = summary(reason);
+            let expected = format!("\nindependent evidence: {expected} of 1 tenant with a billing account");
+            assert!(summary.starts_with("1 tenant: ") && summary.ends_with(&expected), "{summary}");
+        }
+    }
 
     #[test]
     fn what_data_explains_is_contradictory_and_the_rest_failed() {

@@ -52,7 +52,7 @@ async fn backfill(config: &Config, stop: &CancellationToken) -> Result<ExitCode,
     let backfill = &Backfill { stripe, evidence: config.evidence.clone(), write: config.write };
     let mut results = Results::default();
     let check = |mapped: MappedTenant| async move { backfill.run(&mapped).await };
-    let outcome = check_all(&directory, resume.as_mut(), stop, check, |row| results.record(row)).await;
+    let outcome = check_all(&directory, resume.as_mut(), stop, KEY, check, |row| results.record(row)).await;
     // What was written is reported even if Stripe refuses the key later.
     if outcome.is_ok() || results.has_rows() {
         print_line(&results.summary());
@@ -63,7 +63,7 @@ async fn backfill(config: &Config, stop: &CancellationToken) -> Result<ExitCode,
         print_line("the run was stopped: the report may not have every tenant");
         return Ok(ExitCode::FAILURE);
     }
-    resume.map_or(Ok(()), ResumeFile::remove).map_err(TenantsError::Resume)?;
+    resume.map_or(Ok(()), ResumeFile::remove).map_err(TenantsError::CompletedResume)?;
     Ok(if results.has_problems() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -82,6 +82,10 @@ async fn key(config: &Config) -> Result<ReloadingFile<SecretKey>, SettingError> 
         Ok(key)
     };
     let key = open::stripe_key(KEY, &config.key_file, parse).await?;
+    if key.get().is_some_and(|key| !key.is_restricted()) {
+        let fix = "use a restricted key, which cannot do more than the backfill needs";
+        tracing::warn!(setting = KEY, fix, "secret key may do everything in the account");
+    }
     if is_readable_by_everyone(&config.key_file).unwrap_or(false) {
         let path = config.key_file.display();
         tracing::warn!(setting = KEY, %path, "everyone on the machine can read the file");

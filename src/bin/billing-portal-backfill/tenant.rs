@@ -12,7 +12,7 @@ use billing_portal::{
 };
 
 use crate::{
-    evidence::{Evidence, Findings, Source},
+    evidence::{Evidence, Findings, Source, quoted},
     report::{TO_WRITE, WRITTEN},
     stripe::Stripe,
 };
@@ -33,7 +33,7 @@ impl Backfill {
     pub(crate) async fn run(&self, mapped: &MappedTenant) -> Result<CheckedRow, Refusal> {
         // A write whose response was lost may have been executed. The customer is therefore read again before another one.
         let was_sent = Cell::new(false);
-        with_retries(async || self.attempt(mapped, &was_sent).await).await
+        with_retries(&mapped.tenant, async || self.attempt(mapped, &was_sent).await).await
     }
 
     async fn attempt(&self, mapped: &MappedTenant, was_sent: &Cell<bool>) -> Result<CheckedRow, Refusal> {
@@ -48,8 +48,8 @@ impl Backfill {
         };
         let contradiction = |detail| Ok(row(Reason::MappingIntegrity.as_str(), Some(detail)));
         let recorded = self.stripe.recorded_tenant(customer).await?;
-        if recorded.as_deref().is_some_and(|recorded| recorded != tenant.as_str()) {
-            return contradiction(Integrity::CustomerOfAnotherTenant.as_str());
+        if let Some(other) = recorded.as_deref().filter(|recorded| *recorded != tenant.as_str()) {
+            return contradiction(&format!("{}: {}", Integrity::CustomerOfAnotherTenant.as_str(), quoted(other)));
         }
         if let Some(detail) = findings.contradiction() {
             return contradiction(detail);

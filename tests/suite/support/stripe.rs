@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stripe_simulator::{Answer, Customer, Permission, RecordedRequest, Settings, Simulator, Subscription, Tamper};
 use tokio::{
     net::TcpListener,
-    sync::{Notify, Semaphore},
+    sync::{Notify, Semaphore, SemaphorePermit},
 };
 
 use super::World;
@@ -49,17 +49,24 @@ pub(crate) fn respond_with(status: u16, json: Value) -> impl Fn(Answer) -> Answe
 
 /// Holds every response back until permits are added to the semaphore. The first value is notified of each request.
 pub(crate) fn hold_responses(stripe: &Simulator) -> (Arc<Notify>, Arc<Semaphore>) {
-    let (received, release) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(0)));
-    let held = (Arc::clone(&received), Arc::clone(&release));
+    hold_responses_after(stripe, 0)
+}
+
+/// Responds to a number of requests, and then does the same as [`hold_responses`].
+pub(crate) fn hold_responses_after(stripe: &Simulator, responses: usize) -> (Arc<Notify>, Arc<Semaphore>) {
+    let (held, release) = (Arc::new(Notify::new()), Arc::new(Semaphore::new(responses)));
+    let shared = (Arc::clone(&held), Arc::clone(&release));
     stripe.tamper(Some(Arc::new(move |_, answer| {
-        let (received, release) = (Arc::clone(&held.0), Arc::clone(&held.1));
+        let (held, release) = shared.clone();
         Box::pin(async move {
-            received.notify_one();
-            release.acquire().await.unwrap().forget();
+            if release.try_acquire().map(SemaphorePermit::forget).is_err() {
+                held.notify_one();
+                release.acquire().await.unwrap().forget();
+            }
             answer
         })
     })));
-    (received, release)
+    (held, release)
 }
 
 /// Calls as olivia against a fault, and returns the reason of the refusal. Asserts that the audit records the same reason

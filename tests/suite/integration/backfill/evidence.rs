@@ -27,16 +27,16 @@ async fn contradiction_by_each_kind_is_reported_and_not_written() {
     assert_eq!(
         rows(&output),
         [
-            format!("t1 cus_1 {contradictory} subscription-metadata:org of sub_1 names another tenant -"),
-            format!("t2 cus_2 {contradictory} checkout-metadata:org of cs_2 names another tenant -"),
-            format!("t3 cus_3 {contradictory} client-reference-id of cs_3 names another tenant -"),
-            format!(
-                "t4 cus_4 {contradictory} client-reference-id of cs_4 names another tenant subscription-metadata:org"
-            ),
+            format!("t1 cus_1 {contradictory} subscription-metadata:org of sub_1 names \"globex\" -"),
+            format!("t2 cus_2 {contradictory} checkout-metadata:org of cs_2 names \"T2\" -"),
+            format!("t3 cus_3 {contradictory} client-reference-id of cs_3 names \"t3 \" -"),
+            format!("t4 cus_4 {contradictory} client-reference-id of cs_4 names \"t5\" subscription-metadata:org"),
             "t5 cus_5 written - - -".to_owned(),
         ]
     );
     assert_eq!(output.status.code(), Some(1));
+    // The subscription that names t4 does not count.
+    assert!(text(&output.stderr).ends_with("independent evidence: 0 of 8 tenants with a billing account\n"));
     let writes = writes(&world);
     assert!(writes.len() == 1 && writes[0].path.ends_with("cus_5"), "{writes:?}");
 }
@@ -53,7 +53,7 @@ async fn tenants_with_independent_evidence_are_counted_also_if_nothing_is_to_wri
     assert_eq!(
         rows(&output),
         [
-            "globex cus_B contradictory MAPPING_INTEGRITY client-reference-id of cs_B names another tenant -",
+            "globex cus_B contradictory MAPPING_INTEGRITY client-reference-id of cs_B names \"acme\" -",
             "hooli cus_H to_write - - subscription-metadata:org client-reference-id",
             "umbrella cus_U to_write - - -",
         ]
@@ -73,7 +73,7 @@ async fn evidence_is_read_to_the_last_page() {
     for number in 0..24 {
         world.stripe.add_subscription(Subscription::new(&format!("sub_{number}"), "cus_H").metadata("org", "hooli"));
     }
-    let contradiction = "hooli cus_H contradictory MAPPING_INTEGRITY subscription-metadata:org of sub_first names another tenant \
+    let contradiction = "hooli cus_H contradictory MAPPING_INTEGRITY subscription-metadata:org of sub_first names \"globex\" \
                          subscription-metadata:org";
     let pages = async || {
         world.stripe.forget_requests();

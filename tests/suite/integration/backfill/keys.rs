@@ -39,6 +39,43 @@ async fn key_of_the_service_is_refused() {
     assert_eq!(world.stripe.requests().len(), 0);
 }
 
+/// Without the service's key, the backfill cannot refuse it.
+#[tokio::test]
+async fn write_needs_the_key_of_the_service() {
+    let world = world_with(&[("hooli", "cus_H")]).await;
+    let run = async |change: &[&str]| {
+        let mut arguments = arguments(&world, change);
+        arguments.retain(|argument| !argument.starts_with("--stripe-secret-key-file"));
+        backfill_binary().args(arguments).output().await.unwrap()
+    };
+    let expected = "billing-portal-backfill: --stripe-secret-key-file: required for --write, because the backfill must not \
+                    write with the service's key; name the file with that key\n";
+    let output = run(&["--write"]).await;
+    assert_eq!((text(&output.stderr), output.status.code()), (expected, Some(64)));
+    assert_eq!(world.stripe.requests().len(), 0);
+    let output = run(&[]).await;
+    assert_eq!((rows(&output).len(), output.status.code()), (1, Some(0)), "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn secret_key_is_a_warning() {
+    let world = world_with(&[]).await;
+    let warning = "secret key may do everything in the account";
+    for (key, is_warned) in [(world.stripe.secret_key(Mode::Test), true), (BACKFILL_KEY, false)] {
+        std::fs::write(world.path("service.key"), "rk_test_all").unwrap();
+        std::fs::write(world.path("backfill.key"), key).unwrap();
+        let service_key = format!("--stripe-secret-key-file={}", world.path("service.key").display());
+        let output = backfill(&world, &["--write", &service_key]).await;
+        let error = text(&output.stderr);
+        assert_eq!(
+            (error.contains(warning), error.contains("use a restricted key")),
+            (is_warned, is_warned),
+            "{error}"
+        );
+        assert_eq!(output.status.code(), Some(0));
+    }
+}
+
 #[tokio::test]
 async fn unusable_key_is_refused_before_any_request() {
     let world = world_with(&[]).await;
@@ -94,6 +131,8 @@ async fn missing_permission_ends_the_run_and_is_named() {
         let output = backfill(&world, &changes).await;
         let error = text(&output.stderr);
         assert!(error.contains(&format!("missing permission: {permission}")), "{error}");
+        let fix = "; check the key in --stripe-backfill-key-file and its permissions";
+        assert!(error.contains("run ended early") && error.contains(fix), "{error}");
         assert_eq!(output.status.code(), Some(1), "{changes:?}");
         let rows = rows(&output);
         assert!(rows.iter().all(|row| row.contains(" failed STRIPE_CREDENTIALS ")), "{rows:?}");

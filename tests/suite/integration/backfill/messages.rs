@@ -40,6 +40,15 @@ async fn wrong_setting_is_named_with_what_is_expected() {
     }
 }
 
+#[tokio::test]
+async fn directory_that_cannot_be_opened_ends_the_run_and_is_named() {
+    let world = world_with(&[]).await;
+    let output = backfill(&world, &["--database-url=sqlite:/nowhere"]).await;
+    let error = text(&output.stderr);
+    assert!(error.contains("run ended early") && error.contains("; check DATABASE_URL, the relations"), "{error}");
+    assert_eq!((error.lines().count(), output.status.code(), text(&output.stdout)), (1, Some(1), ""), "{error}");
+}
+
 /// The environment of the service can be used as it is. The service itself does not accept the key of the backfill.
 #[tokio::test]
 async fn variables_of_the_service_are_accepted_and_others_refused() {
@@ -56,7 +65,9 @@ async fn variables_of_the_service_are_accepted_and_others_refused() {
     assert!(error.ends_with("unknown setting; did you mean BILLING_PORTAL_STRIPE_BACKFILL_KEY_FILE?"), "{error}");
     let output = binary().env("BILLING_PORTAL_STRIPE_BACKFILL_KEY_FILE", "x").output().await.unwrap();
     let error = text(&output.stderr);
-    assert!(error.contains("BILLING_PORTAL_STRIPE_BACKFILL_KEY_FILE: unknown setting"), "{error}");
+    let expected = "billing-portal: BILLING_PORTAL_STRIPE_BACKFILL_KEY_FILE: setting of billing-portal-backfill only; remove it \
+                    from the environment of the service\n";
+    assert_eq!((error, output.status.code()), (expected, Some(64)));
 }
 
 /// The table in docs/contract.md and the help have the same flags.

@@ -3,6 +3,7 @@
 mod evidence;
 mod keys;
 mod messages;
+mod postgres;
 mod runs;
 mod writes;
 

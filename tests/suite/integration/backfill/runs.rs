@@ -1,19 +1,19 @@
 //! Runs that end early: killed, stopped by a signal, or resumed.
 
-use std::{collections::BTreeMap, process::Stdio, sync::Arc};
+use std::{collections::BTreeMap, process::Stdio};
 
-use stripe_simulator::{Answer, Customer, Fault};
+use stripe_simulator::{Customer, Fault};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::Child,
-    sync::{Notify, Semaphore},
+    sync::Semaphore,
 };
 
 use super::{arguments, backfill, refused_tenants, rows, world_with, writes};
 use crate::support::{
     World,
     process::{backfill_binary, signal, text},
-    stripe::hold_responses,
+    stripe::{hold_responses, hold_responses_after},
 };
 
 const TENANTS: usize = 400;
@@ -41,22 +41,7 @@ async fn killed_runs_are_resumed_without_a_second_write() {
     let resume = format!("--resume={}", world.path("resume").display());
     let changes = ["--write", resume.as_str()];
     for responses in [TENANTS, TENANTS / 2] {
-        let remaining = Arc::new(Semaphore::new(responses));
-        let reached = Arc::new(Notify::new());
-        let shared = (Arc::clone(&remaining), Arc::clone(&reached));
-        world.stripe.tamper(Some(Arc::new(move |_, answer: Answer| {
-            let (remaining, reached) = shared.clone();
-            Box::pin(async move {
-                match remaining.try_acquire() {
-                    Ok(permit) => permit.forget(),
-                    Err(_) => {
-                        reached.notify_one();
-                        std::future::pending::<()>().await;
-                    }
-                }
-                answer
-            })
-        })));
+        let (reached, _release) = hold_responses_after(&world.stripe, responses);
         let mut child = start(&world, &changes);
         reached.notified().await;
         child.kill().await.unwrap();

@@ -93,7 +93,7 @@ async fn contradictions_and_deleted_customers_are_reported_and_never_written() {
             "odd cus_Odd failed STRIPE_PROTOCOL an entry of metadata in the Stripe response is missing or has another type -",
             "one cus_1 contradictory MAPPING_INTEGRITY shared_customer -",
             "other cus_1 contradictory MAPPING_INTEGRITY shared_customer -",
-            "stolen cus_S contradictory MAPPING_INTEGRITY customer_of_another_tenant -",
+            "stolen cus_S contradictory MAPPING_INTEGRITY customer_of_another_tenant: \"Stolen\" -",
             "twice cus_2 contradictory MAPPING_INTEGRITY two_rows -",
             &format!("unknown cus_X contradictory {missing} - -"),
         ]
@@ -134,6 +134,8 @@ async fn executed_write_is_found_and_not_sent_again() {
     world.stripe.add_customer(Customer::new("cus_H").fault(lost));
     let output = backfill(&world, &["--write"]).await;
     assert_eq!((rows(&output), output.status.code()), (vec!["hooli cus_H written - - -".to_owned()], Some(0)));
+    let warning = text(&output.stderr).lines().next().unwrap();
+    assert!(warning.contains("retrying after a pause") && warning.contains(r#""tenant":"hooli""#), "{warning}");
     let keys: HashSet<_> =
         writes(&world).iter().map(|request| request.header("idempotency-key").unwrap().to_owned()).collect();
     assert_eq!(keys.len(), 1, "every attempt has the same key");

@@ -3,21 +3,17 @@
 use std::{
     collections::BTreeMap,
     process::Output,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
     time::Instant,
 };
 
 use serde_json::{Value, json};
 use stripe_simulator::{Answer, Customer, Mode};
-use tokio::sync::{Notify, Semaphore};
 
 use crate::support::{
     World,
     process::{binary, run, text},
-    stripe::alter,
+    stripe::{alter, hold_responses_after},
     world::{arguments, override_settings},
 };
 
@@ -82,10 +78,15 @@ async fn failed_audit_writes_no_report() {
     let world = World::start().await;
     let output = run(&world, &["audit-mapping"], &["--database-url=sqlite:/nowhere"]).await;
     assert_eq!((text(&output.stdout), output.status.code()), ("", Some(1)));
-    assert!(text(&output.stderr).contains("directory"));
+    let logs = |output: &Output, cause: &str| {
+        let last: Value = serde_json::from_str(text(&output.stderr).lines().last().unwrap()).unwrap();
+        assert!(last["message"] == "run ended early" && last["error"].as_str().unwrap().ends_with(cause), "{last}");
+    };
+    logs(&output, "; check DATABASE_URL, the relations and their columns");
     std::fs::write(world.path("stripe.key"), "sk_test_unknown").unwrap();
     let output = run(&world, &["audit-mapping"], &[]).await;
     assert_eq!((text(&output.stdout), output.status.code()), ("", Some(1)));
+    logs(&output, "; check the key in --stripe-secret-key-file and its permissions");
 }
 
 /// Kills an audit twice, each time after some customers were read, and returns the output of the third run.
@@ -95,22 +96,7 @@ async fn audit_killed_twice(world: &World, tenants: usize, rate: &str) -> Output
     for share in [3, 2] {
         // Stripe responds for a third of the tenants in the first run, and for half of them in the second. How many of these
         // are recorded depends on the moment of the kill.
-        let remaining = Arc::new(Semaphore::new(tenants / share));
-        let reached = Arc::new(Notify::new());
-        let shared = (Arc::clone(&remaining), Arc::clone(&reached));
-        world.stripe.tamper(Some(Arc::new(move |_, answer: Answer| {
-            let (remaining, reached) = shared.clone();
-            Box::pin(async move {
-                match remaining.try_acquire() {
-                    Ok(permit) => permit.forget(),
-                    Err(_) => {
-                        reached.notify_one();
-                        std::future::pending::<()>().await;
-                    }
-                }
-                answer
-            })
-        })));
+        let (reached, _release) = hold_responses_after(&world.stripe, tenants / share);
         let mut arguments = arguments(&world.folder, world.stripe.base_url());
         arguments.remove(0);
         override_settings(&mut arguments, &[&rate]);
@@ -175,6 +161,8 @@ async fn failed_customer_read_is_retried() {
     })));
     let output = run(&world, &["audit-mapping"], &[]).await;
     assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let retry = text(&output.stderr).lines().find(|line| line.contains("retrying after a pause")).unwrap();
+    assert!(retry.contains(r#""tenant":"acme""#), "{retry}");
 }
 
 /// `tests/run --long` selects this module by its name.
