@@ -13,6 +13,7 @@ use percent_encoding::percent_decode_str;
 pub(super) use error::DatabaseUrlError;
 use error::DatabaseUrlError as Error;
 
+use super::value;
 use crate::adapters::directory::{Address, Database, Host, Password, PgSslMode, PostgresServers};
 
 /// What the service is called at the server.
@@ -100,6 +101,9 @@ struct UrlParts {
 
 impl UrlParts {
     fn parse(text: &str) -> Result<Self, Error> {
+        if !value::has_valid_escapes(text) {
+            return Err(Error::Escape);
+        }
         let (url, hosts, ports) = hosts::split(text)?;
         if url.fragment().is_some() {
             return Err(Error::Fragment);

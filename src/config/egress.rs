@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use url::Url;
 
-use super::error::SettingError;
+use super::{error::SettingError, value};
 use crate::egress::{Proxy, is_bypassed};
 
 /// Returns the proxy through which an https URL is reached, if there is one. Plain http is for loopback only, and never uses a
@@ -24,6 +24,9 @@ pub(super) fn proxy_for(url: &Url, read: impl Fn(&str) -> Option<OsString>) -> R
         })
     })?;
     let Some((name, text)) = https.or(all) else { return Ok(None) };
+    if !value::has_valid_escapes(&text) {
+        return Err(SettingError::new(&name, "contains a % without two hexadecimal digits; write % as %25"));
+    }
     let proxy = Proxy::parse(&text).map_err(|problem| SettingError::new(&name, problem))?;
     Ok((!is_bypassed).then_some(proxy))
 }
@@ -86,7 +89,10 @@ mod tests {
             (&[("HTTPS_PROXY", "http://secret:1"), ("https_proxy", "http://other:1")], "HTTPS_PROXY: differs from"),
             (&[("NO_PROXY", "secret"), ("no_proxy", "other")], "NO_PROXY: differs from no_proxy"),
             (&[("HTTPS_PROXY", "secret secret"), ("NO_PROXY", "*")], "HTTPS_PROXY: not the URL of a proxy"),
-            (&[("HTTPS_PROXY", "http://u:%secret@p")], "HTTPS_PROXY: the credentials of a proxy contain a %"),
+            (&[("HTTPS_PROXY", "http://u:%secret@p")], "HTTPS_PROXY: contains a % without two hexadecimal digits"),
+            (&[("HTTPS_PROXY", "http://u:%zz@p")], "HTTPS_PROXY: contains a % without two hexadecimal digits"),
+            (&[("all_proxy", "sec%2:x@p")], "all_proxy: contains a % without two hexadecimal digits"),
+            (&[("HTTPS_PROXY", "u:sec%@p")], "HTTPS_PROXY: contains a % without two hexadecimal digits"),
             (&[("NO_PROXY", "localhost, http://secret")], "NO_PROXY: entry 2 cannot name any host"),
             (&[("HTTPS_PROXY", "http://p"), ("no_proxy", "10.0.0.0/99")], "no_proxy: entry 1 cannot name any host"),
         ] {

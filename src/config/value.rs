@@ -43,6 +43,12 @@ pub(super) fn non_empty(name: &str, text: String) -> Result<String, SettingError
     if text.is_empty() { Err(SettingError::new(name, "must not be empty")) } else { Ok(text) }
 }
 
+/// Returns whether each `%` of a URL is followed by two hexadecimal digits. The parser of URLs accepts any other as it is.
+pub(super) fn has_valid_escapes(url: &str) -> bool {
+    let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    url.split('%').skip(1).all(is_escape)
+}
+
 /// Returns the elements of a list if each of them can be an exact value: not empty, without spaces around it, and only once in
 /// the list. Errors count the elements from 1.
 pub(super) fn list(name: &str, texts: Vec<String>) -> Result<Vec<String>, SettingError> {

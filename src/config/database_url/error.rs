@@ -22,6 +22,8 @@ pub(in crate::config) enum DatabaseUrlError {
          for example / as %2F)"
     )]
     NotAUrl,
+    #[error("contains a % without two hexadecimal digits; write % as %25")]
+    Escape,
     #[error("contains a #; write it as %23")]
     Fragment,
     #[error(

@@ -19,12 +19,17 @@ pub(super) fn split(text: &str) -> Result<(Url, String, String), Error> {
     let url = Url::parse(&format!("{scheme}://{user}@host{path}")).map_err(|_| Error::NotAUrl)?;
     let (mut names, mut ports) = (Vec::new(), Vec::new());
     for (position, host) in (1..).zip(hosts.split(',')).filter(|_| !hosts.is_empty()) {
-        let host = Url::parse(&format!("{scheme}://{host}")).map_err(|error| match error {
+        let host = Url::parse(&format!("{scheme}://{host}")).map_err(|error| {
             // The host before this `@` would be a user name, and what follows its `:` a password with a special character.
-            _ if path.contains('@') => Error::NotAUrl,
-            ParseError::InvalidPort => Error::BadPort(position),
-            ParseError::EmptyHost => Error::EmptyHost(position),
-            _ => Error::BadHost(position),
+            if path.contains('@') {
+                Error::NotAUrl
+            } else if error == ParseError::InvalidPort {
+                Error::BadPort(position)
+            } else if error == ParseError::EmptyHost {
+                Error::EmptyHost(position)
+            } else {
+                Error::BadHost(position)
+            }
         })?;
         names.push(host.host_str().ok_or(Error::EmptyHost(position))?.to_owned());
         ports.push(host.port().map(|port| port.to_string()).unwrap_or_default());

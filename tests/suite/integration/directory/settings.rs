@@ -97,6 +97,8 @@ async fn invalid_or_unsafe_database_url_prevents_startup() {
         ("postgres://portal@localhost:0/app", "port"),
         ("postgres://portal@localhost/app?port=x", "port"),
         ("postgres://portal%00options@localhost/app", "control character"),
+        ("postgres://portal:%hunter2@localhost/app", "write % as %25"),
+        ("postgres://localhost/app?user=portal%2", "write % as %25"),
         ("postgres://portal@localhost/app#x", "#"),
         ("postgres://", "missing host"),
         ("postgres:portal@localhost", "unknown kind"),
