@@ -20,6 +20,10 @@ pub fn is_bypassed(list: &str, url: &Url) -> Result<bool, usize> {
             hosts.push(host);
         }
     }
+    // For the matcher, `*` does not include addresses.
+    if hosts.contains(&"*") {
+        return Ok(true);
+    }
     // Intercepts everything except the list.
     let matcher = Matcher::builder().all("http://proxy").no(hosts.join(",")).build();
     Ok(url.as_str().parse().is_ok_and(|uri| matcher.intercept(&uri).is_none()))
@@ -47,9 +51,8 @@ fn parse_entry(entry: &str) -> Option<(&str, Option<u16>)> {
 fn is_network(text: &str) -> bool {
     text.split_once('/').is_some_and(|(address, length)| {
         let bits = address.parse().map(|address: IpAddr| if address.is_ipv4() { 32 } else { 128 });
-        // A sign is not accepted.
-        length.bytes().all(|byte| byte.is_ascii_digit())
-            && bits.is_ok_and(|bits| length.parse().is_ok_and(|length: u8| length <= bits))
+        let length = length.parse().ok().filter(|number: &u8| number.to_string() == length);
+        bits.is_ok_and(|bits| length.is_some_and(|length| length <= bits))
     })
 }
 
@@ -71,6 +74,9 @@ mod tests {
         for (list, url, expected) in [
             ("", "https://api.stripe.com", false),
             ("*", "https://api.stripe.com", true),
+            ("*", "https://10.0.0.1", true),
+            ("x *:8443", "https://[::1]:8443", true),
+            ("*:8443", "https://10.0.0.1", false),
             ("api.stripe.com", "https://api.stripe.com", true),
             ("API.Stripe.com", "https://api.stripe.com", true),
             ("other.test, stripe.com", "https://api.stripe.com", true),
@@ -105,6 +111,7 @@ mod tests {
             "10.0.0.0/99",
             "10.0.0.0/",
             "10.0.0.0/+8",
+            "10.0.0.0/008",
             "10.0.0/8",
             "::1/129",
             "stripe.com/24",
