@@ -35,15 +35,19 @@ pub(super) struct CallerArguments {
 impl CallerArguments {
     pub(super) fn validate(self, listener: SocketAddr) -> Result<Callers, SettingError> {
         let allowed = self.allowed_callers;
-        let error = |problem: &str| SettingError::new("--allowed-callers", problem);
-        let all_are =
-            |is_identity: fn(&str) -> bool| !allowed.is_empty() && allowed.iter().all(|name| is_identity(name));
+        // An empty value is one empty name.
+        let is_missing = allowed.iter().all(String::is_empty);
+        let error = |problem: &str| {
+            let required = if is_missing { "required unless --caller-identity is none; " } else { "" };
+            SettingError::new("--allowed-callers", format!("{required}{problem}"))
+        };
+        let all_are = |is_identity: fn(&str) -> bool| !is_missing && allowed.iter().all(|name| is_identity(name));
         match self.caller_identity {
             CallerIdentity::None if !listener.ip().is_loopback() => Err(SettingError::new(
                 "--caller-identity",
                 "none admits every caller, so --listen must be a loopback address; otherwise use istio, linkerd or mtls",
             )),
-            CallerIdentity::None if !allowed.is_empty() => {
+            CallerIdentity::None if !is_missing => {
                 Err(error("has no effect with --caller-identity none; remove it, or use istio, linkerd or mtls"))
             }
             CallerIdentity::None => Ok(Callers::Anyone),
@@ -56,7 +60,7 @@ impl CallerArguments {
                 Ok(Callers::Mtls(allowed))
             }
             CallerIdentity::Mtls => Err(error(
-                "expected complete SPIFFE ids or DNS names in lower case (examples: spiffe://example.org/settings, \
+                "expected complete SPIFFE ids or DNS names in lower case, and not IP addresses (examples: spiffe://example.org/settings, \
                  settings.example.org)",
             )),
             CallerIdentity::Linkerd => Err(error(

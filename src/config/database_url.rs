@@ -13,13 +13,14 @@ use percent_encoding::percent_decode_str;
 pub(super) use error::DatabaseUrlError;
 use error::DatabaseUrlError as Error;
 
+use super::value;
 use crate::adapters::directory::{Address, Database, Host, Password, PgSslMode, PostgresServers};
 
 /// What the service is called at the server.
 const APPLICATION_NAME: &str = "billing-portal";
 
 /// Parameters of other clients, as providers and frameworks add them to a URL, and what to do instead.
-const OTHER_PARAMETERS: [(&str, &str); 12] = [
+const OTHER_PARAMETERS: [(&str, &str); 20] = [
     ("pgbouncer", "remove it, because a pooler needs no parameter"),
     ("connection_limit", "remove it, and set --database-max-connections"),
     ("pool_timeout", "remove it, because --deadline limits a call"),
@@ -32,6 +33,14 @@ const OTHER_PARAMETERS: [(&str, &str); 12] = [
     ("sslcert", "remove it, because the service uses a password instead of a client certificate"),
     ("sslkey", "remove it, because the service uses a password instead of a client certificate"),
     ("passfile", "remove it, and set --database-password-file"),
+    ("load_balance_hosts", "remove it, because the hosts are tried in order"),
+    ("loadBalanceHosts", "remove it, because the hosts are tried in order"),
+    ("targetServerType", "replace it by target_session_attrs=primary"),
+    ("prepare_threshold", "remove it, because no prepared statements are used"),
+    ("prepareThreshold", "remove it, because no prepared statements are used"),
+    ("prepared_statements", "remove it, because no prepared statements are used"),
+    ("gssencmode", "remove it, because TLS encrypts the connection"),
+    ("sslnegotiation", "remove it"),
 ];
 
 /// Parses the URL of either database.
@@ -40,9 +49,23 @@ pub(super) fn parse(text: &str) -> Result<Database, Error> {
         return sqlite(path).map(Database::Sqlite);
     }
     if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
-        return Err(Error::UnknownKind);
+        return Err(other_form(text));
     }
     UrlParts::parse(text)?.servers().map(Database::Postgres)
+}
+
+/// Returns the error for a text that is not the URL of either database.
+fn other_form(text: &str) -> Error {
+    let is_keyword = |name: &str| name.trim().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if text.split_once('=').is_some_and(|(name, _)| is_keyword(name)) {
+        Error::KeywordForm
+    } else if text.starts_with("jdbc:postgres") {
+        Error::Jdbc
+    } else if ["postgres+", "postgresql+"].iter().any(|scheme| text.starts_with(scheme)) {
+        Error::DriverInScheme
+    } else {
+        Error::UnknownKind
+    }
 }
 
 /// Returns the file's path. The file is always opened read-only, whatever `mode` says.
@@ -78,6 +101,9 @@ struct UrlParts {
 
 impl UrlParts {
     fn parse(text: &str) -> Result<Self, Error> {
+        if !value::has_valid_escapes(text) {
+            return Err(Error::Escape);
+        }
         let (url, hosts, ports) = hosts::split(text)?;
         if url.fragment().is_some() {
             return Err(Error::Fragment);

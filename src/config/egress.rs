@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use url::Url;
 
-use super::error::SettingError;
+use super::{error::SettingError, value};
 use crate::egress::{Proxy, is_bypassed};
 
 /// Returns the proxy through which an https URL is reached, if there is one. Plain http is for loopback only, and never uses a
@@ -15,10 +15,19 @@ pub(super) fn proxy_for(url: &Url, read: impl Fn(&str) -> Option<OsString>) -> R
     }
     let (https, all) = (variable("HTTPS_PROXY", &read)?, variable("ALL_PROXY", &read)?);
     let no_proxy = variable("NO_PROXY", &read)?;
+    // Both are checked even if they are not used for this URL, so that a mistake does not depend on the other settings.
+    let is_bypassed = no_proxy.map_or(Ok(false), |(name, list)| {
+        is_bypassed(&list, url).map_err(|position| {
+            let expected = "expected a host, a domain (.example.com), an IP address, a network (10.0.0.0/8) or *, each with or \
+                            without a port, and without a scheme";
+            SettingError::new(&name, format!("entry {position} cannot name any host; {expected}"))
+        })
+    })?;
     let Some((name, text)) = https.or(all) else { return Ok(None) };
-    // Also if it is not used for this URL, so that a mistake does not depend on the other settings.
+    if !value::has_valid_escapes(&text) {
+        return Err(SettingError::new(&name, "contains a % without two hexadecimal digits; write % as %25"));
+    }
     let proxy = Proxy::parse(&text).map_err(|problem| SettingError::new(&name, problem))?;
-    let is_bypassed = no_proxy.is_some_and(|(_, list)| is_bypassed(&list, url));
     Ok((!is_bypassed).then_some(proxy))
 }
 
@@ -80,6 +89,12 @@ mod tests {
             (&[("HTTPS_PROXY", "http://secret:1"), ("https_proxy", "http://other:1")], "HTTPS_PROXY: differs from"),
             (&[("NO_PROXY", "secret"), ("no_proxy", "other")], "NO_PROXY: differs from no_proxy"),
             (&[("HTTPS_PROXY", "secret secret"), ("NO_PROXY", "*")], "HTTPS_PROXY: not the URL of a proxy"),
+            (&[("HTTPS_PROXY", "http://u:%secret@p")], "HTTPS_PROXY: contains a % without two hexadecimal digits"),
+            (&[("HTTPS_PROXY", "http://u:%zz@p")], "HTTPS_PROXY: contains a % without two hexadecimal digits"),
+            (&[("all_proxy", "sec%2:x@p")], "all_proxy: contains a % without two hexadecimal digits"),
+            (&[("HTTPS_PROXY", "u:sec%@p")], "HTTPS_PROXY: contains a % without two hexadecimal digits"),
+            (&[("NO_PROXY", "localhost, http://secret")], "NO_PROXY: entry 2 cannot name any host"),
+            (&[("HTTPS_PROXY", "http://p"), ("no_proxy", "10.0.0.0/99")], "no_proxy: entry 1 cannot name any host"),
         ] {
             let error = proxy("https://api.stripe.com", variables).unwrap_err();
             assert!(error.starts_with(named) && !error.contains("sec"), "{error}");

@@ -43,14 +43,28 @@ pub(super) fn non_empty(name: &str, text: String) -> Result<String, SettingError
     if text.is_empty() { Err(SettingError::new(name, "must not be empty")) } else { Ok(text) }
 }
 
+/// Returns whether each `%` of a URL is followed by two hexadecimal digits. The parser of URLs accepts any other as it is.
+pub(super) fn has_valid_escapes(url: &str) -> bool {
+    let is_escape = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    url.split('%').skip(1).all(is_escape)
+}
+
 /// Returns the elements of a list if each of them can be an exact value: not empty, without spaces around it, and only once in
-/// the list.
+/// the list. Errors count the elements from 1.
 pub(super) fn list(name: &str, texts: Vec<String>) -> Result<Vec<String>, SettingError> {
-    for (position, text) in texts.iter().enumerate() {
-        if text.is_empty() || text.trim() != text {
-            return Err(SettingError::new(name, "expected values without spaces around them, none of them empty"));
+    if texts.iter().map(String::as_str).eq([""]) {
+        return Err(SettingError::new(name, "must not be empty"));
+    }
+    for (position, text) in (1..).zip(&texts) {
+        if text.is_empty() {
+            let problem = format!("value {position} is empty; remove the comma beside it, or write the value");
+            return Err(SettingError::new(name, problem));
         }
-        if texts.iter().take(position).any(|other| other == text) {
+        if text.trim() != text {
+            let problem = format!("value {position} has a space before or after it; remove the space");
+            return Err(SettingError::new(name, problem));
+        }
+        if texts.iter().take(position - 1).any(|other| other == text) {
             return Err(SettingError::new(name, "must not contain the same value twice"));
         }
     }

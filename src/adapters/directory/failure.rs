@@ -21,9 +21,9 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// Combines the failures of several servers. One that says what must be fixed decides on the kind, and a refused login
-    /// before others, because another password may be tried then.
-    pub(super) fn of_servers(failures: Vec<(FailureKind, String)>) -> Self {
+    /// Combines the failures of several servers, each with its address. One that says what must be fixed decides on the kind, and
+    /// a refused login before others, because another password may be tried then.
+    pub(super) fn of_servers(failures: Vec<(FailureKind, String, String)>) -> Self {
         let rank = |kind: &FailureKind| match kind {
             FailureKind::Login => 0,
             FailureKind::NoConnection | FailureKind::Connection | FailureKind::Timeout => 2,
@@ -36,9 +36,15 @@ impl Failure {
             | FailureKind::Driver
             | FailureKind::Query => 1,
         };
-        let texts: Vec<_> = failures.iter().map(|(_, text)| text.as_str()).collect();
-        let servers = Some(texts.join("; "));
-        let kind = failures.into_iter().map(|(kind, _)| kind).min_by_key(rank).unwrap_or(FailureKind::NoConnection);
+        let kind = failures.iter().map(|(kind, ..)| kind.clone()).min_by_key(rank);
+        let kind = kind.unwrap_or(FailureKind::NoConnection);
+        let shared = kind.to_string();
+        // The text of the kind comes first, once.
+        let texts = failures.iter().map(|(_, address, cause)| match cause.strip_prefix(&shared) {
+            Some(rest) => format!("{address}{rest}"),
+            None => format!("{address}: {cause}"),
+        });
+        let servers = Some(texts.collect::<Vec<_>>().join("; "));
         Self { kind, error: None, servers }
     }
 }
@@ -161,7 +167,8 @@ impl From<Failure> for Refusal {
                 let code = code.map(|code| format!(" (SQLSTATE {code})")).unwrap_or_default();
                 refusal.caused_by(format!("{}{code}", error.message()))
             }
-            Some(error) => refusal.caused_by(error),
+            // The driver's texts contain those of their sources.
+            Some(error) => refusal.caused_by(error.to_string()),
             None => refusal,
         }
     }
@@ -170,3 +177,30 @@ impl From<Failure> for Refusal {
 /// How long the service waits for the database beyond a time limit that the database enforces itself, and for a connection
 /// to close or to return to its pool.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn each_text_appears_once() {
+        let refused = || Failure::from(Error::Io(io::Error::other("Connection refused")));
+        let cause = Refusal::from(refused()).to_string();
+        assert_eq!(cause, "connection to the directory failed: error communicating with database: Connection refused");
+        let failed = |kind: FailureKind, address: &str, cause: &str| (kind, address.to_owned(), cause.to_owned());
+        let of_servers = |failures| Refusal::from(Failure::of_servers(failures)).to_string();
+        let unreachable = |address| failed(FailureKind::Connection, address, &cause);
+        let detail = "error communicating with database: Connection refused";
+        assert_eq!(
+            of_servers(vec![unreachable("a:1"), unreachable("b:2")]),
+            format!("connection to the directory failed: a:1: {detail}; b:2: {detail}")
+        );
+        let standby = FailureKind::Standby.to_string();
+        assert_eq!(
+            of_servers(vec![unreachable("a:1"), failed(FailureKind::Standby, "b:2", &standby)]),
+            format!("{standby}: a:1: connection to the directory failed: {detail}; b:2")
+        );
+    }
+}

@@ -5,6 +5,12 @@
 pub(in crate::config) enum DatabaseUrlError {
     #[error("unknown kind of database; expected sqlite:PATH or postgres://USER@HOST/DATABASE?sslmode=verify-full")]
     UnknownKind,
+    #[error("expected the URL form instead of keywords: postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full")]
+    KeywordForm,
+    #[error("a JDBC URL; remove jdbc: (expected postgres://USER@HOST/DATABASE?sslmode=verify-full)")]
+    Jdbc,
+    #[error("the scheme names a driver; write postgres:// without it")]
+    DriverInScheme,
     #[error(
         "unknown SQLite parameter; the only supported one is mode=ro, rw or rwc (the file is always opened read-only)"
     )]
@@ -16,6 +22,8 @@ pub(in crate::config) enum DatabaseUrlError {
          for example / as %2F)"
     )]
     NotAUrl,
+    #[error("contains a % without two hexadecimal digits; write % as %25")]
+    Escape,
     #[error("contains a #; write it as %23")]
     Fragment,
     #[error(
@@ -40,8 +48,8 @@ pub(in crate::config) enum DatabaseUrlError {
     BadPassword,
     #[error("sslrootcert has no effect without sslmode=verify-full; remove one of the two")]
     UnusedRootCert,
-    #[error("port is not valid; expected a number from 1 to 65535")]
-    BadPort,
+    #[error("port of host {0} is not valid; expected a number from 1 to 65535")]
+    BadPort(usize),
     #[error("number of ports differs from the number of hosts; expected one port for each host, or one for all")]
     PortCount,
     #[error(
@@ -56,10 +64,10 @@ pub(in crate::config) enum DatabaseUrlError {
     NotUtf8,
     #[error("contains a control character; remove it")]
     ControlCharacter,
-    #[error(
-        "host is not valid; expected a name, an address or the directory of a Unix socket, or several separated by commas"
-    )]
-    BadHost,
+    #[error("host {0} is empty; remove the comma beside it, or write the host")]
+    EmptyHost(usize),
+    #[error("host {0} is not valid; expected a name, an address or the directory of a Unix socket (percent-encoded)")]
+    BadHost(usize),
     #[error(
         "missing sslmode; expected sslmode=verify-full (with sslrootcert=FILE if the provider has its own CA), or \
          disable where the mesh encrypts"

@@ -26,6 +26,12 @@ pub enum ClaimNameError {
     /// An escape that RFC 6901 does not define.
     #[error("not a valid JSON Pointer (RFC 6901): write ~0 for ~ and ~1 for /")]
     Escape,
+    /// White space around the text, which no claim has.
+    #[error("has a space before or after it; remove the space")]
+    Space,
+    /// A pointer as the fragment of a URI (RFC 6901 section 6).
+    #[error("a JSON Pointer is written without #, for example /o/id instead of #/o/id")]
+    Fragment,
     /// A claim about the token itself.
     #[error("expected a claim about the person; iss, aud, exp, nbf, iat and jti are about the token")]
     AboutToken,
@@ -35,8 +41,14 @@ impl ClaimName {
     /// Parses the name of a claim, or a JSON Pointer.
     ///
     /// # Errors
-    /// For an empty text, a malformed pointer, or a claim that is about the token.
+    /// For an empty text, a malformed pointer, a text that is meant as something else, or a claim that is about the token.
     pub fn parse(text: &str) -> Result<Self, ClaimNameError> {
+        if text.trim() != text {
+            return Err(ClaimNameError::Space);
+        }
+        if text.starts_with("#/") {
+            return Err(ClaimNameError::Fragment);
+        }
         let (claim, within) = match text.strip_prefix('/') {
             None => (text.to_owned(), ""),
             Some(_) if !has_valid_escapes(text) => return Err(ClaimNameError::Escape),
@@ -130,6 +142,10 @@ mod tests {
             ("/a~", ClaimNameError::Escape),
             ("/a~2", ClaimNameError::Escape),
             ("/a/~/b", ClaimNameError::Escape),
+            (" org_id", ClaimNameError::Space),
+            ("/o/id ", ClaimNameError::Space),
+            (" ", ClaimNameError::Space),
+            ("#/o/id", ClaimNameError::Fragment),
             ("/aud/0", ClaimNameError::AboutToken),
             ("exp", ClaimNameError::AboutToken),
         ] {

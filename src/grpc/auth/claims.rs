@@ -19,24 +19,34 @@ const MAX_ROLES: usize = 64;
 pub(super) enum ClaimError {
     #[error("{0} is missing or not a string")]
     NotAString(&'static str),
+    #[error("{0} is missing or not a string")]
+    NoText(Place),
     #[error("{0} is missing or not a non-negative integer")]
     NotSeconds(&'static str),
-    #[error("iss is not the configured issuer")]
+    #[error("iss is not the value of --principal-issuer")]
     Issuer,
-    #[error("aud is {0}; expected the configured audience, and no other that is not in --principal-other-audiences")]
+    #[error("aud is {0}; expected --principal-audience, and no other that is not in --principal-other-audiences")]
     Audience(AudienceKind),
-    #[error("lifetime (exp minus iat) is not between 1 and {} seconds", .0.as_secs())]
+    #[error("lifetime (exp minus iat) is not between 1 and {} seconds (--principal-max-lifetime)", .0.as_secs())]
     Lifetime(Duration),
-    #[error("iat or nbf is in the future")]
+    #[error("iat or nbf is in the future by more than --principal-clock-skew")]
     Future,
     #[error("exp is in the past")]
     Expired,
     #[error("{0} is not an id (1 to 255 visible ASCII characters)")]
-    NotAnId(&'static str),
-    #[error("role claim is missing, or not a string (or, where permitted, an array of 1 to {MAX_ROLES} strings)")]
-    Roles,
-    #[error("role is empty")]
-    EmptyRole,
+    NotAnId(Place),
+    #[error("{0} is missing, or not a string (or, where permitted, an array of 1 to {MAX_ROLES} strings)")]
+    Roles(Place),
+    #[error("{0} has an empty role")]
+    EmptyRole(Place),
+}
+
+/// Where a value was expected, for the person who configured it: the claim and its setting, and nothing of the token.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("claim {claim} ({setting})")]
+pub(super) struct Place {
+    claim: ClaimName,
+    setting: &'static str,
 }
 
 /// What was received as `aud`: its type and count, never its value.
@@ -57,14 +67,15 @@ impl ClaimError {
         match self {
             Self::Expired => Reason::TokenExpired,
             Self::NotAString(_)
+            | Self::NoText(_)
             | Self::NotSeconds(_)
             | Self::Issuer
             | Self::Audience(_)
             | Self::Lifetime(_)
             | Self::Future
             | Self::NotAnId(_)
-            | Self::Roles
-            | Self::EmptyRole => Reason::TokenInvalid,
+            | Self::Roles(_)
+            | Self::EmptyRole(_) => Reason::TokenInvalid,
         }
     }
 }
@@ -94,15 +105,19 @@ impl TokenRules {
         if now >= Duration::from_secs(expires).saturating_add(self.clock_skew) {
             return Err(ClaimError::Expired);
         }
-        let text =
-            |place: &ClaimName, name| place.find(claims).and_then(Value::as_str).ok_or(ClaimError::NotAString(name));
         let format = &self.format;
-        let (user, tenant) = (text(&format.subject, "subject claim")?, text(&format.tenant, "tenant claim")?);
-        Ok(Claims {
-            user: UserId::parse(user).ok_or(ClaimError::NotAnId("subject claim"))?,
-            tenant: TenantId::parse(tenant).ok_or(ClaimError::NotAnId("tenant claim"))?,
-            role: format.owner_roles.choose(&self.roles(claims)?).ok_or(ClaimError::EmptyRole)?,
-        })
+        let place = |claim: &ClaimName, setting| Place { claim: claim.clone(), setting };
+        let subject = || place(&format.subject, "--principal-subject-claim");
+        let tenant = || place(&format.tenant, "--principal-tenant-claim");
+        let role = || place(&format.role, "--principal-role-claim");
+        let text = |claim: &ClaimName| claim.find(claims).and_then(Value::as_str);
+        let user_id = text(&format.subject).ok_or_else(|| ClaimError::NoText(subject()))?;
+        let tenant_id = text(&format.tenant).ok_or_else(|| ClaimError::NoText(tenant()))?;
+        let user = UserId::parse(user_id).ok_or_else(|| ClaimError::NotAnId(subject()))?;
+        let tenant = TenantId::parse(tenant_id).ok_or_else(|| ClaimError::NotAnId(tenant()))?;
+        let roles = self.roles(claims).ok_or_else(|| ClaimError::Roles(role()))?;
+        let role = format.owner_roles.choose(&roles).ok_or_else(|| ClaimError::EmptyRole(role()))?;
+        Ok(Claims { user, tenant, role })
     }
 
     /// Accepts the audience as a string or in an array: both forms are in use (RFC 7519 section 4.1.3). An array must not have a
@@ -129,15 +144,13 @@ impl TokenRules {
     }
 
     /// Returns the role, or every role if the format permits several.
-    fn roles<'a>(&self, claims: &'a Map<String, Value>) -> Result<Vec<&'a str>, ClaimError> {
-        match self.format.role.find(claims) {
-            Some(Value::String(role)) => Ok(vec![role]),
-            Some(Value::Array(roles)) if !self.format.is_default() && (1..=MAX_ROLES).contains(&roles.len()) => {
-                roles.iter().map(|role| role.as_str().ok_or(ClaimError::Roles)).collect()
+    fn roles<'a>(&self, claims: &'a Map<String, Value>) -> Option<Vec<&'a str>> {
+        match self.format.role.find(claims)? {
+            Value::String(role) => Some(vec![role]),
+            Value::Array(roles) if !self.format.is_default() && (1..=MAX_ROLES).contains(&roles.len()) => {
+                roles.iter().map(Value::as_str).collect()
             }
-            Some(Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => {
-                Err(ClaimError::Roles)
-            }
+            Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
         }
     }
 }
@@ -149,4 +162,49 @@ pub(super) fn string<'a>(members: &'a Map<String, Value>, name: &'static str) ->
 
 fn seconds(members: &Map<String, Value>, name: &'static str) -> Result<u64, ClaimError> {
     members.get(name).and_then(Value::as_u64).ok_or(ClaimError::NotSeconds(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::grpc::auth::rules::TokenFormat;
+
+    #[test]
+    fn errors_name_the_configured_claim_and_its_setting() {
+        let claim = |text| ClaimName::parse(text).unwrap();
+        let (subject, tenant, role) = (claim("user.id"), claim("/o/id"), claim("/o/roles"));
+        let rules = TokenRules {
+            issuer: "https://login.test".to_owned(),
+            audience: "billing-portal".to_owned(),
+            other_audiences: Vec::new(),
+            max_lifetime: Duration::from_mins(5),
+            clock_skew: Duration::ZERO,
+            format: TokenFormat { subject, tenant, role, ..TokenFormat::default() },
+        };
+        let valid = json!({
+            "iss": rules.issuer, "aud": rules.audience, "iat": 1_000, "exp": 1_300,
+            "user.id": "olivia", "o": {"id": "acme", "roles": "owner"},
+        });
+        let now = Duration::from_secs(1_100);
+        assert!(rules.check(valid.as_object().unwrap(), now).is_ok());
+        for (name, value, cause) in [
+            ("iss", json!("secret"), "iss is not the value of --principal-issuer"),
+            ("aud", json!("secret"), "aud is a different string; expected --principal-audience"),
+            ("exp", json!(1_301), "between 1 and 300 seconds (--principal-max-lifetime)"),
+            ("nbf", json!(1_200), "in the future by more than --principal-clock-skew"),
+            ("user.id", json!(["secret"]), "claim user.id (--principal-subject-claim) is missing or not a string"),
+            ("user.id", json!("sec ret"), "claim user.id (--principal-subject-claim) is not an id"),
+            ("o", json!("secret"), "claim /o/id (--principal-tenant-claim) is missing or not a string"),
+            ("o", json!({"id": ""}), "claim /o/id (--principal-tenant-claim) is not an id"),
+            ("o", json!({"id": "acme"}), "claim /o/roles (--principal-role-claim) is missing, or not a string"),
+            ("o", json!({"id": "acme", "roles": [""]}), "claim /o/roles (--principal-role-claim) has an empty role"),
+        ] {
+            let mut claims = valid.as_object().unwrap().clone();
+            claims.insert(name.to_owned(), value);
+            let error = rules.check(&claims, now).err().unwrap().to_string();
+            assert!(error.contains(cause) && !error.contains("secret"), "{error}");
+        }
+    }
 }

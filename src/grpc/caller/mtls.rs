@@ -106,14 +106,18 @@ fn only_name(certificate: &X509Certificate<'_>) -> Result<String, CertificateErr
     }
 }
 
-/// Returns whether a text is a whole DNS name in lower case, without a wildcard.
+/// Returns whether a text is a whole DNS name in lower case, without a wildcard. With a number as its last label, it would be an
+/// IP address.
 #[must_use]
 pub fn is_dns_name(text: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
     };
-    text.len() <= 253 && text.split('.').all(is_label)
+    let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= 253 && text.split('.').all(is_label) && !text.rsplit('.').next().is_some_and(is_number)
 }
 
 #[cfg(test)]
@@ -165,6 +169,9 @@ mod tests {
             (vec![dns("*.example.org")], Err(BadDnsName)),
             (vec![dns("Settings.example.org")], Err(BadDnsName)),
             (vec![dns("settings.example.org.")], Err(BadDnsName)),
+            (vec![dns("10.0.0.1")], Err(BadDnsName)),
+            (vec![dns("settings.-x")], Err(BadDnsName)),
+            (vec![dns("settings-.example.org")], Err(BadDnsName)),
             (vec![dns("")], Err(BadDnsName)),
             (vec![address, email], Err(NoName)),
             (vec![], Err(NoName)),

@@ -83,8 +83,8 @@ impl Primary {
         });
     }
 
-    /// Records that one of several servers cannot be used or is not the primary. Returns why, with a text that names the server.
-    pub(super) fn refused(&self, server: &Server, failure: Failure) -> (FailureKind, String) {
+    /// Records that one of several servers cannot be used or is not the primary. Returns the kind, the address and the cause.
+    pub(super) fn refused(&self, server: &Server, failure: Failure) -> (FailureKind, String, String) {
         let failed = failure.kind.clone();
         let (kind, cause) = (failed.as_str(), Refusal::from(failure).to_string());
         self.lost(server);
@@ -95,7 +95,7 @@ impl Primary {
                 state.refused.push((server.address.clone(), kind));
             }
         });
-        (failed, format!("{}: {cause}", server.address))
+        (failed, server.address.to_string(), cause)
     }
 
     /// Records that the server is no longer known to be the primary, so that every server is asked.

@@ -93,7 +93,7 @@ const URLS: &[(&str, &[Fix])] = &[
     (
         "host=demo.postgres.database.azure.com port=5432 dbname=app user=dbadmin password=hunter2 sslmode=require",
         &[(
-            "expected sqlite:PATH or postgres://USER@HOST/DATABASE",
+            "expected the URL form instead of keywords: postgres://USER@HOST:PORT/DATABASE",
             "host=demo.postgres.database.azure.com port=5432 dbname=app user=dbadmin password=hunter2 sslmode=require",
             "postgres://dbadmin@demo.postgres.database.azure.com/app?sslmode=verify-full",
         )],

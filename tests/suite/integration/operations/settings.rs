@@ -208,6 +208,9 @@ async fn allowed_callers_are_complete_identities_of_the_configured_mesh() {
         ("mtls", "*.example.org"),
         ("mtls", "Settings.example.org"),
         ("mtls", "https://example.org/settings"),
+        ("mtls", "10.0.0.1"),
+        ("mtls", "spiffe://td/x,settings.1"),
+        ("mtls", "-settings.example.org"),
         ("none", "spiffe://td/x"),
     ] {
         let changes = [&format!("--caller-identity={mesh}")[..], &format!("--allowed-callers={callers}")];
@@ -232,7 +235,11 @@ async fn tls_files_and_mtls_require_each_other() {
                 .concat(),
             "--tls-private-key-file: contains PEM text instead of a file name; write it to a file, and pass its name",
         ),
-        ([&callers[..1], &files[..]].concat(), "--allowed-callers: expected complete SPIFFE ids or DNS names"),
+        ([&callers[..1], &files[..]].concat(), "--allowed-callers: required unless --caller-identity is none"),
+        (
+            [&["--caller-identity=istio", "--allowed-callers="], &files[..0]].concat(),
+            "--allowed-callers: required unless --caller-identity is none; expected complete SPIFFE ids",
+        ),
         (files[..1].to_vec(), "--tls-certificate-file: has no effect without --caller-identity mtls"),
         (files[1..2].to_vec(), "--tls-private-key-file: has no effect without --caller-identity mtls"),
         (

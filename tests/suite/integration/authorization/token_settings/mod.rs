@@ -69,10 +69,10 @@ async fn check(settings: &'static str, values: &'static [&'static str]) -> usize
 }
 
 /// Values that stop the start, with the message that they print.
-const WRONG: [(&[&str], &str); 31] = [
-    (&["--principal-token-types="], NOT_EXACT),
-    (&["--principal-token-types=at+jwt,"], NOT_EXACT),
-    (&["--principal-token-types=at+jwt, JWT"], NOT_EXACT),
+const WRONG: [(&[&str], &str); 35] = [
+    (&["--principal-token-types="], "must not be empty"),
+    (&["--principal-token-types=at+jwt,"], SECOND_IS_EMPTY),
+    (&["--principal-token-types=at+jwt, JWT"], SECOND_HAS_SPACE),
     (&["--principal-token-types=*"], NOT_A_TYPE),
     (&["--principal-token-types=*/*"], NOT_A_TYPE),
     (&["--principal-token-types=at jwt"], NOT_A_TYPE),
@@ -90,20 +90,26 @@ const WRONG: [(&[&str], &str); 31] = [
     (&["--principal-role-claim=aud"], ABOUT_TOKEN),
     (&["--principal-role-claim=/aud/0"], ABOUT_TOKEN),
     (&["--principal-subject-claim=jti"], ABOUT_TOKEN),
-    (&["--owner-roles="], NOT_EXACT),
-    (&["--owner-roles=owner,,admin"], NOT_EXACT),
-    (&["--owner-roles=owner, admin"], NOT_EXACT),
+    (&["--principal-subject-claim= sub"], "has a space before or after it; remove the space"),
+    (&["--principal-role-claim=/o/roles "], "has a space before or after it; remove the space"),
+    (&["--principal-tenant-claim=#/o/id"], NO_FRAGMENT),
+    (&["--owner-roles="], "must not be empty"),
+    (&["--owner-roles=owner,,admin"], SECOND_IS_EMPTY),
+    (&["--owner-roles=owner,admin "], SECOND_HAS_SPACE),
+    (&["--owner-roles=owner, admin"], SECOND_HAS_SPACE),
     (&["--owner-roles=*"], NO_PATTERN),
     (&["--owner-roles=owner,*"], NO_PATTERN),
     (&["--owner-roles=owner,owner"], "must not contain the same value twice"),
-    (&["--principal-other-audiences="], NOT_EXACT),
+    (&["--principal-other-audiences="], "must not be empty"),
     (&["--principal-other-audiences=a,billing-portal"], "must not contain the value of --principal-audience"),
     (&["--principal-max-lifetime=24h1s"], "expected a duration from 1s to 1day; see --help"),
     (&["--principal-max-lifetime=0s"], "expected a duration from 1s to 1day; see --help"),
     (&["--principal-max-lifetime=61m", "--ownership=token"], NO_DIRECTORY),
 ];
 
-const NOT_EXACT: &str = "expected values without spaces around them, none of them empty";
+const SECOND_IS_EMPTY: &str = "value 2 is empty; remove the comma beside it, or write the value";
+const SECOND_HAS_SPACE: &str = "value 2 has a space before or after it; remove the space";
+const NO_FRAGMENT: &str = "a JSON Pointer is written without #, for example /o/id instead of #/o/id";
 const NOT_A_TYPE: &str = "expected media types such as at+jwt, or none for a token without typ";
 const SAME_TYPE: &str = "must not contain the same type twice; case and the prefix application/ are ignored";
 const NOT_A_POINTER: &str = "not a valid JSON Pointer (RFC 6901): write ~0 for ~ and ~1 for /";
