@@ -19,7 +19,7 @@ use rustls::{
 use x509_parser::{certificate::X509Certificate, prelude::FromDer as _, time::ASN1Time};
 
 /// The protocol in the ALPN extension: HTTP/2 over TLS (RFC 9113, section 3.2).
-pub(crate) const HTTP2: &[u8] = b"h2";
+const HTTP2: &[u8] = b"h2";
 
 static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
 
