@@ -217,7 +217,8 @@ fn parse_private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     Ok(key)
 }
 
-/// Certificates and keys in DER are a SEQUENCE (X.690), whose length is at least 128 bytes.
+/// Certificates and most keys in DER are a SEQUENCE (X.690) of at least 128 bytes. A shorter key has the error of a file without
+/// a key.
 fn refuse_der(text: &[u8]) -> Result<(), PemError> {
     if text.starts_with(&[0x30, 0x81]) || text.starts_with(&[0x30, 0x82]) { Err(PemError::Der) } else { Ok(()) }
 }

@@ -226,7 +226,7 @@ async fn tls_files_and_mtls_require_each_other() {
         (callers.to_vec(), "--tls-certificate-file: required with --caller-identity mtls"),
         ([&callers[..], &files[..1]].concat(), "--tls-private-key-file: required with --caller-identity mtls"),
         ([&callers[..], &files[..2]].concat(), "--tls-client-ca-file: required with --caller-identity mtls"),
-        ([&callers[..], &files[..]].concat(), "--tls-certificate-file: cannot use /a as a certificate"),
+        ([&callers[..], &files[..]].concat(), "--tls-certificate-file: cannot use /a: No such file"),
         ([&callers[..1], &files[..]].concat(), "--allowed-callers: expected complete SPIFFE ids or DNS names"),
         (files[..1].to_vec(), "--tls-certificate-file: has no effect without --caller-identity mtls"),
         (files[1..2].to_vec(), "--tls-private-key-file: has no effect without --caller-identity mtls"),
