@@ -74,7 +74,10 @@ pub async fn run(config: &Config, format: ReportFormat) -> io::Result<bool> {
         Err(error) => items.push(failed("Stripe key", error)),
     }
     items.extend(exposed::secrets(config).into_iter().map(|(setting, path)| {
-        warning("file permissions", format!("{setting}: everyone on this machine can read {}", path.display()))
+        warning(
+            "file permissions",
+            format!("{setting}: everyone on this machine can read {}; run chmod 600 on it", path.display()),
+        )
     }));
     report::print(&items, format)?;
     Ok(items.iter().all(|item| item.severity != Severity::Failure))

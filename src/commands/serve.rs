@@ -35,10 +35,10 @@ pub async fn run(config: Config) -> Result<ExitCode, Failure> {
     let service = wiring::build(config).await?;
     let _reloads = reload_on(hangup, service.reload.clone());
     let stop = StopSignals::receive()?;
-    let listener = bind(address).await?;
+    let listener = bind("--listen", address).await?;
     let mut server = Server::new(service);
     if let Some(address) = health_address {
-        server = server.with_health_listener(bind(address).await?);
+        server = server.with_health_listener(bind("--health-listen", address).await?);
     }
     let (drain, end_drain) = (CancellationToken::new(), CancellationToken::new());
     let signals = tokio::spawn(handle_signals(stop, drain.clone(), end_drain.clone()));
@@ -52,8 +52,9 @@ pub async fn run(config: Config) -> Result<ExitCode, Failure> {
     Ok(if end_drain.is_cancelled() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| Failure::of(format!("cannot listen on {address}"), error))
+async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| Failure::of(format!("{setting}: cannot listen on {address}"), error))
 }
 
 /// Reloads at each signal, until the handle is dropped.

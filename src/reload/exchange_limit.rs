@@ -65,9 +65,10 @@ struct LimitExceeded;
 pub(crate) type LimitedConnector = BoxCloneSyncService<Uri, TokioIo<Limited>, BoxError>;
 
 /// Limits the connections of a connector, and the time in which one is opened, with its TLS handshake: the client continues to
-/// open a connection in the background when a request that waited for it has got another one.
+/// open a connection in the background when a request that waited for it has got another one. A request itself waits at most
+/// for `time`, and its own limit says more about the cause, so it comes first.
 pub(crate) fn limited(connector: HttpsConnector<Connector>, time: Duration) -> LimitedConnector {
-    BoxCloneSyncService::new(MapResponse::new(Timeout::new(connector, time), limit))
+    BoxCloneSyncService::new(MapResponse::new(Timeout::new(connector, time + Duration::from_secs(1)), limit))
 }
 
 /// Limits a new connection.
@@ -182,7 +183,7 @@ mod tests {
             HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(tcp);
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri: Uri = format!("https://{}", server.local_addr().unwrap()).parse().unwrap();
-        let connecting = tokio::spawn(limited(connector, Duration::from_millis(50)).oneshot(uri));
+        let connecting = tokio::spawn(limited(connector, Duration::ZERO).oneshot(uri));
         let (_stream, _) = server.accept().await.unwrap();
         assert!(connecting.await.unwrap().err().unwrap().is::<Elapsed>());
     }

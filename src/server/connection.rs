@@ -62,7 +62,7 @@ impl Connection {
         };
         let (io, identity) = match established {
             Ok(established) => established,
-            Err(cause) => return refused.log(peer, &cause),
+            Err(cause) => return refused.not_established(peer, cause),
         };
         let expired = expiry(identity.as_ref());
         let (counted, anonymous) = (Arc::clone(&streams), ConnectionStreams::default());

@@ -8,15 +8,20 @@ use tokio::{
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 
 use super::{
-    at_limit::AtLimit,
     connection::Connection,
     idle::{IdleConnections, OpenStreams},
     refused::Refused,
 };
-use crate::wiring::{ListenerTls, descriptors::CLOSING_CONNECTIONS};
+use crate::{
+    supervisor,
+    wiring::{ListenerTls, descriptors::CLOSING_CONNECTIONS},
+};
 
 /// How long connections may take to send their remaining data after the drain, or after an eviction.
 pub(super) const CLOSE_GRACE: Duration = Duration::from_secs(1);
@@ -27,11 +32,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// The connections of a listener.
 pub(super) struct Connections {
     routes: Router,
-    /// The name of their maximum number, for the log.
-    limit: &'static str,
     /// `None` on a plain-text listener.
     tls: Option<Arc<ListenerTls>>,
     refused: Arc<Refused>,
+    /// Logs refused connections, until it is dropped.
+    _log: AbortOnDropHandle<()>,
     /// The connections that are served.
     slots: Arc<Semaphore>,
     /// These, and evicted ones that are not closed yet.
@@ -55,11 +60,17 @@ impl Connections {
         limit: &'static str,
     ) -> Self {
         let descriptors = max_connections.saturating_add(CLOSING_CONNECTIONS).min(Semaphore::MAX_PERMITS);
+        let refused = Arc::new(Refused::new(limit));
+        let logged = Arc::clone(&refused);
+        let log = supervisor::spawn("connection log", move || {
+            let refused = Arc::clone(&logged);
+            async move { refused.log_repeatedly().await }
+        });
         Self {
             routes,
-            limit,
             tls,
-            refused: Arc::default(),
+            refused,
+            _log: log,
             slots: Arc::new(Semaphore::new(max_connections)),
             descriptors: Arc::new(Semaphore::new(descriptors)),
             crowded: Arc::default(),
@@ -73,7 +84,6 @@ impl Connections {
     /// Accepts and serves connections until `shutdown` completes.
     pub(super) async fn accept_until(&self, listener: &TcpListener, shutdown: impl Future<Output = ()>) {
         let mut shutdown = pin!(shutdown);
-        let mut at_limit = AtLimit::new(self.limit);
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -81,7 +91,7 @@ impl Connections {
                 accepted = self.accept(listener) => accepted,
             };
             match accepted {
-                Ok((accepted, descriptor)) => self.admit(accepted, descriptor, &mut at_limit),
+                Ok((accepted, descriptor)) => self.admit(accepted, descriptor),
                 Err(error) => {
                     tracing::warn!(%error, "connection cannot be accepted");
                     sleep(ACCEPT_PAUSE).await;
@@ -100,10 +110,10 @@ impl Connections {
     }
 
     /// Serves a connection if a slot is free, or if an idle connection can be evicted.
-    fn admit(&self, (stream, peer): (TcpStream, SocketAddr), descriptor: OwnedSemaphorePermit, at_limit: &mut AtLimit) {
+    fn admit(&self, (stream, peer): (TcpStream, SocketAddr), descriptor: OwnedSemaphorePermit) {
         let slot = Arc::clone(&self.slots).try_acquire_owned().ok().or_else(|| {
             let slot = self.idle.evict();
-            at_limit.log(slot.is_some());
+            self.refused.at_limit(slot.is_some());
             slot
         });
         let Some(slot) = slot else { return };
@@ -126,7 +136,7 @@ impl Connections {
         self.going_away.cancel();
     }
 
-    /// Waits briefly for each connection to close, then closes the rest.
+    /// Waits briefly for each connection to close, then closes the rest. Logs the refused connections that are not logged yet.
     pub(super) async fn close(&self) {
         self.open.close();
         if timeout(CLOSE_GRACE, self.open.wait()).await.is_err() {
@@ -134,5 +144,6 @@ impl Connections {
             self.killed.cancel();
             self.open.wait().await;
         }
+        self.refused.log_rest();
     }
 }

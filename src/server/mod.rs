@@ -1,12 +1,13 @@
 //! Serves an assembled service on a bound listener until a shutdown future completes, then drains.
 
-mod at_limit;
 mod connection;
 mod connections;
 mod drain;
 mod establish;
 mod health;
 mod idle;
+mod not_established;
+mod per_minute;
 mod refused;
 
 use std::{io, sync::Arc};

@@ -4,10 +4,9 @@
 //! Names: <https://opentelemetry.io/docs/specs/semconv/rpc/rpc-metrics/>; those of this service start with
 //! `billing_portal`.
 
-use std::{
-    sync::{Arc, LazyLock},
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+mod observed;
+
+use std::{sync::LazyLock, time::Duration};
 
 use opentelemetry::{
     KeyValue, global,
@@ -18,8 +17,11 @@ use opentelemetry_semantic_conventions::{
     metric::RPC_SERVER_CALL_DURATION,
 };
 
+use observed::{CONNECTIONS, SOURCE_AGE, SOURCE_CHANGED, SOURCE_EXPIRES, SOURCE_GOOD};
+pub use observed::{SourceState, watch_connections, watch_expiry, watch_source};
+
 /// The names as a collector receives them.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 18] = [
     RPC_SERVER_CALL_DURATION,
     "billing_portal.refusals",
     "billing_portal.sessions",
@@ -32,21 +34,13 @@ pub const NAMES: [&str; 17] = [
     "billing_portal.directory.failures",
     "billing_portal.task.restarts",
     "billing_portal.telemetry.export.failures",
+    "billing_portal.connections.refused",
     CONNECTIONS,
     SOURCE_GOOD,
     SOURCE_AGE,
     SOURCE_CHANGED,
     SOURCE_EXPIRES,
 ];
-
-/// The names of the metrics of reloaded files and URLs.
-const SOURCE_GOOD: &str = "billing_portal.source.good";
-const SOURCE_AGE: &str = "billing_portal.source.age";
-const SOURCE_CHANGED: &str = "billing_portal.source.changed";
-const SOURCE_EXPIRES: &str = "billing_portal.source.expires";
-
-/// The name of the metric that counts connections to the directory, by state.
-const CONNECTIONS: &str = "billing_portal.directory.connections";
 
 /// The instruments. Without a collector, they cost almost nothing.
 pub static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::new(&global::meter(env!("CARGO_PKG_NAME"))));
@@ -66,6 +60,7 @@ pub struct Metrics {
     directory_failures: Counter<u64>,
     task_restarts: Counter<u64>,
     export_failures: Counter<u64>,
+    connections_refused: Counter<u64>,
 }
 
 impl Metrics {
@@ -83,6 +78,7 @@ impl Metrics {
             failures,
             restarts,
             exports,
+            connections,
             ..,
         ] = NAMES;
         let seconds = vec![0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
@@ -99,6 +95,7 @@ impl Metrics {
             directory_failures: meter.u64_counter(failures).with_unit("{failure}").build(),
             task_restarts: meter.u64_counter(restarts).with_unit("{restart}").build(),
             export_failures: meter.u64_counter(exports).with_unit("{failure}").build(),
+            connections_refused: meter.u64_counter(connections).with_unit("{connection}").build(),
         }
     }
 
@@ -169,6 +166,11 @@ impl Metrics {
         self.export_failures.add(count, &[KeyValue::new("signal", signal)]);
     }
 
+    /// Counts a connection that was refused before HTTP/2, or because all others are in use.
+    pub fn connection_refused(&self, kind: &'static str) {
+        self.connections_refused.add(1, &[KeyValue::new("kind", kind)]);
+    }
+
     /// Counts a call as in flight until the guard is dropped.
     #[must_use]
     pub fn begin_call(&self) -> InFlight<'_> {
@@ -185,65 +187,4 @@ impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.in_flight.add(-1, &[]);
     }
-}
-
-/// The state of a reloaded file or URL.
-#[derive(Clone, Copy, Debug)]
-pub struct SourceState {
-    /// Whether it was valid when it was last read.
-    pub is_good: bool,
-    /// How long ago it was last valid, if ever.
-    pub age: Option<Duration>,
-    /// When its content last changed, if it was ever valid.
-    pub changed_at: Option<SystemTime>,
-}
-
-/// Registers a callback that returns the state of a reloaded file or URL. It is called at each export; nothing is recorded when
-/// it returns `None`. `setting` is the flag that names the source.
-pub fn watch_source(setting: &'static str, state: impl Fn() -> Option<SourceState> + Send + Sync + 'static) {
-    let state = Arc::new(state);
-    let of = |value: fn(SourceState) -> Option<f64>| {
-        let state = Arc::clone(&state);
-        move || state().and_then(value)
-    };
-    observe(SOURCE_GOOD, "1", setting, of(|state| Some(if state.is_good { 1.0 } else { 0.0 })));
-    observe(SOURCE_AGE, "s", setting, of(|state| Some(state.age?.as_secs_f64())));
-    observe(SOURCE_CHANGED, "s", setting, of(|state| seconds(state.changed_at?)));
-}
-
-/// Registers a callback that returns when the certificate in a reloaded file expires; otherwise like [`watch_source`].
-pub fn watch_expiry(setting: &'static str, expires_at: impl Fn() -> Option<SystemTime> + Send + Sync + 'static) {
-    observe(SOURCE_EXPIRES, "s", setting, move || seconds(expires_at()?));
-}
-
-/// Registers a metric of a source.
-fn observe(
-    name: &'static str,
-    unit: &'static str,
-    setting: &'static str,
-    value: impl Fn() -> Option<f64> + Send + Sync + 'static,
-) {
-    let (meter, attributes) = (global::meter(env!("CARGO_PKG_NAME")), [KeyValue::new("setting", setting)]);
-    let gauge = meter.f64_observable_gauge(name).with_unit(unit);
-    gauge.with_callback(move |gauge| value().iter().for_each(|value| gauge.observe(*value, &attributes))).build();
-}
-
-/// Returns the seconds since 1970.
-fn seconds(time: SystemTime) -> Option<f64> {
-    Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs_f64())
-}
-
-/// Registers a callback that returns the number of used and of idle connections to the directory. It is called at each
-/// export; nothing is recorded when it returns `None`.
-pub fn watch_connections(state: impl Fn() -> Option<(u64, u64)> + Send + Sync + 'static) {
-    global::meter(env!("CARGO_PKG_NAME"))
-        .u64_observable_gauge(CONNECTIONS)
-        .with_unit("{connection}")
-        .with_callback(move |gauge| {
-            if let Some((used, idle)) = state() {
-                gauge.observe(used, &[KeyValue::new("state", "used")]);
-                gauge.observe(idle, &[KeyValue::new("state", "idle")]);
-            }
-        })
-        .build();
 }

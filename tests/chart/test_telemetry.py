@@ -6,7 +6,7 @@ import unittest
 
 from chart import CHART, ROOT
 
-METRICS = (ROOT / "src/telemetry/metrics.rs").read_text()
+METRICS = "".join((ROOT / "src/telemetry" / name).read_text() for name in ["metrics.rs", "metrics/observed.rs"])
 SUFFIXES = {
     "f64_histogram": ("_seconds_bucket", "_seconds_count", "_seconds_sum"),
     "u64_counter": ("_total",),

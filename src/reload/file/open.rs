@@ -35,17 +35,18 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
         Self::open(setting, vec![path], one(parse), Some(T::eq)).await
     }
 
-    /// Reads two files that are valid only together; otherwise like [`Self::open_secret`].
-    pub async fn open_pair<E: Display>(
+    /// Reads two files that are valid only together; otherwise like [`Self::open_secret`]. The parser can name the file to change
+    /// by [`FileError::Of`].
+    pub async fn open_pair(
         setting: &'static str,
         paths: [PathBuf; 2],
-        parse: impl Fn(&[u8], &[u8]) -> Result<T, E> + Send + Sync + 'static,
+        parse: impl Fn(&[u8], &[u8]) -> Result<T, FileError> + Send + Sync + 'static,
     ) -> Self
     where
         T: PartialEq,
     {
         let parse = move |contents: &[Vec<u8>]| match contents {
-            [first, second] => parse(first, second).map_err(|error| FileError::Invalid(error.to_string())),
+            [first, second] => parse(first, second),
             _ => Err(FileError::NotAFile),
         };
         Self::open(setting, paths.into(), Box::new(parse), Some(T::eq)).await

@@ -175,9 +175,9 @@ async fn pair_is_used_once_both_files_fit_in_two_readings() {
     let paths = ["a", "b"].map(|name| folder.path().join(name));
     let write =
         |values: [&str; 2]| paths.iter().zip(values).for_each(|(path, text)| std::fs::write(path, text).unwrap());
-    let sum = |first: &[u8], second: &[u8]| match (number(first)?, number(second)?) {
-        (first, second) if first == second => Ok(first),
-        _ => Err("numbers are not equal".to_owned()),
+    let sum = |first: &[u8], second: &[u8]| match (number(first), number(second)) {
+        (Ok(first), Ok(second)) if first == second => Ok(first),
+        _ => Err(FileError::Invalid("numbers are not equal".to_owned())),
     };
     write(["1", "1"]);
     let file = ReloadingFile::open_pair("--n", paths.clone(), sum).await;

@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
 };
 use rustls::pki_types::UnixTime;
 
@@ -19,27 +22,41 @@ fn certificate_and_private_key_must_be_whole_and_fit() {
     let parse = |chain: &str, key: &str| ServerCertificate::parse(chain.as_bytes(), key.as_bytes());
     assert_eq!(parse(&pem, &key).unwrap(), parse(&format!("comment\n{pem}"), &format!("{key}\n")).unwrap());
     assert_ne!(parse(&pem, &key).unwrap(), parse(&other.pem(), &other_key).unwrap());
+    let (der, key_der) = (certificate.der().to_vec(), KeyPair::from_pem(&key).unwrap().serialize_der());
+    let with_other = format!("{}{pem}", other.pem());
     for (chain, key, error) in [
-        ("", &*key, PemError::NoCertificate),
-        (&key, &key, PemError::NoCertificate),
-        (pem.split_at(pem.len() / 2).0, &key, PemError::MalformedCertificate),
+        (&b""[..], key.as_bytes(), PairError::Certificate(PemError::NoCertificate)),
+        (key.as_bytes(), key.as_bytes(), PairError::Certificate(PemError::NoCertificate)),
+        (&der, key.as_bytes(), PairError::Certificate(PemError::Der)),
         (
-            &format!("{pem}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-            &key,
-            PemError::MalformedCertificate,
+            pem.split_at(pem.len() / 2).0.as_bytes(),
+            key.as_bytes(),
+            PairError::Certificate(PemError::MalformedCertificate),
         ),
-        (&pem, "", PemError::NotOnePrivateKey),
-        (&pem, &pem, PemError::NotOnePrivateKey),
-        (&pem, &encrypted, PemError::NotOnePrivateKey),
-        (&pem, &format!("{key}{other_key}"), PemError::NotOnePrivateKey),
-        (&pem, key.split_at(key.len() / 2).0, PemError::NotOnePrivateKey),
-        (&pem, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", PemError::UnsupportedPrivateKey),
-        (&pem, &other_key, PemError::OtherPrivateKey),
+        (
+            format!("{pem}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").as_bytes(),
+            key.as_bytes(),
+            PairError::Certificate(PemError::MalformedCertificate),
+        ),
+        (pem.as_bytes(), b"", PairError::PrivateKey(PemError::NotOnePrivateKey)),
+        (pem.as_bytes(), &key_der, PairError::PrivateKey(PemError::Der)),
+        (pem.as_bytes(), pem.as_bytes(), PairError::PrivateKey(PemError::NotOnePrivateKey)),
+        (pem.as_bytes(), encrypted.as_bytes(), PairError::PrivateKey(PemError::NotOnePrivateKey)),
+        (pem.as_bytes(), format!("{key}{other_key}").as_bytes(), PairError::PrivateKey(PemError::NotOnePrivateKey)),
+        (pem.as_bytes(), key.split_at(key.len() / 2).0.as_bytes(), PairError::PrivateKey(PemError::NotOnePrivateKey)),
+        (
+            pem.as_bytes(),
+            b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+            PairError::PrivateKey(PemError::UnsupportedPrivateKey),
+        ),
+        (pem.as_bytes(), other_key.as_bytes(), PairError::PrivateKey(PemError::OtherPrivateKey)),
+        // The listener's certificate must come first.
+        (with_other.as_bytes(), key.as_bytes(), PairError::PrivateKey(PemError::OtherPrivateKey)),
     ] {
-        assert_eq!(parse(chain, key).unwrap_err(), error, "{chain} {key}");
+        assert_eq!(ServerCertificate::parse(chain, key).unwrap_err(), error);
     }
     let debug = format!("{:?}", parse(&pem, &key).unwrap());
-    assert!(debug.starts_with("ServerCertificate { validity: Validity {") && debug.len() < 250, "{debug}");
+    assert!(debug.starts_with("ServerCertificate { chain: [Dated {") && debug.len() < 300, "{debug}");
 }
 
 #[test]
@@ -52,6 +69,7 @@ fn cas_of_clients_are_certificates_of_cas() {
         (leaf.pem(), PemError::NotACa),
         (format!("{}{}", ca.pem(), leaf.pem()), PemError::NotACa),
         (ca.pem().replace("MI", "M!"), PemError::MalformedCertificate),
+        (String::from_utf8_lossy(&[0x30, 0x7f]).into_owned(), PemError::NoCertificate),
     ] {
         assert_eq!(ClientCas::parse(pem.as_bytes()).unwrap_err(), error, "{pem}");
     }
@@ -108,4 +126,48 @@ fn ca_that_may_not_sign_certificates_is_refused() {
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let ca = params.self_signed(&key).unwrap();
     assert_eq!(ClientCas::parse(ca.pem().as_bytes()).unwrap_err(), PemError::NotACa);
+}
+
+#[test]
+fn certificate_that_clients_refuse_is_found() {
+    let (now, soon) = (SystemTime::now(), SystemTime::now() + EXPIRES_SOON / 2);
+    let problems = |change: &dyn Fn(&mut CertificateParams)| {
+        let (mut certificate, key) =
+            (CertificateParams::new(["localhost".to_owned()]).unwrap(), KeyPair::generate().unwrap());
+        change(&mut certificate);
+        let pem = certificate.self_signed(&key).unwrap().pem();
+        let parsed = ServerCertificate::parse(pem.as_bytes(), key.serialize_pem().as_bytes()).unwrap();
+        parsed.findings(now).into_iter().map(|found| (found.problem, found.is_failure)).collect::<Vec<_>>()
+    };
+    let seconds = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let soon = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds(soon));
+    let (past, future) = (date_time_ymd(2020, 1, 1), date_time_ymd(2200, 1, 1));
+    assert_eq!(problems(&|_| {}), []);
+    assert_eq!(problems(&|certificate| certificate.not_after = soon.into()), [(Problem::ExpiresSoon(soon), false)]);
+    assert_eq!(problems(&|certificate| certificate.not_after = past), [(Problem::Expired(past.into()), true)]);
+    assert_eq!(problems(&|certificate| certificate.not_before = future), [(Problem::NotYetValid(future.into()), true)]);
+    assert_eq!(problems(&|certificate| certificate.subject_alt_names = vec![]), [(Problem::NoName, true)]);
+    for (usages, expected) in [
+        (vec![ExtendedKeyUsagePurpose::ClientAuth], vec![(Problem::NotForServers, true)]),
+        (vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth], vec![]),
+        (vec![ExtendedKeyUsagePurpose::Any], vec![]),
+    ] {
+        assert_eq!(problems(&|certificate| certificate.extended_key_usages = usages.clone()), expected, "{usages:?}");
+    }
+}
+
+#[test]
+fn expired_ca_beside_a_valid_one_is_no_failure() {
+    let ca = |not_after| {
+        let (mut ca, key) = (CertificateParams::default(), KeyPair::generate().unwrap());
+        (ca.is_ca, ca.not_after) = (IsCa::Ca(BasicConstraints::Unconstrained), not_after);
+        ca.self_signed(&key).unwrap().pem()
+    };
+    let (expired, valid) = (ca(date_time_ymd(2020, 1, 1)), ca(date_time_ymd(2200, 1, 1)));
+    let findings = |pem: String| ClientCas::parse(pem.as_bytes()).unwrap().findings(SystemTime::now());
+    let [finding] = <[_; 1]>::try_from(findings(format!("{valid}{expired}"))).unwrap();
+    assert_eq!(finding.certificate, "certificate 2 (CN=rcgen self signed cert)");
+    assert!(!finding.is_failure && matches!(finding.problem, Problem::Expired(_)));
+    assert!(findings(format!("{expired}{expired}")).iter().all(|finding| finding.is_failure));
+    assert_eq!(findings(valid), []);
 }

@@ -40,10 +40,15 @@ pub(crate) struct Identity {
 
 impl Authority {
     pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut CertificateParams)) -> Self {
         let (mut ca, key) = (CertificateParams::default(), KeyPair::generate().unwrap());
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         // OpenSSL takes a certificate whose issuer has the same name as its subject for self-signed.
         ca.distinguished_name.push(DnType::CommonName, "CA");
+        change(&mut ca);
         let root = ca.self_signed(&key).unwrap();
         let (pem, certificate) = (root.pem(), root.der().clone());
         Self { issuer: CertificateIssuer::new(ca, key), certificate, pem }

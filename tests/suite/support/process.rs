@@ -65,9 +65,13 @@ pub(crate) struct Serving {
 impl Serving {
     /// Waits until the log has a number of lines with a text, and returns them.
     pub(crate) async fn wait_for_lines(&self, text: &str, count: usize) -> Vec<String> {
+        self.wait_for_lines_within(Duration::from_secs(30), text, count).await
+    }
+
+    pub(crate) async fn wait_for_lines_within(&self, limit: Duration, text: &str, count: usize) -> Vec<String> {
         let lines = |log: &str| log.lines().filter(|line| line.contains(text)).map(str::to_owned).collect::<Vec<_>>();
         let mut log_so_far = self.log_so_far.clone();
-        let found = timeout(Duration::from_secs(30), log_so_far.wait_for(|log| lines(log).len() >= count)).await;
+        let found = timeout(limit, log_so_far.wait_for(|log| lines(log).len() >= count)).await;
         lines(&found.unwrap_or_else(|_| panic!("not {count} times in the log: {text}")).unwrap())
     }
 }

@@ -6,6 +6,7 @@ use billing_portal::telemetry::metrics::NAMES;
 use fake_opentelemetry_collector::{ExportedMetric, FakeCollectorServer};
 use rcgen::date_time_ymd;
 use serde_json::Value;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use super::telemetry::{EXPORT_TIMEOUT, call, start, start_with};
 use crate::support::{
@@ -28,6 +29,9 @@ async fn metrics_have_documented_names_and_no_private_values() {
     world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved").await;
     assert_eq!(call(&world, &serving).await, [false, false]);
     world.sql("ALTER TABLE moved RENAME TO billing_portal_tenants").await;
+    // A client that uses TLS without need is refused.
+    let mut tls = TcpStream::connect(serving.address).await.unwrap();
+    tls.write_all(&[22; 24]).await.unwrap();
     let mut names = BTreeSet::new();
     let mut exported = String::new();
     let end = tokio::time::Instant::now() + EXPORT_TIMEOUT;
@@ -44,7 +48,14 @@ async fn metrics_have_documented_names_and_no_private_values() {
     for private in ["acme", "olivia", "cus_A", "bps_", "127.0.0.1"] {
         assert!(!exported.contains(private), "{private} is in {exported}");
     }
-    for counted in ["MAPPING_INTEGRITY", "shared_customer", "NOT_OWNER", "customers.retrieve", "PERMISSION_DENIED"] {
+    for counted in [
+        "MAPPING_INTEGRITY",
+        "shared_customer",
+        "NOT_OWNER",
+        "customers.retrieve",
+        "PERMISSION_DENIED",
+        "unexpected_tls",
+    ] {
         assert!(exported.contains(counted), "{counted} is not in {exported}");
     }
     signal(&serving.child, "-TERM");

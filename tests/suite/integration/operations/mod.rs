@@ -13,5 +13,6 @@ mod metrics;
 mod outage;
 mod process;
 mod settings;
+mod settings_tls;
 mod startup;
 mod telemetry;

@@ -135,5 +135,5 @@ async fn address_that_cannot_be_used_prevents_startup() {
     let mut command = binary();
     command.args(arguments).env("RUST_LOG", "error");
     let (code, error) = startup_error(command).await;
-    assert!(code == Some(1) && error.contains("cannot listen on"), "{code:?} {error}");
+    assert!(code == Some(1) && error.contains("--health-listen: cannot listen on"), "{code:?} {error}");
 }

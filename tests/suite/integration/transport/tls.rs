@@ -6,7 +6,7 @@ use std::{
 };
 
 use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
-use rustls::{ClientConfig, HandshakeKind, version::TLS12};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, pki_types::ServerName, version::TLS12};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -48,20 +48,34 @@ async fn only_verified_clients_that_speak_http2_over_tls_1_3_connect() {
         config
     };
     let server_only = issue(|leaf| leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]);
-    for (config, cause) in [
-        (client(&mtls.ca, Some(&other.issue(vec![uri(CALLER)]))), "BadSignature"),
-        (client(&mtls.ca, Some(&issue(|leaf| leaf.not_after = date_time_ymd(2020, 1, 1)))), "certificate expired"),
-        (client(&mtls.ca, Some(&issue(|leaf| leaf.not_before = date_time_ymd(2200, 1, 1)))), "not valid yet"),
-        (client(&mtls.ca, Some(&server_only)), "does not allow extended key usage for client authentication"),
-        (client(&mtls.ca, None), "peer sent no certificates"),
-        (client_of(&TLS12, &mtls.ca, Some(&good)), "client does not offer TLS 1.3"),
-        (with_protocols(&[]), "client does not offer the protocol h2 by ALPN"),
-        (with_protocols(&[b"http/1.1"]), "client does not offer the protocol h2 by ALPN"),
-        (client(&other, Some(&good)), "received fatal alert"),
+    let mut expected = Vec::new();
+    for (config, kind, cause) in [
+        (
+            client(&mtls.ca, Some(&other.issue(vec![uri(CALLER)]))),
+            "unknown_ca",
+            "not signed by a CA in --tls-client-ca",
+        ),
+        (
+            client(&mtls.ca, Some(&issue(|leaf| leaf.not_after = date_time_ymd(2020, 1, 1)))),
+            "expired",
+            "client certificate has expired (2020-01-01T00:00:00Z)",
+        ),
+        (
+            client(&mtls.ca, Some(&issue(|leaf| leaf.not_before = date_time_ymd(2200, 1, 1)))),
+            "not_yet_valid",
+            "client certificate is not valid yet (2200-01-01T00:00:00Z)",
+        ),
+        (client(&mtls.ca, Some(&server_only)), "wrong_usage", "client certificate is not for client authentication"),
+        (client(&mtls.ca, None), "no_certificate", "client has no certificate"),
+        (client_of(&TLS12, &mtls.ca, Some(&good)), "no_tls_1_3", "client does not offer TLS 1.3"),
+        (with_protocols(&[]), "no_alpn", "client does not offer the protocol h2 by ALPN"),
+        (with_protocols(&[b"http/1.1"]), "no_alpn", "client does not offer the protocol h2 by ALPN"),
+        (client(&other, Some(&good)), "distrusted", "client does not trust the certificate of this listener (alert "),
     ] {
         assert!(speak(&mtls, config).await.is_none(), "{cause}");
         let line = mtls.serving.wait_for_lines(cause, 1).await.remove(0);
         assert!(line.contains("\"peer\":\"127.0.0.1:"), "{line}");
+        expected.push((kind, cause));
     }
     let mut plain = TcpStream::connect(mtls.serving.address).await.unwrap();
     plain.write_all(PREFACE).await.unwrap();
@@ -69,10 +83,49 @@ async fn only_verified_clients_that_speak_http2_over_tls_1_3_connect() {
     plain.read_to_end(&mut answer).await.unwrap();
     // A fatal alert (RFC 8446, section 6), so that the client does not wait.
     assert_eq!(answer.first(), Some(&21), "{answer:?}");
-    mtls.serving.wait_for_lines("client does not use TLS, but --caller-identity mtls requires it", 1).await;
-    // Anyone can cause these, so only the first one is a warning.
-    assert_eq!(mtls.serving.wait_for_lines("connections refused before HTTP/2", 1).await.len(), 1);
+    expected.push(("no_tls", "client does not use TLS, but --caller-identity mtls requires it"));
+    // A client that leaves after its first message, instead of sending an alert.
+    let server = ServerName::from(mtls.serving.address.ip());
+    let mut hello = Vec::new();
+    ClientConnection::new(client(&mtls.ca, None).into(), server).unwrap().write_tls(&mut hello).unwrap();
+    let mut leaving = TcpStream::connect(mtls.serving.address).await.unwrap();
+    leaving.write_all(&hello).await.unwrap();
+    drop(leaving);
+    expected.push(("closed", "client closed the connection during the TLS handshake"));
     mtls.world.open(&mtls.world.olivia()).await.unwrap();
+    // Anyone can cause these. Of each kind, the first one is logged, and what follows with its count.
+    mtls.serving.wait_for_lines("\"kind\":\"closed\"", 1).await;
+    signal(&mtls.serving.child, "-TERM");
+    let lines = mtls.serving.wait_for_lines("connections refused before HTTP/2", expected.len()).await;
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, (kind, cause)) in lines.iter().zip(order(expected)) {
+        assert!(line.contains(&format!("\"kind\":\"{kind}\"")) && line.contains(cause), "{kind}: {line}");
+        assert!(line.contains("\"count\":1") && line.contains("\"level\":\"WARN\""), "{line}");
+    }
+}
+
+/// Moves the second connection of a kind to the end: it is not logged before the minute is over, or the service ends.
+fn order<'a>(mut connections: Vec<(&'a str, &'a str)>) -> Vec<(&'a str, &'a str)> {
+    let second = connections.iter().rposition(|(kind, _)| *kind == "no_alpn").unwrap();
+    let second = connections.remove(second);
+    connections.push(second);
+    connections
+}
+
+#[tokio::test]
+async fn client_of_tls_1_2_without_the_extension_for_versions_is_named_as_such() {
+    let mtls = Mtls::start(&[]).await;
+    // A ClientHello (RFC 5246, section 7.4.1.2) as OpenSSL sends it for TLS 1.2, with one cipher suite and only the extension
+    // for signature algorithms.
+    let (random, extensions) = ([7; 32], [0, 8, 0, 13, 0, 4, 0, 2, 4, 3]);
+    let body = [&[3, 3][..], &random, &[0, 0, 2, 0xc0, 0x2f, 1, 0], &extensions].concat();
+    let length = |length: usize| u8::try_from(length).unwrap();
+    let hello = [&[22, 3, 1, 0, length(body.len() + 4), 1, 0, 0, length(body.len())][..], &body].concat();
+    let mut stream = TcpStream::connect(mtls.serving.address).await.unwrap();
+    stream.write_all(&hello).await.unwrap();
+    stream.read_to_end(&mut Vec::new()).await.unwrap();
+    let lines = mtls.serving.wait_for_lines("connections refused before HTTP/2", 1).await;
+    assert!(lines[0].contains("client does not offer TLS 1.3"), "{lines:?}");
 }
 
 #[tokio::test]
@@ -119,6 +172,7 @@ async fn tls_client_of_a_plain_text_listener_is_logged() {
     for _ in 0..2 {
         connect(serving.address, Arc::new(client(&ca, None))).await.unwrap_err();
     }
+    // Of the first one.
     let lines = serving.wait_for_lines("client uses TLS, but this listener has TLS only with", 1).await;
     assert!(lines.len() == 1 && lines[0].contains("\"level\":\"WARN\""), "{lines:?}");
 }
