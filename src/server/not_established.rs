@@ -12,6 +12,8 @@ use rustls::{
     pki_types::UnixTime,
 };
 
+use crate::tls::chain::ChainTooLong;
+
 /// Why a connection is closed before HTTP/2.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotEstablished {
@@ -34,8 +36,10 @@ pub(super) enum NotEstablished {
     Expired(Option<UnixTime>),
     #[error("client certificate is not valid yet{}", at(*.0))]
     NotYetValid(Option<UnixTime>),
-    #[error("client certificate is not for client authentication (extended key usage)")]
+    #[error("client certificate is not for client authentication, or an intermediate not for signing (key usage)")]
     WrongUsage,
+    #[error("client sends {0}")]
+    LongChain(ChainTooLong),
     #[error("client does not trust the certificate of this listener (alert {0:?})")]
     Distrusted(AlertDescription),
     #[error("client closed the connection during the TLS handshake")]
@@ -60,6 +64,7 @@ impl NotEstablished {
             Self::Expired(_) => "expired",
             Self::NotYetValid(_) => "not_yet_valid",
             Self::WrongUsage => "wrong_usage",
+            Self::LongChain(_) => "long_chain",
             Self::Distrusted(_) => "distrusted",
             Self::Closed => "closed",
             Self::Slow => "slow",
@@ -101,6 +106,7 @@ impl From<Error> for NotEstablished {
             Error::InvalidCertificate(C::NotValidYet) => Self::NotYetValid(None),
             Error::InvalidCertificate(C::NotValidYetContext { not_before, .. }) => Self::NotYetValid(Some(not_before)),
             Error::InvalidCertificate(C::InvalidPurpose | C::InvalidPurposeContext { .. }) => Self::WrongUsage,
+            Error::InvalidCertificate(C::Other(other)) if other.0.is::<ChainTooLong>() => Self::LongChain(ChainTooLong),
             Error::AlertReceived(
                 alert @ (AlertDescription::BadCertificate
                 | AlertDescription::UnsupportedCertificate

@@ -1,13 +1,14 @@
 //! Limits on the certificates that a peer sends, before the library looks for a path through them. The search can take
 //! seconds for a chain that was made for it, and nothing can interrupt it.
 
+use std::sync::Arc;
+
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
-use std::sync::Arc;
 use x509_parser::{certificate::X509Certificate, extensions::KeyUsage, prelude::FromDer as _};
 
 /// The maximum number of intermediate certificates. Public and private CAs have one or two.
@@ -17,23 +18,16 @@ const MAX_INTERMEDIATES: usize = 4;
 #[derive(Debug)]
 pub(super) struct ShortChains<V: ?Sized>(pub(super) Arc<V>);
 
-/// A chain has too many certificates, or a certificate may not be used like this.
+/// A chain has too many certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ChainError {
-    #[error("more than {MAX_INTERMEDIATES} intermediate certificates")]
-    TooLong,
-    #[error("key usage of a certificate does not allow this use")]
-    KeyUsage,
-}
+#[error("more than {MAX_INTERMEDIATES} intermediate certificates")]
+pub struct ChainTooLong;
 
-impl From<ChainError> for Error {
-    fn from(error: ChainError) -> Self {
-        CertificateError::Other(rustls::OtherError(Arc::new(error))).into()
+fn check_length(intermediates: &[CertificateDer<'_>]) -> Result<(), CertificateError> {
+    if intermediates.len() > MAX_INTERMEDIATES {
+        return Err(CertificateError::Other(OtherError(Arc::new(ChainTooLong))));
     }
-}
-
-fn check_length(intermediates: &[CertificateDer<'_>]) -> Result<(), ChainError> {
-    if intermediates.len() > MAX_INTERMEDIATES { Err(ChainError::TooLong) } else { Ok(()) }
+    Ok(())
 }
 
 /// Returns whether a certificate may be used in a way: its key usage allows it, or it has none (RFC 5280, section 4.2.1.3). The
@@ -42,9 +36,9 @@ pub(super) fn allows(certificate: &X509Certificate<'_>, usage: fn(&KeyUsage) -> 
     certificate.key_usage().is_ok_and(|found| found.is_none_or(|found| usage(found.value)))
 }
 
-fn check_usage(certificate: &CertificateDer<'_>, usage: fn(&KeyUsage) -> bool) -> Result<(), ChainError> {
+fn check_usage(certificate: &CertificateDer<'_>, usage: fn(&KeyUsage) -> bool) -> Result<(), CertificateError> {
     let parsed = X509Certificate::from_der(certificate).ok().filter(|(_, parsed)| allows(parsed, usage));
-    parsed.map(drop).ok_or(ChainError::KeyUsage)
+    parsed.map(drop).ok_or(CertificateError::InvalidPurpose)
 }
 
 impl ClientCertVerifier for ShortChains<dyn ClientCertVerifier> {

@@ -1,6 +1,6 @@
 //! TLS: the roots that https connections trust, and the configuration of the listener.
 
-mod chain;
+pub mod chain;
 pub mod listener;
 
 use std::{io, sync::Arc};

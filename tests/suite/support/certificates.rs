@@ -8,6 +8,7 @@ use rustls::{
     ClientConfig, RootCertStore, SupportedProtocolVersion,
     client::Resumption,
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName},
+    sign::{CertifiedKey, SingleCertAndKey},
     version::TLS13,
 };
 use tokio::net::TcpStream;
@@ -117,6 +118,15 @@ pub(crate) fn client_of(
     };
     config.alpn_protocols = vec![b"h2".to_vec()];
     config.resumption = Resumption::in_memory_sessions(4);
+    config
+}
+
+/// A client that sends its certificate a number of times more, as if the copies were intermediates.
+pub(crate) fn client_with_intermediates(server: &Authority, identity: &Identity, count: usize) -> ClientConfig {
+    let mut config = client(server, None);
+    let chain = vec![identity.certificate.clone(); 1 + count];
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&identity.key()).unwrap();
+    config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key)));
     config
 }
 

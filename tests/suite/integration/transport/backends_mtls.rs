@@ -46,7 +46,7 @@ async fn opens_portal_with_its_certificate(program: Vec<PathBuf>) {
     let olivia = Visitor::new(&origin.page());
     olivia.get("/sign-in?person=olivia").await;
     assert!(olivia.settings().await.contains("unavailable right now"));
-    mtls.serving.wait_for_lines("BadSignature", 1).await;
+    mtls.serving.wait_for_lines("client certificate is not signed by a CA", 1).await;
     // The certificate is replaced while the backend runs.
     write_identity(&mtls, &mtls.ca.issue(vec![uri(CALLER)]));
     while !olivia.settings().await.contains("<form") {}
