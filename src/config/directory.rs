@@ -15,7 +15,7 @@ const MAX_CONNECTIONS: u64 = 1_000;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Directory")]
 pub struct TenantsArguments {
-    /// The directory, sqlite:PATH or postgres://USER@HOST[,HOST]/DATABASE?sslmode=verify-full; read only
+    /// The directory, sqlite:PATH or postgres://USER@HOST/DATABASE?sslmode=verify-full, with up to 6 hosts; read only
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: String,
 
