@@ -50,6 +50,7 @@ impl Service {
         signal(&self.child, "-TERM");
         while let Some(line) = self.lines.next_line().await.unwrap() {
             self.log += &line;
+            self.log.push('\n');
         }
         self.log
     }
