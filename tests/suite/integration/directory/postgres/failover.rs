@@ -115,7 +115,7 @@ async fn promoted_standby_takes_over_without_restart() {
     let world = World::with(&[&both]).await;
     world.stripe.add_customer(stripe_simulator::Customer::new("cus_A").metadata("tenant_id", "acme"));
     let audit = run(&world, &["audit-mapping"], &[&both]).await;
-    assert!(text(&audit.stderr).contains("1 tenants: 1 verified"), "{}", text(&audit.stderr));
+    assert!(text(&audit.stderr).contains("1 tenant: 1 verified"), "{}", text(&audit.stderr));
     for server in [&primary, &standby] {
         server.kill();
     }
