@@ -65,31 +65,30 @@ need_postgres() {
     as_root rm "$no_cluster"
 }
 
-# Extracts only the program from Debian's package: installing the package would start a server.
-need_pgbouncer() {
-    have pgbouncer && return
-    have apt-get || missing pgbouncer "install PgBouncer"
-    local folder libraries
-    libraries=$(apt-cache depends --no-recommends --no-suggests pgbouncer | sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p')
-    # shellcheck disable=SC2086 # several packages
-    debian_packages $libraries
+# debian_program PROGRAM PACKAGE PATH extracts only a program from a Debian package: installing the package would start a service.
+debian_program() {
+    local folder
     folder=$(mktemp -d)
-    (cd "$folder" && apt-get download -qq pgbouncer >/dev/null && dpkg -x ./*.deb .)
+    (cd "$folder" && apt-get download -qq "$2" >/dev/null && dpkg -x ./*.deb .)
     mkdir -p "$tools/bin"
-    mv "$folder/usr/sbin/pgbouncer" "$tools/bin/"
+    mv "$folder/$3/$1" "$tools/bin/"
     rm -r "$folder"
 }
 
-# Extracts only the program from Debian's package: installing the package would start a proxy.
+need_pgbouncer() {
+    have pgbouncer && return
+    have apt-get || missing pgbouncer "install PgBouncer"
+    local libraries
+    libraries=$(apt-cache depends --no-recommends --no-suggests pgbouncer | sed -n 's/^ *Depends: \(lib[^ ]*\)$/\1/p')
+    # shellcheck disable=SC2086 # several packages
+    debian_packages $libraries
+    debian_program pgbouncer pgbouncer usr/sbin
+}
+
 need_tinyproxy() {
     have tinyproxy && return
     have apt-get || missing tinyproxy "install tinyproxy"
-    local folder
-    folder=$(mktemp -d)
-    (cd "$folder" && apt-get download -qq tinyproxy-bin >/dev/null && dpkg -x ./*.deb .)
-    mkdir -p "$tools/bin"
-    mv "$folder/usr/bin/tinyproxy" "$tools/bin/"
-    rm -r "$folder"
+    debian_program tinyproxy tinyproxy-bin usr/bin
 }
 
 # A virtual environment for tools that are distributed as Python packages.
@@ -195,16 +194,10 @@ need_helm() {
     done
 }
 
-# Extracts only promtool from Debian's package: installing the package would start a server.
 need_promtool() {
     have promtool && return
     have apt-get || missing promtool "install promtool, which is part of Prometheus"
-    local folder
-    folder=$(mktemp -d)
-    (cd "$folder" && apt-get download -qq prometheus >/dev/null && dpkg -x ./*.deb .)
-    mkdir -p "$tools/bin"
-    mv "$folder/usr/bin/promtool" "$tools/bin/"
-    rm -r "$folder"
+    debian_program promtool prometheus usr/bin
 }
 
 # need_python_for NAME [FOLDER] creates the virtual environment $tools/NAME with the packages that FOLDER/requirements.txt pins.
