@@ -3,10 +3,7 @@
 use std::time::{Duration, Instant};
 
 use billing_portal::{
-    adapters::directory::{
-        Address, ConnectionLimits, Database, Dialect, Host, Ownership, PgSslMode, PostgresServers, Relations, Select,
-        SqlDirectory,
-    },
+    adapters::directory::{Address, ConnectionLimits, Dialect, Host, Ownership, Relations, Select, SqlDirectory},
     portal::{Directory as _, DirectoryEntry, Integrity, Mapping, TenantId, UserId},
 };
 use sqlx::AssertSqlSafe;
@@ -51,18 +48,9 @@ const UUID_SELECTS: [&str; 2] = [
 ];
 
 fn directory(server: &Postgres, database: &TestDatabase, selects: Option<[&str; 2]>) -> SqlDirectory {
-    let target = PostgresServers {
-        addresses: vec![Address { host: Host::Socket(server.folder().to_owned()), port: server.port }],
-        user: database.name.clone(),
-        database: database.name.clone(),
-        ssl_mode: PgSslMode::Disable,
-        ssl_root_cert: None,
-        password: None,
-        connect_timeout: None,
-        application_name: "billing-portal".to_owned(),
-    };
+    let address = Address { host: Host::Socket(server.folder().to_owned()), port: server.port };
     SqlDirectory::new(
-        &Database::Postgres(target),
+        &database.on(vec![address]),
         None,
         &relations(selects),
         ConnectionLimits { max_connections: 8, query: Duration::from_secs(10) },

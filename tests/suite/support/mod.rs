@@ -18,6 +18,7 @@ pub(crate) mod raw_call;
 pub(crate) mod refusing_service;
 pub(crate) mod service;
 pub(crate) mod stripe;
+pub(crate) mod test_database;
 pub(crate) mod tinyproxy;
 pub(crate) mod world;
 

@@ -26,6 +26,8 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+pub(crate) use super::test_database::TestDatabase;
+
 /// The id of `nobody`. The server runs as this user when the tests run as root, because PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65_534;
 
@@ -192,26 +194,6 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         drop(self.guard.stdin.take());
         self.guard.wait().unwrap();
-    }
-}
-
-/// The database of one test.
-pub(crate) struct TestDatabase {
-    /// The name of the database and of its role.
-    pub(crate) name: String,
-    /// Connections with all privileges.
-    pub(crate) admin: PgPool,
-    /// Connects over the socket, as the role.
-    pub(crate) url: String,
-}
-
-impl TestDatabase {
-    pub(crate) fn setting(&self) -> String {
-        format!("--database-url={}", self.url)
-    }
-
-    pub(crate) async fn run(&self, statements: &str) {
-        sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&self.admin).await.unwrap();
     }
 }
 

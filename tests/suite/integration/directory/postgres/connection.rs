@@ -3,17 +3,14 @@
 use std::{path::PathBuf, time::Duration};
 
 use billing_portal::{
-    adapters::directory::{
-        Address, ConnectionLimits, Database, Host, Ownership, Password, PgSslMode, PostgresServers, Relations,
-        SqlDirectory,
-    },
+    adapters::directory::{Address, ConnectionLimits, Host, Password, SqlDirectory},
     portal::{Directory as _, TenantId, UserId},
     reload::file::ReloadingFile,
 };
 
 use futures_util::future::join_all;
 
-use super::{ACME, start};
+use super::{ACME, start, views};
 use crate::{
     integration::directory::{TABLES, lookup_outcome},
     support::{Postgres, World, postgres::TestDatabase},
@@ -73,21 +70,10 @@ async fn directory_over_tcp(
     max_connections: u32,
 ) -> SqlDirectory {
     let address = |port: &u16| Address { host: Host::Name("127.0.0.1".to_owned()), port: *port };
-    let server = Database::Postgres(PostgresServers {
-        addresses: ports.iter().map(address).collect(),
-        user: database.name.clone(),
-        database: database.name.clone(),
-        ssl_mode: PgSslMode::Disable,
-        ssl_root_cert: None,
-        password: None,
-        connect_timeout: None,
-        application_name: "billing-portal".to_owned(),
-    });
-    let relations =
-        Relations { schema: "public".to_owned(), ownership: Ownership::TokenAndDirectory, tenants: None, owners: None };
+    let server = database.on(ports.iter().map(address).collect());
     let password = ReloadingFile::open_secret("--database-password-file", password, Password::parse).await;
     let limits = ConnectionLimits { max_connections, query: Duration::from_secs(10) };
-    SqlDirectory::new(&server, Some(password), &relations, limits)
+    SqlDirectory::new(&server, Some(password), &views(), limits)
 }
 
 #[tokio::test]

@@ -3,15 +3,13 @@
 use std::time::{Duration, Instant};
 
 use billing_portal::{
-    adapters::directory::{
-        Address, ConnectionLimits, Database, Host, Ownership, PgSslMode, PostgresServers, Relations, SqlDirectory,
-    },
+    adapters::directory::{Address, ConnectionLimits, Host, SqlDirectory},
     portal::{Directory as _, Reason, Refusal, TenantId, UserId},
 };
 use futures_util::future::join_all;
 use tokio::net::TcpListener;
 
-use super::{ACME, start};
+use super::{ACME, start, views};
 use crate::{
     integration::directory::TABLES,
     support::{
@@ -39,20 +37,9 @@ fn setting(database: &TestDatabase, ports: &[u16], more: &str) -> String {
 /// A directory without background probes, so that a test makes every query. The ports are those of sockets in the folders.
 fn directory(database: &TestDatabase, sockets: &[(&std::path::Path, u16)]) -> SqlDirectory {
     let address = |(folder, port): &(&std::path::Path, u16)| Address { host: Host::Socket(folder.into()), port: *port };
-    let servers = PostgresServers {
-        addresses: sockets.iter().map(address).collect(),
-        user: database.name.clone(),
-        database: database.name.clone(),
-        ssl_mode: PgSslMode::Disable,
-        ssl_root_cert: None,
-        password: None,
-        connect_timeout: None,
-        application_name: "billing-portal".to_owned(),
-    };
-    let relations =
-        Relations { schema: "public".to_owned(), ownership: Ownership::TokenAndDirectory, tenants: None, owners: None };
+    let servers = database.on(sockets.iter().map(address).collect());
     let limits = ConnectionLimits { max_connections: 8, query: Duration::from_secs(10) };
-    SqlDirectory::new(&Database::Postgres(servers), None, &relations, limits)
+    SqlDirectory::new(&servers, None, &views(), limits)
 }
 
 async fn look_up(directory: &SqlDirectory) -> Result<(), Refusal> {

@@ -12,6 +12,8 @@ mod recovery;
 mod session;
 mod values;
 
+use billing_portal::adapters::directory::{Ownership, Relations};
+
 use crate::{
     integration::directory::{TABLES, Writer, check_broken_relations, check_files, check_tables, lookup_outcome},
     support::{
@@ -26,6 +28,11 @@ use crate::{
 /// Rows for `lookup_outcome`.
 const ACME: &str = "INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_A');
     INSERT INTO billing_portal_owners VALUES ('acme', 'olivia');";
+
+/// The views that the directory reads by default.
+fn views() -> Relations {
+    Relations { schema: "public".to_owned(), ownership: Ownership::TokenAndDirectory, tenants: None, owners: None }
+}
 
 /// Starts the real binary on valid settings, with some changed.
 fn start(changes: &[&str], variables: &[(&str, &str)]) -> (tempfile::TempDir, Service) {
