@@ -11,9 +11,8 @@ use crate::config::Config;
 const OTHERS_READ: u32 = 0o004;
 const OTHERS_SEARCH: u32 = 0o001;
 
-/// Returns the settings whose files hold a secret that everyone can read, with the paths. Key sets and certificates of
-/// authorities are public. A file that cannot be read is
-/// reported by the check that uses it.
+/// Returns the settings whose files hold a secret that everyone can read, with the paths. Key sets and certificates are
+/// public. A file that cannot be read is reported by the check that uses it.
 pub(super) fn secrets(config: &Config) -> Vec<(&'static str, &Path)> {
     let key = ("--stripe-secret-key-file", config.stripe.secret_key_file.as_path());
     let password = config.directory.password_file.as_deref().map(|path| ("--database-password-file", path));

@@ -2,15 +2,10 @@
 
 mod problem;
 
-use std::{
-    fmt,
-    sync::{Arc, LazyLock},
-    time::SystemTime,
-};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use rustls::{
     RootCertStore, ServerConfig,
-    crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject as _},
     server::{
         ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier, danger::ClientCertVerifier,
@@ -20,14 +15,15 @@ use rustls::{
 };
 use x509_parser::{certificate::X509Certificate, extensions::KeyUsage, prelude::FromDer as _};
 
-use super::chain::{self, ShortChains};
+use super::{
+    PROVIDER,
+    chain::{self, ShortChains},
+};
 use problem::{Dated, problem_of_server};
 pub use problem::{EXPIRES_SOON, Finding, Problem};
 
 /// The protocol in the ALPN extension: HTTP/2 over TLS (RFC 9113, section 3.2).
 const HTTP2: &[u8] = b"h2";
-
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
 
 /// Why a PEM file cannot be used. The text quotes nothing of a file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

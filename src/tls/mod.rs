@@ -3,15 +3,21 @@
 pub mod chain;
 pub mod listener;
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, LazyLock},
+};
 
 use rustls::{
-    ClientConfig, ConfigBuilder, RootCertStore,
+    ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier,
     client::{WantsClientCert, WebPkiServerVerifier},
     crypto::{CryptoProvider, aws_lc_rs},
 };
 
 use chain::ShortChains;
+
+/// The cryptography of every TLS connection that is configured here.
+static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
 
 /// Returns a client configuration that trusts the system's roots and also those in `SSL_CERT_FILE` or `SSL_CERT_DIR`. A
 /// company that adds its own CA for its key set must not lose the trust in Stripe's CA.
@@ -52,9 +58,7 @@ pub fn system_roots() -> io::Result<RootCertStore> {
 /// # Errors
 /// If the library rejects its own defaults.
 pub fn without_roots() -> io::Result<ClientConfig> {
-    let builder = ClientConfig::builder_with_provider(aws_lc_rs::default_provider().into());
-    let builder = builder.with_safe_default_protocol_versions().map_err(io::Error::other)?;
-    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+    Ok(builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 /// Returns a configuration that trusts these roots, and that can be completed with a certificate of the client.
@@ -62,9 +66,13 @@ pub fn without_roots() -> io::Result<ClientConfig> {
 /// # Errors
 /// If there are no roots.
 pub fn trusting(roots: RootCertStore) -> io::Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
-    let provider: Arc<CryptoProvider> = aws_lc_rs::default_provider().into();
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&provider)).build();
-    let verifier = Arc::new(ShortChains(verifier.map_err(io::Error::other)?));
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Ok(builder.map_err(io::Error::other)?.dangerous().with_custom_certificate_verifier(verifier))
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), Arc::clone(&PROVIDER)).build();
+    let verifier = ShortChains(verifier.map_err(io::Error::other)?);
+    Ok(builder()?.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
+}
+
+fn builder() -> io::Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
+    ClientConfig::builder_with_provider(Arc::clone(&PROVIDER))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)
 }

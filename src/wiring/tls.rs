@@ -47,11 +47,10 @@ impl ListenerTls {
     /// Opens the files, exports when their certificates expire, and logs it.
     pub(super) async fn open(config: &TlsConfig, sources: &mut Sources) -> Result<Self, SettingError> {
         let files = Arc::new(TlsFiles::open(config, sources).await?);
-        for setting in [CERTIFICATE, CLIENT_CA] {
-            let observed = Arc::downgrade(&files);
-            let expires = move || observed.upgrade()?.expiries().into_iter().find(|(name, _)| *name == setting);
-            metrics::watch_expiry(setting, move || expires().map(|(_, at)| at));
-        }
+        let observed = Arc::downgrade(&files);
+        metrics::watch_expiry(CERTIFICATE, move || observed.upgrade()?.certificate.get()?.expires_at());
+        let observed = Arc::downgrade(&files);
+        metrics::watch_expiry(CLIENT_CA, move || observed.upgrade()?.client_ca.get()?.expires_at());
         let watched = Arc::clone(&files);
         let expiry = supervisor::spawn("certificate expiry", move || log_findings(Arc::clone(&watched)));
         Ok(Self { files, _expiry: expiry })
@@ -76,13 +75,6 @@ impl TlsFiles {
         let files = Self { certificate: open_certificate(config).await?, client_ca: open_client_ca(config).await? };
         sources.extend([files.certificate.source(), files.client_ca.source()]);
         Ok(files)
-    }
-
-    /// Returns when each of them expires, with its setting.
-    fn expiries(&self) -> Vec<(&'static str, SystemTime)> {
-        let certificate = self.certificate.get().and_then(|certificate| Some((CERTIFICATE, certificate.expires_at()?)));
-        let client_ca = self.client_ca.get().and_then(|client_ca| Some((CLIENT_CA, client_ca.expires_at()?)));
-        certificate.into_iter().chain(client_ca).collect()
     }
 
     /// Returns what is wrong with them, with their settings.

@@ -75,13 +75,13 @@ type Slot = Arc<OwnedSemaphorePermit>;
 
 /// The layer. Its refusals have no ErrorInfo, as all statuses of health and reflection.
 pub async fn admit(
-    State(process): State<AnonymousStreams>,
+    State(listener): State<AnonymousStreams>,
     Extension(connection): Extension<ConnectionStreams>,
     request: Request,
     next: Next,
 ) -> Response<Body> {
     let path = request.uri().path();
-    let Some(slots) = process.admit(&connection, path) else {
+    let Some(slots) = listener.admit(&connection, path) else {
         return Status::resource_exhausted("too many streams of health and reflection").into_http();
     };
     let is_check = path == CHECK;
