@@ -5,12 +5,13 @@
 
 mod output;
 mod target;
+mod writer;
 
 use std::{
     io,
     path::Path,
-    sync::{Mutex, PoisonError, mpsc},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -23,9 +24,7 @@ use crate::{
 };
 use output::Output;
 pub use target::OpenError;
-
-/// The longest time between writing an entry that is not durable and flushing it to disk.
-const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+use writer::Writer;
 
 /// How long a call waits for its entry to be written, and a shutdown for the last entries. A pipe whose reader has
 /// stopped must block neither of them.
@@ -46,8 +45,11 @@ struct Entry {
     json: Vec<u8>,
     durable: bool,
     /// Receives the result of the write.
-    done: oneshot::Sender<io::Result<()>>,
+    done: oneshot::Sender<Written>,
 }
+
+/// The result of writing an entry. One failed flush is the result of several entries.
+type Written = Result<(), Arc<io::Error>>;
 
 /// The handle of the log. Dropping it waits, for a limited time, until the remaining entries are written.
 pub struct JsonAuditLog {
@@ -89,11 +91,12 @@ impl JsonAuditLog {
         }
     }
 
-    fn start(mut output: Output) -> Result<Self, OpenError> {
+    fn start(output: Output) -> Result<Self, OpenError> {
         let (jobs, queue) = mpsc::sync_channel(QUEUE_CAPACITY);
         let (running, writer_stopped) = mpsc::channel();
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
-            supervisor::run("audit", || write_all(&mut output, &queue));
+            let mut writer = Writer::new(output);
+            supervisor::run("audit", || writer.run(&queue));
             drop(running);
         });
         thread.map_err(OpenError::NoThread)?;
@@ -114,48 +117,6 @@ impl AuditLog for JsonAuditLog {
             Ok(Ok(outcome)) => outcome.map_err(|error| unavailable().caused_by(error)),
             Ok(Err(_)) | Err(_) => Err(unavailable()),
         }
-    }
-}
-
-/// Writes the entries. A durable entry is on disk before its call continues; the others are flushed within
-/// [`FLUSH_INTERVAL`].
-fn write_all(output: &mut Output, queue: &mpsc::Receiver<Job>) {
-    let mut unsynced_since: Option<Instant> = None;
-    loop {
-        match next_job(queue, unsynced_since) {
-            // The call was cancelled or has stopped waiting, so the step that the entry must precede does not happen.
-            Ok(Job::Append(Entry { durable: true, done, .. })) if done.is_closed() => {}
-            Ok(Job::Append(Entry { json, durable, done })) => {
-                let written = output.append(&json);
-                let outcome = written.and_then(|()| if durable { output.sync() } else { Ok(()) });
-                unsynced_since = match (&outcome, durable) {
-                    (Ok(()), true) => None,
-                    _ => unsynced_since.or_else(|| Some(Instant::now())),
-                };
-                // The receiver is closed if the call was cancelled or has stopped waiting.
-                drop(done.send(outcome));
-            }
-            Ok(Job::Reopen(done)) => drop(done.send(output.reopen())),
-            Err(error) => {
-                if let Err(error) = output.sync() {
-                    tracing::error!(%error, "audit entries cannot be flushed to disk");
-                }
-                unsynced_since = None;
-                if error == mpsc::RecvTimeoutError::Disconnected {
-                    return;
-                }
-            }
-        }
-    }
-}
-
-/// Waits for the next job, or returns a timeout when it is time to flush.
-fn next_job(queue: &mpsc::Receiver<Job>, unsynced_since: Option<Instant>) -> Result<Job, mpsc::RecvTimeoutError> {
-    match unsynced_since.map(|since| FLUSH_INTERVAL.saturating_sub(since.elapsed())) {
-        None => queue.recv().map_err(|_| mpsc::RecvTimeoutError::Disconnected),
-        // Without this, a steady stream of entries would postpone the flush forever.
-        Some(Duration::ZERO) => Err(mpsc::RecvTimeoutError::Timeout),
-        Some(left) => queue.recv_timeout(left),
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) struct Output {
     path: Option<PathBuf>,
     /// Whether a directory names the file. A file that never had a name was not deleted.
     is_named: bool,
+    is_regular: bool,
     /// The rest of a line whose beginning was written.
     rest: Vec<u8>,
 }
@@ -31,8 +32,8 @@ impl Output {
     }
 
     fn new(file: File, path: Option<PathBuf>) -> Result<Self, OpenError> {
-        let is_named = file.metadata()?.nlink() > 0;
-        Ok(Self { file, path, is_named, rest: Vec::new() })
+        let found = file.metadata()?;
+        Ok(Self { path, is_named: found.nlink() > 0, is_regular: found.is_file(), rest: Vec::new(), file })
     }
 
     /// Writes one line, after the rest of the line before it. The line is written with one system call if possible, so
@@ -41,22 +42,27 @@ impl Output {
     /// # Errors
     /// If the line cannot be written. If its beginning was written, a later call writes the rest.
     pub(super) fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        self.follow_path().map_err(io::Error::other)?;
         self.write_rest()?;
         self.write(line)
     }
 
-    /// Opens the path again if it does not name the open file any more, because the file was renamed, replaced or
-    /// deleted.
-    fn follow_path(&mut self) -> Result<(), OpenError> {
+    /// Returns whether the path does not name the open file any more, because the file was renamed, replaced or deleted.
+    ///
+    /// # Errors
+    /// If standard output is a file that was deleted.
+    pub(super) fn has_moved(&self) -> Result<bool, OpenError> {
         let open = self.file.metadata()?;
         let is_current = |named| identity(&named) == identity(&open);
         match &self.path {
-            Some(path) if path.metadata().is_ok_and(is_current) => Ok(()),
-            Some(_) => self.reopen(),
+            Some(path) => Ok(!path.metadata().is_ok_and(is_current)),
             None if self.is_named && open.nlink() == 0 => Err(OpenError::Deleted),
-            None => Ok(()),
+            None => Ok(false),
         }
+    }
+
+    /// Returns whether a write can wait for a reader. The entries before it must not wait with it.
+    pub(super) const fn can_stall(&self) -> bool {
+        !self.is_regular
     }
 
     /// Opens the path again. Lines that were written to another file stay there. Standard output is kept.

@@ -61,6 +61,9 @@ fn rest_of_a_line_stays_with_its_beginning_when_the_file_was_renamed() {
     let (path, old) = (folder.path().join("audit"), folder.path().join("audit.1"));
     let mut output = torn(&path, b"-end\n");
     std::fs::rename(&path, &old).unwrap();
+    assert!(output.has_moved().unwrap());
+    output.reopen().unwrap();
+    assert!(!output.has_moved().unwrap());
     output.append(b"next\n").unwrap();
     assert_eq!(std::fs::read_to_string(&old).unwrap(), "begin-end\n");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "next\n");
