@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, future::pending, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, http::Response};
+use axum::{body::Body, http::Response};
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
@@ -11,7 +11,6 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
 
 use super::{connections::CLOSE_GRACE, establish::establish, idle::OpenStreams, refused::Refused};
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
         caller::mtls::ClientIdentity,
         layers::anonymous::{CHECK, ConnectionStreams, Lasting, hold_until_end},
     },
-    wiring::ListenerTls,
+    wiring::{ListenerTls, Routes},
 };
 
 /// The largest header list, in bytes (RFC 9113, SETTINGS_MAX_HEADER_LIST_SIZE). A larger one gets HTTP 431.
@@ -37,7 +36,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 pub(super) struct Connection {
     /// Held until the connection is closed.
     pub(super) descriptor: OwnedSemaphorePermit,
-    pub(super) routes: Router,
+    pub(super) routes: Routes,
     /// `None` on a plain-text listener.
     pub(super) tls: Option<Arc<ListenerTls>>,
     /// Logs connections that end before HTTP/2.
@@ -116,7 +115,7 @@ async fn grace(streams: &OpenStreams, crowded: &Notify) {
 /// Passes a request to the routes. Its stream counts as open until the response is ready, and a stream that lasts until it ends.
 /// A `Check` is not counted, because it is answered immediately or waits for its client.
 fn respond(
-    routes: Router,
+    routes: Routes,
     mut request: Request<Incoming>,
     client: Option<ClientIdentity>,
     streams: &Arc<OpenStreams>,
@@ -131,7 +130,7 @@ fn respond(
         request.extensions_mut().insert(client);
     }
     async move {
-        let response = routes.oneshot(request).await?;
+        let response = routes.respond(request.map(Body::new)).await;
         Ok(if response.extensions().get::<Lasting>().is_some() { hold_until_end(response, open) } else { response })
     }
 }

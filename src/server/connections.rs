@@ -2,7 +2,6 @@
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::Router;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, OwnedSemaphorePermit, Semaphore},
@@ -20,7 +19,7 @@ use super::{
 };
 use crate::{
     supervisor,
-    wiring::{ListenerTls, descriptors::CLOSING_CONNECTIONS},
+    wiring::{ListenerTls, Routes, descriptors::CLOSING_CONNECTIONS},
 };
 
 /// How long connections may take to send their remaining data after the drain, or after an eviction.
@@ -31,7 +30,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The connections of a listener.
 pub(super) struct Connections {
-    routes: Router,
+    routes: Routes,
     /// `None` on a plain-text listener.
     tls: Option<Arc<ListenerTls>>,
     refused: Arc<Refused>,
@@ -54,7 +53,7 @@ pub(super) struct Connections {
 impl Connections {
     /// Allows `max_connections`, a maximum with the name `limit`.
     pub(super) fn new(
-        routes: Router,
+        routes: Routes,
         tls: Option<Arc<ListenerTls>>,
         max_connections: usize,
         limit: &'static str,

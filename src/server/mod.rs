@@ -12,13 +12,12 @@ mod refused;
 
 use std::{io, sync::Arc};
 
-use axum::Router;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     grpc, supervisor,
-    wiring::{Service, descriptors::HEALTH_CONNECTIONS},
+    wiring::{Routes, Service, descriptors::HEALTH_CONNECTIONS},
 };
 use connections::Connections;
 
@@ -92,7 +91,7 @@ impl Server {
 
 /// Serves health on its own listener, if there is one, until the drain has ended: a probe then reads NOT_SERVING instead of being
 /// refused.
-async fn serve_health(listener: Option<TcpListener>, routes: Router, drained: &CancellationToken) {
+async fn serve_health(listener: Option<TcpListener>, routes: Routes, drained: &CancellationToken) {
     let Some(listener) = listener else { return };
     let connections =
         Connections::new(routes, None, HEALTH_CONNECTIONS, "maximum number of connections to --health-listen");

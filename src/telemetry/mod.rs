@@ -1,14 +1,12 @@
 //! Logs to standard error: text on a terminal, otherwise one JSON object per line. Traces and metrics to a collector.
 
 mod filter;
+mod line;
 pub mod metrics;
 mod otlp;
 mod stderr;
 
-use std::{
-    io::{self, IsTerminal as _},
-    time::Duration,
-};
+use std::{io::IsTerminal as _, time::Duration};
 
 use tracing::{Level, Metadata};
 use tracing_subscriber::{
@@ -18,7 +16,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::json::ascii;
+use line::Lines;
+pub use line::{CallIds, with_ids};
 use otlp::Warning;
 pub use otlp::{Exporters, TelemetryError};
 use stderr::{FlushOnDrop, LogWriter};
@@ -59,16 +58,14 @@ pub fn install(format: Option<LogFormat>, level: &str) -> Result<Telemetry, Tele
         format.unwrap_or_else(|| if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json });
     let log = LogWriter::start();
     let writer = log.clone();
-    let lines = tracing_subscriber::fmt::layer().with_writer(move || VisibleAscii(writer.clone()));
+    let lines = tracing_subscriber::fmt::layer().with_writer(move || Lines { format, writer: writer.clone() });
     let lines = match format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
     };
     let spans = exporters.tracer().map(|tracer| {
         let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
-        spans.with_filter(filter_fn(|metadata| {
-            is_from_this_crate(metadata) && metadata.is_span() && !is_for_logs(metadata)
-        }))
+        spans.with_filter(filter_fn(|metadata| is_from_this_crate(metadata) && metadata.is_span()))
     });
     // A second installation in one process keeps the first one: the settings example and tests start several servers.
     let lines = lines.with_filter(enabled.and(filter_fn(cannot_leak)));
@@ -96,32 +93,11 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Escapes every character beyond visible ASCII. The layer writes each line at once.
-struct VisibleAscii<W>(W);
-
-impl<W: io::Write> io::Write for VisibleAscii<W> {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.write_all(ascii::escape(&String::from_utf8_lossy(line)).as_bytes())?;
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
+/// Spans are for the exporter only.
 fn cannot_leak(metadata: &Metadata<'_>) -> bool {
-    if metadata.is_span() {
-        return is_for_logs(metadata);
-    }
     // The texts of the database's notices and warnings may contain values of its rows.
     let is_notice = metadata.target() == "sqlx::postgres::notice";
-    is_from_this_crate(metadata) || (*metadata.level() <= Level::INFO && !is_notice)
-}
-
-/// Returns whether a span is the one that adds the request id to the log lines of a call.
-fn is_for_logs(metadata: &Metadata<'_>) -> bool {
-    is_from_this_crate(metadata) && metadata.name() == "call"
+    metadata.is_event() && (is_from_this_crate(metadata) || (*metadata.level() <= Level::INFO && !is_notice))
 }
 
 fn is_from_this_crate(metadata: &Metadata<'_>) -> bool {

@@ -22,6 +22,9 @@ const QUEUE_CAPACITY: usize = 4_096;
 /// The maximum number of bytes in these lines.
 const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 
+/// The thread waits this long after the first of several lines, so that it writes them together, and is not woken for each.
+const GATHER: Duration = Duration::from_millis(5);
+
 /// How long the end of the process waits for the last lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -86,17 +89,19 @@ impl io::Write for LogWriter {
 
 /// An error of the file is ignored: it could only be logged.
 fn write_lines(file: &mut File, queue: &Receiver<Job>, counts: &Counts) {
-    while let Ok(job) = queue.recv() {
-        let mut next = Some(job);
-        while let Some(job) = next {
+    while let Ok(first) = queue.recv() {
+        thread::sleep(GATHER);
+        let (mut lines, mut flushed) = (Vec::new(), Vec::new());
+        for job in std::iter::once(first).chain(queue.try_iter().take(QUEUE_CAPACITY)) {
             match job {
-                Job::Write(line) => {
-                    drop(pipe::write_all(file, &mut line.as_slice()));
-                    counts.waiting.fetch_sub(line.len(), Ordering::Relaxed);
-                }
-                Job::Flush(done) => drop(done.try_send(())),
+                Job::Write(line) => lines.extend_from_slice(&line),
+                Job::Flush(done) => flushed.push(done),
             }
-            next = queue.try_recv().ok();
+        }
+        drop(pipe::write_all(file, &mut lines.as_slice()));
+        counts.waiting.fetch_sub(lines.len(), Ordering::Relaxed);
+        for done in flushed {
+            let _ = done.try_send(());
         }
         // The queue is empty, so this line has a place in it.
         let lines = counts.lost.swap(0, Ordering::Relaxed);

@@ -10,7 +10,6 @@ pub(crate) mod tls;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic_health::server::HealthReporter;
 
@@ -22,6 +21,7 @@ use crate::{
         health,
         layers::{
             anonymous::AnonymousStreams, load_shed::LoadShed, person_limit::PersonLimit, session_rate::SessionRate,
+            stack::ServiceStack,
         },
         services::{BillingPortalService, PortalAccessService},
     },
@@ -31,16 +31,17 @@ use crate::{
 use readiness::FlagStatus;
 pub use readiness::Readiness;
 pub use reload::Reload;
-use stacks::{ServiceStack, Shared};
+pub use stacks::Routes;
+use stacks::Shared;
 pub use tls::ListenerTls;
 
 /// Everything that a server needs besides a listener.
 #[derive(Debug)]
 pub struct Service {
     /// Every route, behind its layers.
-    pub routes: Router,
+    pub routes: Routes,
     /// The routes of `--health-listen`: health, and no other service.
-    pub health_routes: Router,
+    pub health_routes: Routes,
     /// TLS of the listener; `None` for plain text.
     pub tls: Option<Arc<ListenerTls>>,
     /// The calls in flight, and the tokens that end them.
@@ -132,7 +133,7 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
     let anonymous_elsewhere = AnonymousStreams::new(descriptors::HEALTH_CONNECTIONS);
     Ok(Service {
         health_routes: stacks::health_routes(&health, anonymous_elsewhere),
-        routes: stacks::routes(&stacks, &health, config.listener.reflection, anonymous)?,
+        routes: Routes::new(stacks.clone(), &health, config.listener.reflection, anonymous)?,
         tls,
         calls,
         readiness,

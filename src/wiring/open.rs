@@ -48,7 +48,7 @@ pub(crate) async fn verifier(config: &PrincipalConfig, sources: &mut Sources) ->
             Source::Url(url)
         }
     };
-    Ok(Verifier { keys: Arc::new(Keys::new(source, config.jwks_max_age)), rules: config.rules.clone() })
+    Ok(Verifier::new(Arc::new(Keys::new(source, config.jwks_max_age)), config.rules.clone()))
 }
 
 /// Logs the keys of a new set that cannot be used: tokens that they sign are refused.

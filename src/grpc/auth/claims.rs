@@ -80,11 +80,19 @@ impl ClaimError {
     }
 }
 
-/// The checked claims: the person, their tenant and their role.
+/// When a token is valid, in seconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Validity {
+    from: u64,
+    until: u64,
+}
+
+/// The checked claims: the person, their tenant, their role, and how long this can be relied on.
 pub(super) struct Claims {
     pub(super) user: UserId,
     pub(super) tenant: TenantId,
     pub(super) role: Role,
+    pub(super) validity: Validity,
 }
 
 impl TokenRules {
@@ -99,12 +107,8 @@ impl TokenRules {
         if expires <= issued || Duration::from_secs(expires - issued) > self.max_lifetime {
             return Err(ClaimError::Lifetime(self.max_lifetime));
         }
-        if Duration::from_secs(issued.max(not_before)) > now.saturating_add(self.clock_skew) {
-            return Err(ClaimError::Future);
-        }
-        if now >= Duration::from_secs(expires).saturating_add(self.clock_skew) {
-            return Err(ClaimError::Expired);
-        }
+        let validity = Validity { from: issued.max(not_before), until: expires };
+        self.check_time(validity, now)?;
         let format = &self.format;
         let place = |claim: &ClaimName, setting| Place { claim: claim.clone(), setting };
         let subject = || place(&format.subject, "--principal-subject-claim");
@@ -117,7 +121,18 @@ impl TokenRules {
         let tenant = TenantId::parse(tenant_id).ok_or_else(|| ClaimError::NotAnId(tenant()))?;
         let roles = self.roles(claims).ok_or_else(|| ClaimError::Roles(role()))?;
         let role = format.owner_roles.choose(&roles).ok_or_else(|| ClaimError::EmptyRole(role()))?;
-        Ok(Claims { user, tenant, role })
+        Ok(Claims { user, tenant, role, validity })
+    }
+
+    /// Checks that a token is valid at a time since 1970.
+    pub(super) fn check_time(&self, validity: Validity, now: Duration) -> Result<(), ClaimError> {
+        if Duration::from_secs(validity.from) > now.saturating_add(self.clock_skew) {
+            return Err(ClaimError::Future);
+        }
+        if now >= Duration::from_secs(validity.until).saturating_add(self.clock_skew) {
+            return Err(ClaimError::Expired);
+        }
+        Ok(())
     }
 
     /// Accepts the audience as a string or in an array: both forms are in use (RFC 7519 section 4.1.3). An array must not have a

@@ -3,12 +3,36 @@
 
 use std::sync::Arc;
 
-use tonic::{Request, Status, service::Interceptor};
+use axum::{body::Body, extract, http};
+use tonic::{Request, Status, metadata::MetadataMap, service::Interceptor};
 
 use crate::{
-    grpc::auth::token::Verifier,
+    grpc::{
+        auth::token::Verifier,
+        layers::stack::{Handler, Layer, Response},
+    },
     portal::{CallAudit, Owner, Principal, Refusal},
 };
+
+/// The layer: gives the metadata and the extensions of each request to an interceptor.
+#[derive(Debug)]
+pub struct Intercept<I>(pub I);
+
+impl<I: Interceptor + Clone + Send + Sync + 'static> Layer for Intercept<I> {
+    async fn call(&self, request: extract::Request, inside: &Arc<impl Handler>) -> Response {
+        let (mut parts, body) = request.into_parts();
+        let metadata = MetadataMap::from_headers(std::mem::take(&mut parts.headers));
+        let extensions = std::mem::take(&mut parts.extensions);
+        match self.0.clone().call(Request::from_parts(metadata, extensions, ())) {
+            Ok(admitted) => {
+                let (metadata, extensions, ()) = admitted.into_parts();
+                (parts.headers, parts.extensions) = (metadata.into_headers(), extensions);
+                inside.handle(http::Request::from_parts(parts, body)).await
+            }
+            Err(status) => status.into_http::<Body>(),
+        }
+    }
+}
 
 /// Admits any authenticated person, and adds a [`Principal`] to the extensions.
 #[derive(Clone, Debug)]

@@ -9,3 +9,4 @@ pub mod keys;
 pub mod rules;
 pub mod token;
 pub mod token_type;
+mod verified;

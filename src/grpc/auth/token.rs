@@ -14,11 +14,12 @@ use tonic::metadata::MetadataMap;
 
 use crate::{
     grpc::auth::{
-        claims::{ClaimError, string},
-        jwks::algorithm,
+        claims::{ClaimError, Validity, string},
+        jwks::{KeySet, algorithm},
         keys::Keys,
         rules::TokenRules,
         token_type,
+        verified::VerifiedTokens,
     },
     json,
     portal::{Principal, Reason, Refusal},
@@ -107,10 +108,17 @@ pub struct Verifier {
     /// The keys that may sign.
     pub keys: Arc<Keys>,
     /// What a token must contain.
-    pub rules: TokenRules,
+    rules: TokenRules,
+    verified: VerifiedTokens,
 }
 
 impl Verifier {
+    /// Creates a verifier of tokens that `keys` signed and that follow `rules`.
+    #[must_use]
+    pub fn new(keys: Arc<Keys>, rules: TokenRules) -> Self {
+        Self { keys, rules, verified: VerifiedTokens::default() }
+    }
+
     /// Verifies the token in the metadata, and returns the person that it names.
     ///
     /// # Errors
@@ -120,6 +128,26 @@ impl Verifier {
     }
 
     fn verify(&self, token: &str, now: Duration) -> Result<Principal, TokenError> {
+        let keys = self.keys.current();
+        if let Some(keys) = &keys
+            && let Some((person, validity)) = self.verified.get(token, keys)
+        {
+            self.rules.check_time(validity, now).inspect_err(|_| self.verified.remove(token))?;
+            return Ok(person);
+        }
+        let (person, validity) = self.verify_with(keys.as_deref(), token, now)?;
+        if let Some(keys) = &keys {
+            self.verified.insert(token, keys, (person.clone(), validity));
+        }
+        Ok(person)
+    }
+
+    fn verify_with(
+        &self,
+        keys: Option<&KeySet>,
+        token: &str,
+        now: Duration,
+    ) -> Result<(Principal, Validity), TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLong);
         }
@@ -129,13 +157,19 @@ impl Verifier {
         };
         URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::NotBase64("signature"))?;
         let header = parse_object(header, "header")?;
-        self.check_signature(&header, &token[..token.len() - signature.len() - 1], signature)?;
+        self.check_signature(keys, &header, &token[..token.len() - signature.len() - 1], signature)?;
         let claims = parse_object(claims, "claims segment")?;
         let claims = self.rules.check(&claims, now)?;
-        Ok(Principal::new(claims.user, claims.tenant, claims.role))
+        Ok((Principal::new(claims.user, claims.tenant, claims.role), claims.validity))
     }
 
-    fn check_signature(&self, header: &Map<String, Value>, signed: &str, signature: &str) -> Result<(), TokenError> {
+    fn check_signature(
+        &self,
+        keys: Option<&KeySet>,
+        header: &Map<String, Value>,
+        signed: &str,
+        signature: &str,
+    ) -> Result<(), TokenError> {
         let (format, typ) = (&self.rules.format, header.get("typ"));
         let has_type = if format.is_default() { token_type::is_principal(typ) } else { format.types.accept(typ) };
         if !has_type {
@@ -143,7 +177,7 @@ impl Verifier {
         }
         let alg = algorithm(string(header, "alg")?).ok_or(TokenError::Algorithm)?;
         let kid = string(header, "kid")?;
-        let keys = self.keys.current().ok_or(TokenError::NoKeys)?;
+        let keys = keys.ok_or(TokenError::NoKeys)?;
         let key = keys.get(kid).ok_or_else(|| {
             self.keys.refresh_soon();
             TokenError::UnknownKey
@@ -184,3 +218,6 @@ fn parse_object(segment: &str, name: &'static str) -> Result<Map<String, Value>,
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,13 +10,17 @@ mod xfcc;
 use std::sync::Arc;
 
 use axum::{
-    body::Body,
-    extract::{Request, State},
-    http::{Extensions, HeaderMap, Response},
-    middleware::Next,
+    extract::Request,
+    http::{Extensions, HeaderMap},
 };
 
-use crate::{grpc::status::refused, portal::CallAudit};
+use crate::{
+    grpc::{
+        layers::stack::{Handler, Layer, Response},
+        status::refused,
+    },
+    portal::CallAudit,
+};
 use header::CallerError;
 use mtls::ClientIdentity;
 
@@ -33,11 +37,12 @@ pub enum Callers {
     Anyone,
 }
 
-/// The layer.
-pub async fn admit(State(callers): State<Arc<Callers>>, request: Request, next: Next) -> Response<Body> {
-    match callers.check(request.headers(), request.extensions()) {
-        Ok(()) => next.run(request).await,
-        Err(error) => refused(error.into()),
+impl Layer for Callers {
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
+        match self.check(request.headers(), request.extensions()) {
+            Ok(()) => inside.handle(request).await,
+            Err(error) => refused(error.into()),
+        }
     }
 }
 

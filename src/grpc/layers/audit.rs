@@ -1,17 +1,18 @@
 //! Writes the audit outcome of each call of a service. Outside everything that can refuse or end the call, and inside the task of
 //! [`detach`](super::detach), so that nothing can change the outcome after it is written.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
-use axum::{
-    body::Body,
-    extract::{Extension, Request, State},
-    http::Response,
-    middleware::Next,
-};
+use axum::extract::Request;
 
 use crate::{
-    grpc::{layers::call_id::Call, status::refused},
+    grpc::{
+        layers::{
+            call_id::Call,
+            stack::{Handler, Layer, Response},
+        },
+        status::refused,
+    },
     portal::{AuditLog, CallAudit, CallIdentity, Refusal},
     telemetry::metrics::METRICS,
 };
@@ -20,33 +21,42 @@ use crate::{
 const MAX_RPC_BYTES: usize = 64;
 
 /// The layer. Adds a [`CallAudit`] to the extensions, in which the layers inside and the handler record facts.
-pub async fn record_outcome(
-    State(log): State<Arc<dyn AuditLog>>,
-    Extension(call): Extension<Call>,
-    mut request: Request,
-    next: Next,
-) -> Response<Body> {
-    let Call { request_id, trace_id, path, caller, .. } = call;
-    let identity = CallIdentity { request_id, trace_id, rpc: rpc(&path).to_owned() };
-    let audit = Arc::new(CallAudit::begin(log, identity, caller));
-    request.extensions_mut().insert(Arc::clone(&audit));
-    let response = next.run(request).await;
-    let refusal = match response.extensions().get::<Refusal>() {
-        Some(refusal) => refusal.clone(),
-        None => match audit.write_success().await {
-            Ok(released) => {
-                if released {
-                    METRICS.session();
-                }
-                return response;
-            }
-            Err(refusal) => refusal,
-        },
-    };
-    if let Err(error) = audit.write_refusal(&refusal).await {
-        tracing::error!(cause = %error, "audit outcome of a refusal is late or lost");
+pub struct RecordOutcome(pub Arc<dyn AuditLog>);
+
+impl fmt::Debug for RecordOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecordOutcome")
     }
-    refused(refusal)
+}
+
+impl Layer for RecordOutcome {
+    async fn call(&self, mut request: Request, inside: &Arc<impl Handler>) -> Response {
+        let Some(call) = Call::of(&request) else { return Call::missing() };
+        let identity = CallIdentity {
+            request_id: call.ids.request_id.clone(),
+            trace_id: call.ids.trace_id.clone(),
+            rpc: rpc(&call.path).to_owned(),
+        };
+        let audit = Arc::new(CallAudit::begin(Arc::clone(&self.0), identity, call.caller.clone()));
+        request.extensions_mut().insert(Arc::clone(&audit));
+        let response = inside.handle(request).await;
+        let refusal = match response.extensions().get::<Refusal>() {
+            Some(refusal) => refusal.clone(),
+            None => match audit.write_success().await {
+                Ok(released) => {
+                    if released {
+                        METRICS.session();
+                    }
+                    return response;
+                }
+                Err(refusal) => refusal,
+            },
+        };
+        if let Err(error) = audit.write_refusal(&refusal).await {
+            tracing::error!(cause = %error, "audit outcome of a refusal is late or lost");
+        }
+        refused(refusal)
+    }
 }
 
 /// Returns the name of the method if it is one path segment of visible ASCII characters and not too long, and otherwise

@@ -3,18 +3,16 @@
 //!
 //! Format: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, `Timeout`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use axum::{
-    body::Body,
-    extract::{Request, State},
-    http::{HeaderMap, Response},
-    middleware::Next,
-};
+use axum::{extract::Request, http::HeaderMap};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    grpc::status::refused,
+    grpc::{
+        layers::stack::{Handler, Layer, Response},
+        status::refused,
+    },
     portal::{Reason, Refusal},
 };
 
@@ -31,19 +29,24 @@ enum TimeoutError {
     Malformed,
 }
 
-/// The layer, with the server's cap.
-pub async fn enforce(State(cap): State<Duration>, mut request: Request, next: Next) -> Response<Body> {
-    let timeout = match grpc_timeout(request.headers()) {
-        Ok(timeout) => timeout.map_or(cap, |timeout| timeout.min(cap)),
-        Err(error) => return refused(Refusal::because(Reason::DeadlineInvalid, error.to_string())),
-    };
-    let exceeded = || refused(Refusal::because(Reason::DeadlineExceeded, "deadline exceeded"));
-    if timeout.is_zero() {
-        return exceeded();
+/// The layer, with the longest time that a call may have.
+#[derive(Debug)]
+pub struct Enforce(pub Duration);
+
+impl Layer for Enforce {
+    async fn call(&self, mut request: Request, inside: &Arc<impl Handler>) -> Response {
+        let timeout = match grpc_timeout(request.headers()) {
+            Ok(timeout) => timeout.map_or(self.0, |timeout| timeout.min(self.0)),
+            Err(error) => return refused(Refusal::because(Reason::DeadlineInvalid, error.to_string())),
+        };
+        let exceeded = || refused(Refusal::because(Reason::DeadlineExceeded, "deadline exceeded"));
+        if timeout.is_zero() {
+            return exceeded();
+        }
+        let deadline = Instant::now() + timeout;
+        request.extensions_mut().insert(Deadline(deadline));
+        timeout_at(deadline, inside.handle(request)).await.unwrap_or_else(|_| exceeded())
     }
-    let deadline = Instant::now() + timeout;
-    request.extensions_mut().insert(Deadline(deadline));
-    timeout_at(deadline, next.run(request)).await.unwrap_or_else(|_| exceeded())
 }
 
 fn grpc_timeout(headers: &HeaderMap) -> Result<Option<Duration>, TimeoutError> {

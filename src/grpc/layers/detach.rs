@@ -1,43 +1,47 @@
 //! Runs each call in a task of its own. Outside every layer that records something, because hyper drops a call's future when its
 //! caller disconnects, and the audit outcome, the metrics and the log line must still be written then.
 
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
-use axum::{
-    body::Body,
-    extract::{Request, State},
-    http::Response,
-    middleware::Next,
-};
+use axum::{body::Body, extract::Request};
 use http_body_util::BodyExt as _;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    grpc::status::final_response,
+    grpc::{
+        layers::stack::{Handler, Layer, Response},
+        status::final_response,
+    },
     portal::{CallerConnection, Reason, Refusal},
 };
 
-/// The layer. `calls` tracks every call that has not ended yet, including those whose caller has disconnected. Adds a
+/// The layer, which tracks every call that has not ended yet, including those whose caller has disconnected. Adds a
 /// [`CallerConnection`] to the extensions.
-pub async fn run(State(calls): State<TaskTracker>, mut request: Request, next: Next) -> Response<Body> {
-    let caller = CallerConnection::default();
-    request.extensions_mut().insert(caller.clone());
-    let body_reader = caller.clone();
-    let request = request.map(|body| {
-        Body::new(body.map_err(move |error| {
-            body_reader.close_because(early_end(&error));
-            error
-        }))
-    });
-    let mut guard = CloseOnDrop(Some(caller));
-    let response = calls.spawn(async move { next.run(request).await }).await;
-    guard.0 = None;
-    response.unwrap_or_else(|_| {
-        let refusal = Refusal::because(Reason::Bug, "task of the call ended without a response");
-        let request_id = uuid::Uuid::new_v4().to_string();
-        tracing::error!(request_id, reason = refusal.reason().as_str(), cause = %refusal, "request refused");
-        final_response(&refusal, &request_id)
-    })
+#[derive(Debug)]
+pub struct Run(pub TaskTracker);
+
+impl Layer for Run {
+    async fn call(&self, mut request: Request, inside: &Arc<impl Handler>) -> Response {
+        let caller = CallerConnection::default();
+        request.extensions_mut().insert(caller.clone());
+        let body_reader = caller.clone();
+        let request = request.map(|body| {
+            Body::new(body.map_err(move |error| {
+                body_reader.close_because(early_end(&error));
+                error
+            }))
+        });
+        let mut guard = CloseOnDrop(Some(caller));
+        let inside = Arc::clone(inside);
+        let response = self.0.spawn(async move { inside.handle(request).await }).await;
+        guard.0 = None;
+        response.unwrap_or_else(|_| {
+            let refusal = Refusal::because(Reason::Bug, "task of the call ended without a response");
+            let request_id = uuid::Uuid::new_v4().to_string();
+            tracing::error!(request_id, reason = refusal.reason().as_str(), cause = %refusal, "request refused");
+            final_response(&refusal, &request_id)
+        })
+    }
 }
 
 /// Returns why a message ended early. It contains nothing that the caller chose, such as the debug data of a GOAWAY frame.

@@ -3,17 +3,15 @@
 
 use std::sync::Arc;
 
-use axum::{
-    body::Body,
-    extract::{Request, State},
-    http::Response,
-    middleware::Next,
-};
+use axum::extract::Request;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    grpc::status::refused,
+    grpc::{
+        layers::stack::{Handler, Layer, Response},
+        status::refused,
+    },
     portal::{Reason, Refusal},
     telemetry::metrics::METRICS,
 };
@@ -37,20 +35,21 @@ impl LoadShed {
     }
 }
 
-/// The layer.
-pub async fn admit(State(limits): State<LoadShed>, request: Request, next: Next) -> Response<Body> {
-    if limits.draining.is_cancelled() {
-        return refused(Refusal::because(Reason::ShuttingDown, "process is draining"));
-    }
-    let Ok(_slot) = limits.slots.try_acquire() else {
-        return refused(Refusal::because(Reason::Overloaded, "maximum number of calls is in flight"));
-    };
-    let _in_flight = METRICS.begin_call();
-    tokio::select! {
-        biased;
-        response = next.run(request) => response,
-        () = limits.cut_off.cancelled() => {
-            refused(Refusal::because(Reason::ShuttingDown, "call was cut off at the end of the drain"))
+impl Layer for LoadShed {
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
+        if self.draining.is_cancelled() {
+            return refused(Refusal::because(Reason::ShuttingDown, "process is draining"));
+        }
+        let Ok(_slot) = self.slots.try_acquire() else {
+            return refused(Refusal::because(Reason::Overloaded, "maximum number of calls is in flight"));
+        };
+        let _in_flight = METRICS.begin_call();
+        tokio::select! {
+            biased;
+            response = inside.handle(request) => response,
+            () = self.cut_off.cancelled() => {
+                refused(Refusal::because(Reason::ShuttingDown, "call was cut off at the end of the drain"))
+            }
         }
     }
 }

@@ -1,18 +1,16 @@
 //! Writes one log line per call, and completes its span. Outside the audit, so that the line shows the same outcome as the audit.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
-use axum::{
-    body::Body,
-    extract::{Extension, Request},
-    http::Response,
-    middleware::Next,
-};
+use axum::extract::Request;
 use tonic::Code;
 
 use crate::{
     grpc::{
-        layers::call_id::Call,
+        layers::{
+            call_id::Call,
+            stack::{Handler, Layer, Response},
+        },
         status::{Severity, code_and_text, code_name, severity},
     },
     portal::Refusal,
@@ -20,30 +18,36 @@ use crate::{
 };
 
 /// The layer. The level says who has to act: nobody (info), an operator soon (warn), an operator now (error).
-pub async fn write(Extension(call): Extension<Call>, request: Request, next: Next) -> Response<Body> {
-    let started = Instant::now();
-    let response = next.run(request).await;
-    let duration_ms = milliseconds(started.elapsed());
-    // As a string, not by `Display`, so that the text format quotes and escapes it.
-    let (path, span) = (call.path.as_str(), tracing::Span::current());
-    let Some(refusal) = response.extensions().get::<Refusal>() else {
-        span.record("rpc.response.status_code", code_name(Code::Ok));
-        tracing::info!(path, duration_ms, "request served");
-        return response;
-    };
-    let (reason, cause) = (refusal.reason().as_str(), refusal.to_string());
-    let (code, _) = code_and_text(refusal.reason());
-    span.record("rpc.response.status_code", code_name(code)).record("error.type", reason);
-    match severity(code) {
-        Severity::Error => {
-            span.record("otel.status_code", "ERROR");
-            tracing::error!(path, reason, cause, duration_ms, "request refused");
+#[derive(Debug)]
+pub struct Write;
+
+impl Layer for Write {
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
+        let Some(call) = Call::of(&request) else { return Call::missing() };
+        let started = Instant::now();
+        let response = inside.handle(request).await;
+        let duration_ms = milliseconds(started.elapsed());
+        // As a string, not by `Display`, so that the text format quotes and escapes it.
+        let (path, span) = (call.path.as_str(), tracing::Span::current());
+        let Some(refusal) = response.extensions().get::<Refusal>() else {
+            span.record("rpc.response.status_code", code_name(Code::Ok));
+            tracing::info!(path, duration_ms, "request served");
+            return response;
+        };
+        let (reason, cause) = (refusal.reason().as_str(), refusal.to_string());
+        let (code, _) = code_and_text(refusal.reason());
+        span.record("rpc.response.status_code", code_name(code)).record("error.type", reason);
+        match severity(code) {
+            Severity::Error => {
+                span.record("otel.status_code", "ERROR");
+                tracing::error!(path, reason, cause, duration_ms, "request refused");
+            }
+            Severity::Warning => {
+                span.record("otel.status_code", "ERROR");
+                tracing::warn!(path, reason, cause, duration_ms, "request refused");
+            }
+            Severity::Info => tracing::info!(path, reason, cause, duration_ms, "request refused"),
         }
-        Severity::Warning => {
-            span.record("otel.status_code", "ERROR");
-            tracing::warn!(path, reason, cause, duration_ms, "request refused");
-        }
-        Severity::Info => tracing::info!(path, reason, cause, duration_ms, "request refused"),
+        response
     }
-    response
 }

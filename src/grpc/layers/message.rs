@@ -7,15 +7,18 @@
 //!
 //! Format: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, `Length-Prefixed-Message`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use axum::{BoxError, body::Body, extract::Request, http::Response, middleware::Next};
+use axum::{BoxError, body::Body, extract::Request};
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
-use crate::portal::{Reason, Refusal};
+use crate::{
+    grpc::layers::stack::{Handler, Layer, Response},
+    portal::{Reason, Refusal},
+};
 
 /// The largest message, in bytes.
 pub const MAX_BYTES: usize = 16 * 1024;
@@ -27,9 +30,14 @@ const TIME_LIMIT: Duration = Duration::from_secs(2);
 const PREFIX_BYTES: usize = 5;
 
 /// The layer. A refusal reaches the layer `refusal` as the source of the status that the gRPC library creates for a failed read.
-pub async fn read(request: Request, next: Next) -> Response<Body> {
-    let due = Instant::now() + TIME_LIMIT;
-    next.run(request.map(|body| Body::from_stream(stream::once(read_until(due, body))))).await
+#[derive(Debug)]
+pub struct ReadOnce;
+
+impl Layer for ReadOnce {
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
+        let due = Instant::now() + TIME_LIMIT;
+        inside.handle(request.map(|body| Body::from_stream(stream::once(read_until(due, body))))).await
+    }
 }
 
 async fn read_until(due: Instant, body: Body) -> Result<Bytes, BoxError> {

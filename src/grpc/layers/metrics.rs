@@ -1,18 +1,16 @@
 //! Counts and times each call. Outside the audit, so that a call whose audit outcome cannot be written counts as refused.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
-use axum::{
-    body::Body,
-    extract::{Extension, Request},
-    http::Response,
-    middleware::Next,
-};
+use axum::extract::Request;
 use tonic::Code;
 
 use crate::{
     grpc::{
-        layers::call_id::Call,
+        layers::{
+            call_id::Call,
+            stack::{Handler, Layer, Response},
+        },
         status::{code_and_text, code_name},
     },
     portal::Refusal,
@@ -20,18 +18,24 @@ use crate::{
 };
 
 /// The layer.
-pub async fn record(Extension(call): Extension<Call>, request: Request, next: Next) -> Response<Body> {
-    let started = Instant::now();
-    let response = next.run(request).await;
-    match response.extensions().get::<Refusal>() {
-        None => METRICS.call(call.method, code_name(Code::Ok), "OK", started.elapsed()),
-        Some(refusal) => {
-            let (code, _) = code_and_text(refusal.reason());
-            METRICS.call(call.method, code_name(code), refusal.reason().as_str(), started.elapsed());
-            if let Some(integrity) = refusal.integrity() {
-                METRICS.mapping_integrity(integrity.as_str());
+#[derive(Debug)]
+pub struct Record;
+
+impl Layer for Record {
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
+        let Some(call) = Call::of(&request) else { return Call::missing() };
+        let started = Instant::now();
+        let response = inside.handle(request).await;
+        match response.extensions().get::<Refusal>() {
+            None => METRICS.call(call.method, code_name(Code::Ok), "OK", started.elapsed()),
+            Some(refusal) => {
+                let (code, _) = code_and_text(refusal.reason());
+                METRICS.call(call.method, code_name(code), refusal.reason().as_str(), started.elapsed());
+                if let Some(integrity) = refusal.integrity() {
+                    METRICS.mapping_integrity(integrity.as_str());
+                }
             }
         }
+        response
     }
-    response
 }

@@ -20,4 +20,5 @@ pub mod panic;
 pub mod person_limit;
 pub mod refusal;
 pub mod session_rate;
+pub mod stack;
 mod trace;

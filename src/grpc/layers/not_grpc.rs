@@ -3,21 +3,29 @@
 //!
 //! Source: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, `Call-Definition` and `Content-Type`.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     extract::Request,
-    http::{HeaderMap, Method, Response, StatusCode, header},
-    middleware::Next,
+    http::{HeaderMap, Method, StatusCode, header},
 };
 
+use crate::grpc::layers::stack::{Handler, Layer, Response};
+
 /// The layer: 405 for a method other than POST, 415 for a content type other than gRPC's.
-pub async fn reject(request: Request, next: Next) -> Response<Body> {
-    match status(request.method(), request.headers()) {
-        None => next.run(request).await,
-        Some(status) => {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = status;
-            response
+#[derive(Debug)]
+pub struct Reject;
+
+impl Layer for Reject {
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
+        match status(request.method(), request.headers()) {
+            None => inside.handle(request).await,
+            Some(status) => {
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = status;
+                response
+            }
         }
     }
 }

@@ -1,17 +1,27 @@
 //! Turns a panic into a refusal. Inside the audit, so that the outcome of a call that panics is written as well.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use axum::{body::Body, extract::Request, http::Response, middleware::Next};
+use axum::extract::Request;
 use futures_util::FutureExt as _;
 
 use crate::{
-    grpc::status::refused,
+    grpc::{
+        layers::stack::{Handler, Layer, Response},
+        status::refused,
+    },
     portal::{Reason, Refusal},
 };
 
 /// The layer. The panic hook has already logged where the panic happened.
-pub async fn catch(request: Request, next: Next) -> Response<Body> {
-    let caught = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    caught.unwrap_or_else(|_| refused(Refusal::because(Reason::Bug, "call panicked; the previous log line says where")))
+#[derive(Debug)]
+pub struct Catch;
+
+impl Layer for Catch {
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
+        let caught = AssertUnwindSafe(inside.handle(request)).catch_unwind().await;
+        caught.unwrap_or_else(|_| {
+            refused(Refusal::because(Reason::Bug, "call panicked; the previous log line says where"))
+        })
+    }
 }

@@ -6,15 +6,13 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use axum::{
-    body::Body,
-    extract::{Extension, Request, State},
-    http::Response,
-    middleware::Next,
-};
+use axum::extract::Request;
 
 use crate::{
-    grpc::status::refused,
+    grpc::{
+        layers::stack::{Handler, Layer, Response},
+        status::refused,
+    },
     portal::{Principal, Reason, Refusal, TenantId, UserId},
 };
 
@@ -34,17 +32,20 @@ struct PersonCall {
     person: Person,
 }
 
-/// The layer. Counts the calls of both services together.
-pub async fn admit(
-    State(limit): State<PersonLimit>,
-    Extension(principal): Extension<Principal>,
-    request: Request,
-    next: Next,
-) -> Response<Body> {
-    let Some(_call) = limit.begin((principal.tenant().clone(), principal.user().clone())) else {
-        return refused(Refusal::because(Reason::Overloaded, "maximum number of calls of this person is in flight"));
-    };
-    next.run(request).await
+/// Counts the calls of both services together.
+impl Layer for PersonLimit {
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
+        let Some(principal) = request.extensions().get::<Principal>() else {
+            return refused(Refusal::because(Reason::Bug, "layer was reached without a principal"));
+        };
+        let Some(_call) = self.begin((principal.tenant().clone(), principal.user().clone())) else {
+            return refused(Refusal::because(
+                Reason::Overloaded,
+                "maximum number of calls of this person is in flight",
+            ));
+        };
+        inside.handle(request).await
+    }
 }
 
 impl PersonLimit {

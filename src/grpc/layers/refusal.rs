@@ -2,20 +2,29 @@
 //! a layer, an interceptor, a handler, the gRPC library or a panic. Inside the audit, the metrics and the log, which read the
 //! `Refusal`.
 
-use axum::{
-    body::Body,
-    extract::{Extension, Request},
-    http::Response,
-    middleware::Next,
+use std::sync::Arc;
+
+use axum::extract::Request;
+
+use crate::grpc::{
+    layers::{
+        call_id::Call,
+        stack::{Handler, Layer, Response},
+    },
+    status,
 };
 
-use crate::grpc::{layers::call_id::Call, status};
-
 /// The layer.
-pub async fn read(Extension(call): Extension<Call>, request: Request, next: Next) -> Response<Body> {
-    let response = next.run(request).await;
-    match status::refusal_of(&response, call.caller.check().err()) {
-        None => response,
-        Some(refusal) => status::refused(refusal),
+#[derive(Debug)]
+pub struct Read;
+
+impl Layer for Read {
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
+        let Some(call) = Call::of(&request) else { return Call::missing() };
+        let response = inside.handle(request).await;
+        match status::refusal_of(&response, call.caller.check().err()) {
+            None => response,
+            Some(refusal) => status::refused(refusal),
+        }
     }
 }

@@ -21,12 +21,9 @@ pub(super) fn method(path: &str) -> &'static str {
     METHODS.into_iter().find(|method| path.strip_prefix('/') == Some(method)).unwrap_or(OTHER)
 }
 
-/// Returns the outer span for the log, the inner span for the collector, and the id of the trace that the call belongs to, if
-/// any.
-pub(super) fn spans(method: &'static str, headers: &HeaderMap, request_id: &str) -> (Span, Span, Option<String>) {
-    let log = tracing::info_span!("call", request_id, trace_id = Empty);
+/// Returns the span for the collector, and the id of the trace that the call belongs to, if any.
+pub(super) fn span(method: &'static str, headers: &HeaderMap, request_id: &str) -> (Span, Option<String>) {
     let span = tracing::info_span!(
-        parent: &log,
         "rpc",
         otel.name = method,
         otel.kind = "server",
@@ -43,11 +40,7 @@ pub(super) fn spans(method: &'static str, headers: &HeaderMap, request_id: &str)
     drop(span.set_parent(caller));
     let own_trace = span.context().span().span_context().trace_id();
     let known = [own_trace, caller_trace].into_iter().find(|trace| *trace != TraceId::INVALID);
-    let trace_id = known.map(|trace| trace.to_string());
-    if let Some(trace_id) = &trace_id {
-        log.record("trace_id", trace_id);
-    }
-    (log, span, trace_id)
+    (span, known.map(|trace| trace.to_string()))
 }
 
 struct Headers<'a>(&'a HeaderMap);
@@ -76,7 +69,7 @@ mod tests {
             for value in values {
                 headers.append("traceparent", value.parse().unwrap());
             }
-            spans(METHODS[0], &headers, "id").2
+            span(METHODS[0], &headers, "id").1
         };
         let good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         assert_eq!(of(&[good]).as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));

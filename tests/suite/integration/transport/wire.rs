@@ -114,7 +114,7 @@ async fn panic_is_refused_with_bug_and_audited() {
     );
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let served = tokio::spawn(async move { axum::serve(listener, stack.into_router()).await });
+    let served = tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback_service(stack)).await });
 
     let token = issuer.token("olivia", "acme", "owner");
     let request = grpc(address, &token).body(Full::<Bytes>::from(frame(0, &home().encode_to_vec()))).unwrap();
@@ -129,17 +129,16 @@ async fn verifier(folder: &TempDir, issuer: &Issuer) -> Verifier {
     let path = folder.path().join("jwks.json");
     std::fs::write(&path, issuer.jwks().to_string()).unwrap();
     let file = ReloadingFile::open_document("--principal-jwks", path, jwks::parse).await;
-    Verifier {
-        keys: Arc::new(Keys::new(Source::File(file), Duration::from_secs(60))),
-        rules: TokenRules {
-            issuer: "https://login.test".to_owned(),
-            audience: "billing-portal".to_owned(),
-            other_audiences: Vec::new(),
-            max_lifetime: Duration::from_secs(300),
-            clock_skew: Duration::ZERO,
-            format: TokenFormat::default(),
-        },
-    }
+    let keys = Keys::new(Source::File(file), Duration::from_secs(60));
+    let rules = TokenRules {
+        issuer: "https://login.test".to_owned(),
+        audience: "billing-portal".to_owned(),
+        other_audiences: Vec::new(),
+        max_lifetime: Duration::from_secs(300),
+        clock_skew: Duration::ZERO,
+        format: TokenFormat::default(),
+    };
+    Verifier::new(Arc::new(keys), rules)
 }
 
 fn shared() -> Shared {
