@@ -211,7 +211,7 @@ mod tests {
         let mut memory = [MaybeUninit::uninit(); 8 * 1024];
         let mut buffer = ReadBuf::uninit(&mut memory);
         poll_fn(|context| Pin::new(&mut connection).poll_read(context, &mut buffer)).await.unwrap();
-        assert_eq!((buffer.filled(), buffer.initialized()), (&b"response"[..], &b"response"[..]));
+        assert_eq!((buffer.filled(), buffer.initialized().len()), (&b"response"[..], 8));
     }
 
     #[tokio::test]
