@@ -18,7 +18,9 @@ use serde_json::{Map, Number, Value};
 /// # Errors
 /// Not JSON, not an object, text after it, or a duplicate member at any depth.
 pub fn parse_object(text: &[u8]) -> serde_json::Result<Map<String, Value>> {
-    match serde_json::from_slice(text)? {
+    // Text that is known to be UTF-8 is not checked again, string by string.
+    let parsed = std::str::from_utf8(text).map_or_else(|_| serde_json::from_slice(text), serde_json::from_str);
+    match parsed? {
         UniqueValue(Value::Object(members)) => Ok(members),
         UniqueValue(_) => Err(serde_json::Error::custom("not an object")),
     }

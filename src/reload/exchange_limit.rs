@@ -23,26 +23,21 @@ use hyper_util::{
     },
     rt::TokioIo,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tower::{
-    BoxError,
-    timeout::Timeout,
-    util::{BoxCloneSyncService, MapResponse},
-};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
+use tower::{BoxError, Service, ServiceExt as _, timeout::Timeout};
 
 use crate::egress::{Connector, Stream};
 
 /// The maximum number of bytes that are read for one exchange, after decryption.
-const MAX_EXCHANGE_BYTES: usize = 256 * 1024;
+const MAX_EXCHANGE_BYTES: u64 = 256 * 1024;
 
 /// The connection as the connector returns it.
 type Unlimited = MaybeHttpsStream<Stream>;
 
 /// A connection that fails when one exchange reads too much.
 pub(crate) struct Limited {
-    stream: TokioIo<Unlimited>,
-    /// The number of bytes read since the last byte of a request was written. HTTP/1.1 has one exchange at a time.
-    read: usize,
+    /// Its limit is what may still be read since the last byte of a request was written. HTTP/1.1 has one exchange at a time.
+    stream: Take<TokioIo<Unlimited>>,
     unanswered_reuse: UnansweredReuse,
 }
 
@@ -61,19 +56,39 @@ impl UnansweredReuse {
 #[error("response with its interim responses, chunk headers and trailers is over {MAX_EXCHANGE_BYTES} bytes")]
 struct LimitExceeded;
 
-/// A connector whose connections are limited.
-pub(crate) type LimitedConnector = BoxCloneSyncService<Uri, TokioIo<Limited>, BoxError>;
+/// A connector whose connections are limited. The client clones it for each request, so a clone is cheap.
+#[derive(Clone)]
+pub(crate) struct LimitedConnector {
+    connector: Arc<HttpsConnector<Connector>>,
+    time: Duration,
+}
 
 /// Limits the connections of a connector, and the time in which one is opened, with its TLS handshake: the client continues to
 /// open a connection in the background when a request that waited for it has got another one. A request itself waits at most
 /// for `time`, and its own limit says more about the cause, so it comes first.
 pub(crate) fn limited(connector: HttpsConnector<Connector>, time: Duration) -> LimitedConnector {
-    BoxCloneSyncService::new(MapResponse::new(Timeout::new(connector, time + Duration::from_secs(1)), limit))
+    LimitedConnector { connector: Arc::new(connector), time: time + Duration::from_secs(1) }
+}
+
+impl Service<Uri> for LimitedConnector {
+    type Response = TokioIo<Limited>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Limited>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, server: Uri) -> Self::Future {
+        let connector = Timeout::new(HttpsConnector::clone(&self.connector), self.time);
+        Box::pin(async move { Ok(limit(connector.oneshot(server).await?)) })
+    }
 }
 
 /// Limits a new connection.
 fn limit(stream: Unlimited) -> TokioIo<Limited> {
-    TokioIo::new(Limited { stream: TokioIo::new(stream), read: 0, unanswered_reuse: UnansweredReuse::default() })
+    let stream = TokioIo::new(stream).take(MAX_EXCHANGE_BYTES);
+    TokioIo::new(Limited { stream, unanswered_reuse: UnansweredReuse::default() })
 }
 
 /// Returns whether a request failed on a connection that had served an earlier request, before any byte of its own
@@ -98,16 +113,12 @@ impl AsyncRead for Limited {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let left = MAX_EXCHANGE_BYTES - self.read;
-        if left == 0 {
+        if self.stream.limit() == 0 {
             return Poll::Ready(Err(io::Error::other(LimitExceeded)));
         }
-        let mut limited = ReadBuf::new(buffer.initialize_unfilled_to(left.min(buffer.remaining())));
-        ready!(Pin::new(&mut self.stream).poll_read(context, &mut limited))?;
-        let read = limited.filled().len();
-        buffer.advance(read);
-        self.read += read;
-        if read > 0 {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if buffer.filled().len() > before {
             self.unanswered_reuse.set(false);
         }
         Poll::Ready(Ok(()))
@@ -118,7 +129,7 @@ impl Limited {
     /// Must be called before each write. A write after a read begins the next request. It counts even if it fails,
     /// because that is how a closed connection is noticed.
     fn begin_write(&self) {
-        if self.read > 0 {
+        if self.stream.limit() < MAX_EXCHANGE_BYTES {
             self.unanswered_reuse.set(true);
         }
     }
@@ -127,8 +138,8 @@ impl Limited {
 impl AsyncWrite for Limited {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.begin_write();
-        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
-        self.read = 0;
+        let written = ready!(Pin::new(self.stream.get_mut()).poll_write(context, bytes))?;
+        self.stream.set_limit(MAX_EXCHANGE_BYTES);
         Poll::Ready(Ok(written))
     }
 
@@ -138,39 +149,41 @@ impl AsyncWrite for Limited {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.begin_write();
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, bytes))?;
-        self.read = 0;
+        let written = ready!(Pin::new(self.stream.get_mut()).poll_write_vectored(context, bytes))?;
+        self.stream.set_limit(MAX_EXCHANGE_BYTES);
         Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.get_ref().is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        Pin::new(self.stream.get_mut()).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        Pin::new(self.stream.get_mut()).poll_shutdown(context)
     }
 }
 
 impl Connection for Limited {
     fn connected(&self) -> Connected {
-        self.stream.inner().connected().extra(self.unanswered_reuse.clone())
+        self.stream.get_ref().inner().connected().extra(self.unanswered_reuse.clone())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{future::poll_fn, mem::MaybeUninit};
+
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::{TcpListener, TcpStream},
     };
 
     use hyper_rustls::HttpsConnectorBuilder;
-    use tower::{ServiceExt as _, timeout::error::Elapsed};
+    use tower::timeout::error::Elapsed;
 
     use super::*;
     use crate::tls;
@@ -189,6 +202,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn read_touches_only_what_it_received_of_the_buffer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        accepted.unwrap().0.write_all(b"response").await.unwrap();
+        let mut connection =
+            limit(MaybeHttpsStream::Http(MaybeHttpsStream::Http(TokioIo::new(client.unwrap())))).into_inner();
+        let mut memory = [MaybeUninit::uninit(); 8 * 1024];
+        let mut buffer = ReadBuf::uninit(&mut memory);
+        poll_fn(|context| Pin::new(&mut connection).poll_read(context, &mut buffer)).await.unwrap();
+        assert_eq!((buffer.filled(), buffer.initialized().len()), (&b"response"[..], 8));
+    }
+
+    #[tokio::test]
     async fn exactly_the_limit_is_read_for_each_exchange() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (client, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
@@ -202,7 +228,7 @@ mod tests {
             let mut received = 0;
             let error = loop {
                 match connection.read(&mut buffer).await {
-                    Ok(read) => received += read,
+                    Ok(read) => received += read as u64,
                     Err(error) => break error,
                 }
             };

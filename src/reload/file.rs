@@ -17,7 +17,10 @@ mod source;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -44,14 +47,17 @@ type Parse<T> = dyn Fn(&[Vec<u8>]) -> Result<T, FileError> + Send + Sync;
 
 struct Shared<T> {
     setting: &'static str,
-    paths: Vec<PathBuf>,
+    paths: Arc<[PathBuf]>,
     parse: Box<Parse<T>>,
     /// Whether two readings agree; `None` for a document, of which one reading counts.
     agree: Option<fn(&T, &T) -> bool>,
     value: watch::Sender<Option<Arc<T>>>,
     seen: Mutex<Seen<T>>,
     status: Arc<Status>,
-    reading: tokio::sync::Mutex<()>,
+    /// The number of readings that have begun.
+    begun: AtomicU64,
+    /// Held during a reading. The number of the latest one that has ended.
+    ended: tokio::sync::Mutex<u64>,
 }
 
 /// What the latest readings contained.
@@ -131,10 +137,17 @@ impl<T> Shared<T> {
         }
     }
 
+    /// Reads the files, or waits for a reading that has begun after this was called: calls that wait for their turn share one.
     async fn poll(&self) {
+        let earlier = self.begun.load(Ordering::SeqCst);
         // One reading at a time, so that an older one never replaces a newer one.
-        let _reading = self.reading.lock().await;
+        let mut ended = self.ended.lock().await;
+        if *ended > earlier {
+            return;
+        }
+        let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
         let read = read(&self.paths).await;
+        *ended = number;
         let mut seen = self.seen();
         let earlier = seen.good.as_ref().map(|(_, value)| Arc::clone(value));
         match self.parse(&mut seen, read) {

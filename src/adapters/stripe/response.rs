@@ -22,10 +22,13 @@ pub(super) fn parse_object(body: &[u8]) -> Result<Object, Refusal> {
     })
 }
 
-/// Returns the id of a session that was created, even if the response is rejected later.
-pub(super) fn session_id(body: &[u8]) -> Option<String> {
-    let object: Object = serde_json::from_slice(body).ok()?;
-    object.get("id")?.as_str().filter(|id| is_session_id(id)).map(str::to_owned)
+/// Returns the id of a session that was created, even if the response is rejected later, also because of duplicate members.
+pub(super) fn session_id(object: &Result<Object, Refusal>, body: &[u8]) -> Option<String> {
+    let id = |object: &Object| object.get("id")?.as_str().filter(|id| is_session_id(id)).map(str::to_owned);
+    match object {
+        Ok(object) => id(object),
+        Err(_) => id(&serde_json::from_slice(body).ok()?),
+    }
 }
 
 /// Rejects a replayed response: the idempotency key of every call is new, so a replay belongs to a different call.

@@ -4,7 +4,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header, uri::PathAndQuery};
 use http_body_util::{BodyExt as _, Full};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{
@@ -31,6 +31,13 @@ const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 /// How long an idle connection is kept open. Stripe does not document how long it keeps one. Its Ruby library reuses a
 /// connection for 30 s (<https://github.com/stripe/stripe-ruby/pull/836>, tested there against Stripe).
 const POOL_IDLE: Duration = Duration::from_secs(30);
+
+const USER_AGENT: &str = concat!("billing-portal/", env!("CARGO_PKG_VERSION"));
+const STRIPE_VERSION: HeaderName = HeaderName::from_static("stripe-version");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// The number of headers of a request, with those that the library adds.
+const MAX_HEADERS: usize = 8;
 
 /// A complete response, whatever its status.
 pub(super) struct StripeResponse {
@@ -63,7 +70,7 @@ pub enum TransportError {
     NoKey,
     /// The parts of the request do not form a valid request.
     #[error("malformed request to Stripe")]
-    Malformed(#[source] http::Error),
+    Malformed(#[from] http::Error),
     /// Connection refused, name not resolved, or certificate not trusted.
     #[error("no connection to Stripe")]
     NoConnection(#[source] hyper_util::client::legacy::Error),
@@ -89,7 +96,7 @@ pub struct Transport {
     pooled: Client<LimitedConnector, Full<Bytes>>,
     /// Without a pool: while some connections of the pool are dead, only a client without one certainly opens a new one.
     unpooled: Client<LimitedConnector, Full<Bytes>>,
-    base: String,
+    base: Uri,
     key: Arc<ReloadingFile<SecretKey>>,
 }
 
@@ -99,7 +106,7 @@ impl Transport {
     /// the attempt ends.
     ///
     /// # Errors
-    /// If the system has no trusted root certificates.
+    /// If the system has no trusted root certificates, or if the base is not a URI.
     pub fn new(
         base: &Url,
         proxy: Option<&Proxy>,
@@ -120,7 +127,8 @@ impl Transport {
             .retry_canceled_requests(true)
             .build(connector.clone());
         let unpooled = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Ok(Self { pooled, unpooled, base: base.as_str().trim_end_matches('/').to_owned(), key })
+        let base = base.as_str().parse().map_err(std::io::Error::other)?;
+        Ok(Self { pooled, unpooled, base, key })
     }
 
     /// Returns the current key.
@@ -151,27 +159,37 @@ impl Transport {
         request: &RequestBuilder,
         idempotency_key: Option<&str>,
     ) -> Result<Request<Full<Bytes>>, TransportError> {
-        let query = request.query.as_deref().filter(|query| !query.is_empty()).map(|query| format!("?{query}"));
-        let uri = format!("{}/v1{}{}", self.base, request.path, query.unwrap_or_default());
-        let mut builder = Request::builder()
-            .method(match request.method {
-                StripeMethod::Get => Method::GET,
-                StripeMethod::Post => Method::POST,
-                StripeMethod::Delete => Method::DELETE,
-            })
-            .uri(uri)
-            .header(header::AUTHORIZATION, key.header())
-            .header(header::ACCEPT, "application/json")
-            .header(header::USER_AGENT, concat!("billing-portal/", env!("CARGO_PKG_VERSION")))
-            .header("stripe-version", stripe_client_core::VERSION.as_str());
+        let mut headers = HeaderMap::with_capacity(MAX_HEADERS);
+        headers.insert(header::AUTHORIZATION, key.header());
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        headers.insert(STRIPE_VERSION, HeaderValue::from_static(stripe_client_core::VERSION.as_str()));
         if let Some(idempotency_key) = idempotency_key {
-            builder = builder.header("idempotency-key", idempotency_key);
+            headers.insert(IDEMPOTENCY_KEY, HeaderValue::from_str(idempotency_key).map_err(http::Error::from)?);
         }
-        let body = request.body.as_ref().map(|body| Bytes::from(body.clone()));
-        if body.is_some() {
-            builder = builder.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if request.body.is_some() {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         }
-        builder.body(Full::new(body.unwrap_or_default())).map_err(TransportError::Malformed)
+        let body = request.body.clone().map(Bytes::from).unwrap_or_default();
+        let mut http_request = Request::new(Full::new(body));
+        *http_request.method_mut() = match request.method {
+            StripeMethod::Get => Method::GET,
+            StripeMethod::Post => Method::POST,
+            StripeMethod::Delete => Method::DELETE,
+        };
+        *http_request.uri_mut() = self.uri(request)?;
+        *http_request.headers_mut() = headers;
+        Ok(http_request)
+    }
+
+    fn uri(&self, request: &RequestBuilder) -> Result<Uri, http::Error> {
+        let mut path = format!("/v1{}", request.path);
+        if let Some(query) = request.query.as_deref().filter(|query| !query.is_empty()) {
+            path.extend(["?", query]);
+        }
+        let mut parts = self.base.clone().into_parts();
+        parts.path_and_query = Some(PathAndQuery::try_from(path)?);
+        Ok(Uri::from_parts(parts)?)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     fmt::Display,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
 use tokio::sync::watch;
@@ -61,13 +61,14 @@ impl<T: Send + Sync + 'static> ReloadingFile<T> {
         let seen = Mutex::new(Seen { good: None, failed: None, error: None });
         let shared = Arc::new(Shared {
             setting,
-            paths,
+            paths: paths.into(),
             parse,
             agree,
             value: watch::channel(None).0,
             seen,
             status: Status::of(setting),
-            reading: tokio::sync::Mutex::default(),
+            begun: AtomicU64::default(),
+            ended: tokio::sync::Mutex::default(),
         });
         shared.read_first().await;
         let polled = Arc::clone(&shared);

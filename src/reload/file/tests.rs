@@ -1,3 +1,5 @@
+use futures_util::future::join_all;
+
 use super::{open::one, *};
 
 fn number(bytes: &[u8]) -> Result<u32, String> {
@@ -74,6 +76,24 @@ async fn symlink_swap_is_noticed() {
     std::fs::rename(folder.path().join("link"), &path).unwrap();
     changes.wait_for(|value| value.as_deref() == Some(&2)).await.unwrap();
     assert!(file.get_fresh(Duration::from_secs(60)).is_some());
+}
+
+#[tokio::test]
+async fn calls_share_only_a_reading_that_begins_after_them() {
+    let Polled { folder, file } = Polled::document().await;
+    let shared = &file.shared;
+    let mut ended = shared.ended.lock().await;
+    // The first reading has begun, so it may have missed the change.
+    shared.begun.store(1, Ordering::SeqCst);
+    std::fs::write(folder.path().join("n"), "2").unwrap();
+    let mut calls = Box::pin(join_all((0..8).map(|_| shared.poll())));
+    assert!(futures_util::poll!(&mut calls).is_pending());
+    *ended = 1;
+    drop(ended);
+    calls.await;
+    assert_eq!((file.get().as_deref(), shared.begun.load(Ordering::SeqCst)), (Some(&2), 2));
+    shared.poll().await;
+    assert_eq!(shared.begun.load(Ordering::SeqCst), 3);
 }
 
 #[tokio::test]

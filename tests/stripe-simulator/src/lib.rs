@@ -207,6 +207,11 @@ impl Simulator {
         self.shared.state().requests.clone()
     }
 
+    /// The number of connections that were opened.
+    pub fn connections(&self) -> usize {
+        self.shared.listener.accepted()
+    }
+
     /// Clears the recorded requests.
     pub fn forget_requests(&self) {
         self.shared.state().requests.clear();

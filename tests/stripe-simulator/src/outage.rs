@@ -3,7 +3,10 @@
 use std::{
     io,
     net::SocketAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -43,6 +46,8 @@ pub(crate) struct Listener {
     address: SocketAddr,
     runtime: Handle,
     socket: Mutex<Socket>,
+    /// The number of connections that were accepted.
+    accepted: AtomicUsize,
     /// The current outage. Receivers are notified of each start and end.
     current: watch::Sender<Option<CurrentOutage>>,
 }
@@ -58,7 +63,12 @@ enum Socket {
 impl Listener {
     pub(crate) fn new(listener: TcpListener) -> io::Result<Self> {
         let (address, current) = (listener.local_addr()?, watch::Sender::new(None));
-        Ok(Self { address, runtime: Handle::current(), socket: Mutex::new(Socket::Open(listener)), current })
+        let (socket, accepted) = (Mutex::new(Socket::Open(listener)), AtomicUsize::new(0));
+        Ok(Self { address, runtime: Handle::current(), socket, accepted, current })
+    }
+
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {
@@ -131,6 +141,7 @@ impl Listener {
         match &*self.socket() {
             Socket::Open(listener) => {
                 let (stream, _) = ready!(listener.poll_accept(cx))?;
+                self.accepted.fetch_add(1, Ordering::Relaxed);
                 Poll::Ready(Ok(stream))
             }
             Socket::Refusing(_) | Socket::Closed => Poll::Pending,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use billing_portal::grpc::proto::CreatePortalSessionRequest;
+use futures_util::future::join_all;
 use stripe_simulator::{Answer, Configuration, Mode, RecordedRequest};
 use tokio::sync::Notify;
 
@@ -153,4 +154,19 @@ async fn tenant_outside_token_is_ignored() {
     }
     let url = world.send(request).await.unwrap();
     assert_eq!(world.stripe.customer_of(&url).as_deref(), Some("cus_A"));
+}
+
+#[tokio::test]
+async fn connections_to_stripe_are_reused() {
+    let world = World::with(&["--session-rate=10000", "--stripe-rate=10000"]).await;
+    let token = world.olivia();
+    for _ in 0..25 {
+        for opened in join_all((0..4).map(|_| world.open(&token))).await {
+            opened.unwrap();
+        }
+    }
+    // Four calls have eight requests at a time. A request that does not find an idle connection opens one, which remains
+    // in the pool even if another one becomes idle first.
+    let connections = world.stripe.connections();
+    assert!(connections <= 2 * 8, "{connections} connections for 200 requests");
 }
