@@ -3,6 +3,16 @@
 //! JSON itself allows characters that end a line for some programs (U+2028), reverse the text after them (U+202E), or control
 //! a terminal (U+0080 to U+009F). A person's role or id could then forge what an operator reads.
 
+use serde::Serialize;
+
+/// Formats a value as one line: JSON in visible ASCII, and a line break.
+///
+/// # Errors
+/// If the value cannot be represented in JSON.
+pub fn line(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    Ok((escape(&serde_json::to_string(value)?) + "\n").into_bytes())
+}
+
 /// Escapes every character of a JSON text beyond visible ASCII. Outside strings, JSON has none but line breaks.
 #[must_use]
 pub fn escape(json: &str) -> String {

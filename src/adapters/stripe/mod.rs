@@ -27,7 +27,7 @@ pub use inspect::{Account, Inspected, PortalConfiguration};
 pub use objects::StripeObjects;
 pub use pace::Pace;
 pub use permission::Permission;
-pub use response::check_customer;
+pub use response::{check_customer, checked_session, recorded_tenant};
 pub use secret_key::{SecretKey, SecretKeyError};
 pub use session_hosts::SessionHosts;
 use transport::StripeResponse;

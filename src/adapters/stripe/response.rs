@@ -58,7 +58,10 @@ pub fn check_customer(object: &Object, customer: &CustomerId, mode: Mode) -> Res
 }
 
 /// Checks a customer and returns the tenant recorded on it.
-pub(super) fn recorded_tenant(
+///
+/// # Errors
+/// The same as [`check_customer`].
+pub fn recorded_tenant(
     object: &Object,
     customer: &CustomerId,
     settings: &SessionSettings,
@@ -69,7 +72,10 @@ pub(super) fn recorded_tenant(
 }
 
 /// Checks that a session matches the request, and returns it with its URL withheld.
-pub(super) fn checked_session(
+///
+/// # Errors
+/// STRIPE_PROTOCOL or STRIPE_RESPONSE_REJECTED.
+pub fn checked_session(
     object: &Object,
     customer: &CustomerId,
     request: &PortalRequest,
