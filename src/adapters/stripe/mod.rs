@@ -136,7 +136,7 @@ impl StripePortalSessions {
         // The id of a created session is recorded before the checks, so that the audit names a session that they
         // reject.
         let object = response::parse_object(&response.body);
-        if let Some(id) = response::session_id(&response.body) {
+        if let Some(id) = response::session_id(object.as_ref().ok(), &response.body) {
             audit.record_session(&id);
         }
         response::reject_replayed(&response)?;

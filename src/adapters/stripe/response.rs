@@ -22,10 +22,11 @@ pub(super) fn parse_object(body: &[u8]) -> Result<Object, Refusal> {
     })
 }
 
-/// Returns the id of a session that was created, even if the response is rejected later.
-pub(super) fn session_id(body: &[u8]) -> Option<String> {
-    let object: Object = serde_json::from_slice(body).ok()?;
-    object.get("id")?.as_str().filter(|id| is_session_id(id)).map(str::to_owned)
+/// Returns the id of a session that was created, even if the response is rejected later. A body that [`parse_object`] rejects may
+/// still name one.
+pub(super) fn session_id(object: Option<&Object>, body: &[u8]) -> Option<String> {
+    let id = |object: &Object| object.get("id")?.as_str().filter(|id| is_session_id(id)).map(str::to_owned);
+    object.map_or_else(|| id(&serde_json::from_slice(body).ok()?), id)
 }
 
 /// Rejects a replayed response: the idempotency key of every call is new, so a replay belongs to a different call.
