@@ -58,7 +58,8 @@ fn parse_element(text: &str) -> Result<(Vec<Cow<'_, str>>, Option<&str>), XfccEr
 /// Returns the value at the start of the text, and the text after it.
 fn parse_value(text: &str) -> Result<(Cow<'_, str>, &str), XfccError> {
     let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find([',', ';', '"']).unwrap_or(text.len());
+        // Bytes, because searching for one of several characters decodes each character.
+        let end = text.bytes().position(|byte| b",;\"".contains(&byte)).unwrap_or(text.len());
         let (value, tail) = text.split_at(end);
         return Ok((value.into(), tail));
     };
