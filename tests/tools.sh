@@ -118,6 +118,10 @@ need_go() {
     ln -sf "$tools/python/bin/go" "$tools/bin/go"
 }
 
+need_valgrind() {
+    have valgrind || debian_packages valgrind
+}
+
 # Programs of the commands in docs/deploy.md, "Without a mesh".
 need_certificate_tools() {
     have openssl || debian_packages openssl

@@ -108,8 +108,7 @@ impl JsonAuditLog {
 impl AuditLog for JsonAuditLog {
     async fn append(&self, entry: AuditEntry, durable: bool) -> Result<(), Refusal> {
         let unavailable = || Refusal::because(Reason::AuditUnavailable, "audit entry cannot be written");
-        let json = serde_json::to_string(&entry).map_err(|error| unavailable().caused_by(error))?;
-        let json = (ascii::escape(&json) + "\n").into_bytes();
+        let json = ascii::line(&entry).map_err(|error| unavailable().caused_by(error))?;
         let (done, written) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(unavailable)?;
         jobs.try_send(Job::Append(Entry { json, durable, done })).map_err(|_| unavailable())?;

@@ -27,7 +27,7 @@ pub use inspect::{Account, Inspected, PortalConfiguration};
 pub use objects::StripeObjects;
 pub use pace::Pace;
 pub use permission::Permission;
-pub use response::check_customer;
+pub use response::{check_customer, checked_session, recorded_tenant};
 pub use secret_key::{SecretKey, SecretKeyError};
 pub use session_hosts::SessionHosts;
 use transport::StripeResponse;
@@ -136,7 +136,7 @@ impl StripePortalSessions {
         // The id of a created session is recorded before the checks, so that the audit names a session that they
         // reject.
         let object = response::parse_object(&response.body);
-        if let Some(id) = response::session_id(&object, &response.body) {
+        if let Some(id) = response::session_id(object.as_ref().ok(), &response.body) {
             audit.record_session(&id);
         }
         response::reject_replayed(&response)?;

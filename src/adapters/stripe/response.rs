@@ -22,13 +22,11 @@ pub(super) fn parse_object(body: &[u8]) -> Result<Object, Refusal> {
     })
 }
 
-/// Returns the id of a session that was created, even if the response is rejected later, also because of duplicate members.
-pub(super) fn session_id(object: &Result<Object, Refusal>, body: &[u8]) -> Option<String> {
+/// Returns the id of a session that was created, even if the response is rejected later. A body that [`parse_object`] rejects may
+/// still name one.
+pub(super) fn session_id(object: Option<&Object>, body: &[u8]) -> Option<String> {
     let id = |object: &Object| object.get("id")?.as_str().filter(|id| is_session_id(id)).map(str::to_owned);
-    match object {
-        Ok(object) => id(object),
-        Err(_) => id(&serde_json::from_slice(body).ok()?),
-    }
+    object.map_or_else(|| id(&serde_json::from_slice(body).ok()?), id)
 }
 
 /// Rejects a replayed response: the idempotency key of every call is new, so a replay belongs to a different call.
@@ -61,7 +59,10 @@ pub fn check_customer(object: &Object, customer: &CustomerId, mode: Mode) -> Res
 }
 
 /// Checks a customer and returns the tenant recorded on it.
-pub(super) fn recorded_tenant(
+///
+/// # Errors
+/// The same as [`check_customer`].
+pub fn recorded_tenant(
     object: &Object,
     customer: &CustomerId,
     settings: &SessionSettings,
@@ -72,7 +73,10 @@ pub(super) fn recorded_tenant(
 }
 
 /// Checks that a session matches the request, and returns it with its URL withheld.
-pub(super) fn checked_session(
+///
+/// # Errors
+/// STRIPE_PROTOCOL or STRIPE_RESPONSE_REJECTED.
+pub fn checked_session(
     object: &Object,
     customer: &CustomerId,
     request: &PortalRequest,

@@ -9,8 +9,9 @@ use std::{
     fmt,
 };
 
+use aws_lc_rs::signature::ParsedPublicKey;
 use jsonwebtoken::{
-    Algorithm, DecodingKey,
+    Algorithm,
     jwk::{AlgorithmParameters, EllipticCurve},
 };
 use serde_json::{Map, Value};
@@ -28,7 +29,7 @@ const MAX_SET_BYTES: usize = 64 * 1024;
 /// A key, and the only algorithm that it may be used with.
 pub struct Key {
     pub(super) algorithm: Algorithm,
-    pub(super) verifier: DecodingKey,
+    pub(super) verifier: ParsedPublicKey,
 }
 
 /// The keys of a set that can verify a principal token, and why each of the others cannot.
@@ -104,7 +105,7 @@ fn parse_key(member: &Value, duplicates: &HashSet<&str>) -> Result<(String, Key)
     check_operations(members.get("key_ops"))?;
     let parameters = serde_json::from_value(member.clone()).map_err(|_| KeyError::OtherType)?;
     let algorithm = algorithm_of(members, &parameters)?;
-    Ok((kid.to_owned(), Key { algorithm, verifier: key_material::verifier(&parameters)? }))
+    Ok((kid.to_owned(), Key { algorithm, verifier: key_material::verifier(&parameters, algorithm)? }))
 }
 
 /// Returns the only algorithm that a key may be used with. It is named by `alg`, or is the one of the key's type.

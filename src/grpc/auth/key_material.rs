@@ -4,12 +4,15 @@
 use aws_lc_rs::{
     encoding::{AsDer as _, PublicKeyX509Der},
     rsa::PublicEncryptingKey,
-    signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RsaPublicKeyComponents},
+    signature::{
+        ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
+        RsaParameters, RsaPublicKeyComponents,
+    },
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use jsonwebtoken::{
-    DecodingKey,
+    Algorithm,
     jwk::{AlgorithmParameters, EllipticCurveKeyParameters, OctetKeyPairParameters, RSAKeyParameters},
 };
 
@@ -23,13 +26,15 @@ const UNCOMPRESSED: u8 = 4;
 
 const MIN_RSA_BITS: usize = 2_048;
 
-/// Returns the verifier for a key's parameters.
+/// Returns the verifier for a key's parameters and the only algorithm that it may be used with. The key is parsed here, and not at
+/// each verification.
 ///
 /// # Errors
 /// [`KeyError::BadParameters`], or [`KeyError::ShortRsa`].
-pub(super) fn verifier(parameters: &AlgorithmParameters) -> Result<DecodingKey, KeyError> {
+pub(super) fn verifier(parameters: &AlgorithmParameters, algorithm: Algorithm) -> Result<ParsedPublicKey, KeyError> {
     match parameters {
-        AlgorithmParameters::RSA(rsa) => self::rsa(rsa),
+        AlgorithmParameters::RSA(rsa) if algorithm == Algorithm::PS256 => self::rsa(rsa, &RSA_PSS_2048_8192_SHA256),
+        AlgorithmParameters::RSA(rsa) => self::rsa(rsa, &RSA_PKCS1_2048_8192_SHA256),
         AlgorithmParameters::EllipticCurve(point) => p256(point),
         AlgorithmParameters::OctetKeyPair(pair) => ed25519(pair),
         AlgorithmParameters::OctetKey(_) | AlgorithmParameters::Other(_) | _ => Err(KeyError::TypeMismatch),
@@ -37,7 +42,7 @@ pub(super) fn verifier(parameters: &AlgorithmParameters) -> Result<DecodingKey, 
 }
 
 /// aws-lc checks the size and that both numbers are odd and the exponent is neither 1 nor large, but only when it parses a key.
-fn rsa(parameters: &RSAKeyParameters) -> Result<DecodingKey, KeyError> {
+fn rsa(parameters: &RSAKeyParameters, scheme: &'static RsaParameters) -> Result<ParsedPublicKey, KeyError> {
     let [n, e] = [number(&parameters.n)?, number(&parameters.e)?];
     if bits(&n) < MIN_RSA_BITS {
         return Err(KeyError::ShortRsa);
@@ -45,11 +50,11 @@ fn rsa(parameters: &RSAKeyParameters) -> Result<DecodingKey, KeyError> {
     let der: Result<PublicKeyX509Der<'_>, _> = RsaPublicKeyComponents { n: &n, e: &e }.as_der();
     let der = der.map_err(|_| KeyError::BadParameters)?;
     PublicEncryptingKey::from_der(der.as_ref()).map_err(|_| KeyError::BadParameters)?;
-    Ok(DecodingKey::from_rsa_raw_components(&n, &e))
+    ParsedPublicKey::new(scheme, der.as_ref()).map_err(|_| KeyError::BadParameters)
 }
 
 /// aws-lc checks that the coordinates are below the prime and that the point is on the curve.
-fn p256(parameters: &EllipticCurveKeyParameters) -> Result<DecodingKey, KeyError> {
+fn p256(parameters: &EllipticCurveKeyParameters) -> Result<ParsedPublicKey, KeyError> {
     let mut point = vec![UNCOMPRESSED];
     for coordinate in [&parameters.x, &parameters.y] {
         let coordinate = decode(coordinate)?;
@@ -58,18 +63,17 @@ fn p256(parameters: &EllipticCurveKeyParameters) -> Result<DecodingKey, KeyError
         }
         point.extend(coordinate);
     }
-    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).map_err(|_| KeyError::BadParameters)?;
-    Ok(DecodingKey::from_ec_der(&point))
+    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).map_err(|_| KeyError::BadParameters)
 }
 
 /// aws-lc checks only the length. With a key of small order, anyone can sign: the signature with the identity as `R` and 0 as
 /// `S` verifies. An encoding that is not canonical is a second name for the same key.
-fn ed25519(parameters: &OctetKeyPairParameters) -> Result<DecodingKey, KeyError> {
+fn ed25519(parameters: &OctetKeyPairParameters) -> Result<ParsedPublicKey, KeyError> {
     let bytes = decode(&parameters.x)?;
     let encoded = CompressedEdwardsY::from_slice(&bytes).map_err(|_| KeyError::BadParameters)?;
     let point = encoded.decompress().filter(|point| !point.is_small_order() && point.compress() == encoded);
     point.ok_or(KeyError::BadParameters)?;
-    Ok(DecodingKey::from_ed_der(&bytes))
+    ParsedPublicKey::new(&ED25519, &bytes).map_err(|_| KeyError::BadParameters)
 }
 
 /// Decodes an unsigned number. Leading zero bytes, which RFC 7518 (section 2, `Base64urlUInt`) does not allow, are a common

@@ -1,6 +1,6 @@
 //! What a principal token must contain.
 
-use std::{fmt, iter, time::Duration};
+use std::{fmt, iter, sync::LazyLock, time::Duration};
 
 use crate::{
     grpc::auth::{claim_name::ClaimName, token_type::TokenTypes},
@@ -72,6 +72,7 @@ impl Default for TokenFormat {
 impl TokenFormat {
     /// Returns whether this is the format of tokens that are made for this service.
     pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
+        static DEFAULT: LazyLock<TokenFormat> = LazyLock::new(TokenFormat::default);
+        *self == *DEFAULT
     }
 }

@@ -3,6 +3,8 @@
 //! Elements are separated by commas, and pairs of a key and a value by semicolons. A value that contains one of these, or `=`, is
 //! in double quotes, with a backslash before each double quote inside.
 
+use std::borrow::Cow;
+
 /// Why the header does not name a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(in crate::grpc) enum XfccError {
@@ -24,15 +26,15 @@ pub(super) fn last_uri(header: &str) -> Result<String, XfccError> {
     loop {
         let (uris, tail) = parse_element(rest)?;
         let Some(tail) = tail else {
-            let [uri] = <[String; 1]>::try_from(uris).map_err(|_| XfccError::NotOneUri)?;
-            return Ok(uri);
+            let [uri] = <[Cow<'_, str>; 1]>::try_from(uris).map_err(|_| XfccError::NotOneUri)?;
+            return Ok(uri.into_owned());
         };
         rest = tail;
     }
 }
 
 /// Returns the URIs of the first element, and the text after its comma, if there is one.
-fn parse_element(text: &str) -> Result<(Vec<String>, Option<&str>), XfccError> {
+fn parse_element(text: &str) -> Result<(Vec<Cow<'_, str>>, Option<&str>), XfccError> {
     let mut uris = Vec::new();
     let mut rest = text;
     loop {
@@ -54,17 +56,23 @@ fn parse_element(text: &str) -> Result<(Vec<String>, Option<&str>), XfccError> {
 }
 
 /// Returns the value at the start of the text, and the text after it.
-fn parse_value(text: &str) -> Result<(String, &str), XfccError> {
+fn parse_value(text: &str) -> Result<(Cow<'_, str>, &str), XfccError> {
     let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find([',', ';', '"']).unwrap_or(text.len());
+        // Bytes, because searching for one of several characters decodes each character.
+        let end = text.bytes().position(|byte| b",;\"".contains(&byte)).unwrap_or(text.len());
         let (value, tail) = text.split_at(end);
-        return Ok((value.to_owned(), tail));
+        return Ok((value.into(), tail));
     };
+    if let Some((value, tail)) = quoted.split_once('"')
+        && !value.contains('\\')
+    {
+        return Ok((value.into(), tail));
+    }
     let mut value = String::new();
     let mut characters = quoted.char_indices();
     while let Some((at, character)) = characters.next() {
         match character {
-            '"' => return Ok((value, quoted.get(at + 1..).unwrap_or_default())),
+            '"' => return Ok((value.into(), quoted.get(at + 1..).unwrap_or_default())),
             '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
             other => value.push(other),
         }

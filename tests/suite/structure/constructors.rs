@@ -6,11 +6,12 @@ use super::sources::{code_without_tests, sources};
 
 /// Each constructor, and the files that may name it. `access.rs` also names `Owner::prove`, because it decides for people of
 /// any role and refuses those who are not owners.
-const CONSTRUCTORS: [(&str, &[&str]); 4] = [
-    ("Principal::new", &["src/grpc/auth/token.rs"]),
+const CONSTRUCTORS: [(&str, &[&str]); 5] = [
+    ("Principal::new", &["src/grpc/auth/token.rs", "src/grpc/auth/token/tests.rs"]),
     ("Owner::prove", &["src/grpc/auth/interceptor.rs", "src/portal/access.rs"]),
     ("RecordedTenant::new", &["src/adapters/stripe/response.rs"]),
     ("CheckedSession::new", &["src/adapters/stripe/response.rs"]),
+    ("checked_session(", &["src/adapters/stripe/mod.rs", "src/adapters/stripe/response.rs"]),
 ];
 
 #[test]

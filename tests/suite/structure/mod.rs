@@ -4,6 +4,7 @@ mod constructors;
 mod customer_writes;
 mod dependencies;
 mod documents;
+mod instructions;
 mod layers;
 mod log_fields;
 mod settings_page;
