@@ -1,5 +1,6 @@
-"""One table for the service and its peers in benches/peers: the same calls, codes, reasons and audit entries. Run by tests/peers."""
+"""One table for the service and its peers: the same codes, reasons and audit entries. Run by tests/peers."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -17,11 +18,12 @@ FAULTS = {
     "deleted": "customer-deleted", "mode": "other-mode", "stranger": "other-customer", "return": "other-return-url",
     "host": "url-on-other-host", "unnamed": "metadata-absent", "down": "status-503", "key": "status-401",
 }
-TWINS = [("castor", "cus_Twins"), ("pollux", "cus_Twins")]
-CUSTOMERS = {customer: tenant for tenant, customer in TENANTS if customer} | {f"cus_{tenant}": tenant for tenant in FAULTS} | {
+FAULTY = [(tenant, f"cus_{tenant}") for tenant in FAULTS]
+BROKEN = [("castor", "cus_Twins"), ("pollux", "cus_Twins"), ("double", "cus_1"), ("double", "cus_2"), ("malformed", "cus_../x"),
+          ("swapped", "cus_swapped"), ("missing", "cus_missing")]
+# Customers at Stripe, with the tenants recorded there.
+CUSTOMERS = {customer: tenant for tenant, customer in [*TENANTS, *FAULTY] if customer} | {
     "cus_Twins": "castor", "cus_swapped": "globex"}
-ALL_TENANTS = [*TENANTS, *TWINS, ("swapped", "cus_swapped"), ("missing", "cus_missing"),
-               ("double", "cus_1"), ("double", "cus_2"), ("malformed", "cus_../x"), *((tenant, f"cus_{tenant}") for tenant in FAULTS)]
 
 
 class Simulator:
@@ -30,9 +32,8 @@ class Simulator:
     def __init__(self) -> None:
         arguments = []
         for customer, tenant in CUSTOMERS.items():
-            fault = f', "fault": "{FAULTS[tenant]}"' if tenant in FAULTS else ""
-            arguments += ["--customer", f'{{"id": "{customer}", "name": "Name of {customer}", '
-                                        f'"metadata": {{"tenant_id": "{tenant}"}}{fault}}}']
+            account = {"id": customer, "name": f"Name of {customer}", "metadata": {"tenant_id": tenant}}
+            arguments += ["--customer", json.dumps(account | ({"fault": FAULTS[tenant]} if tenant in FAULTS else {}))]
         binary = os.environ["STRIPE_SIMULATOR_BINARY"]
         self.process = subprocess.Popen([binary, "--listen", "127.0.0.1:0", "--secret-key", KEY, *arguments],
                                         stdout=subprocess.PIPE, text=True)
@@ -61,8 +62,8 @@ class Table:
     def setUpClass(cls) -> None:
         cls.world = World(Simulator())
         cls.addClassCleanup(cls.world.close)
-        cls.world.set_tenants(ALL_TENANTS)
-        cls.world.set_owners([*OWNERS, *((tenant, "olivia") for tenant, _ in ALL_TENANTS[len(TENANTS):])])
+        cls.world.set_tenants([*TENANTS, *BROKEN, *FAULTY])
+        cls.world.set_owners([*OWNERS, *((tenant, "olivia") for tenant, _ in [*BROKEN, *FAULTY])])
         cls.client = Client(cls.start())
         cls.addClassCleanup(cls.client.close)
 
@@ -131,7 +132,8 @@ class Table:
             ("two rows", token(tenant="double"), {}, "INTERNAL", "MAPPING_INTEGRITY"),
             ("malformed customer", token(tenant="malformed"), {}, "INTERNAL", "MAPPING_INTEGRITY"),
             ("malformed locale", owner, {"locale": "pt_BR"}, "INVALID_ARGUMENT", "LOCALE_INVALID"),
-            ("malformed flow", owner, {"subscription_cancel": {"subscription_id": "cus_1"}}, "INVALID_ARGUMENT", "FLOW_INVALID"),
+            ("malformed flow", owner, {"subscription_cancel": {"subscription_id": "cus_1"}},
+             "INVALID_ARGUMENT", "FLOW_INVALID"),
             ("unknown subscription", owner, {"subscription_cancel": {"subscription_id": "sub_1"}},
              "INVALID_ARGUMENT", "FLOW_INVALID"),
             ("completed_url without a flow", owner, {"completed_url": RETURN_URL}, "INVALID_ARGUMENT", "FLOW_INVALID"),

@@ -40,7 +40,8 @@ func (w *Watched[T]) refresh() {
 	w.lock.Lock()
 	defer w.lock.Unlock()
 	found, err := os.Stat(w.path)
-	if err == nil && w.read != nil && os.SameFile(found, w.read) && found.ModTime().Equal(w.read.ModTime()) && found.Size() == w.read.Size() {
+	if err == nil && w.read != nil && os.SameFile(found, w.read) &&
+		found.ModTime().Equal(w.read.ModTime()) && found.Size() == w.read.Size() {
 		return
 	}
 	var text []byte

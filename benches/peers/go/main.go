@@ -120,11 +120,13 @@ type factsKey struct{}
 
 // finish is the interceptor of all methods: it limits their time, audits the outcome of those of BillingPortal, that of a
 // released URL before the response is sent, and turns refusals into statuses.
-func (p *Portal) finish(ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+func (p *Portal) finish(
+	ctx context.Context, request any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
+) (any, error) {
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	service, method := info.FullMethod[1:strings.LastIndex(info.FullMethod, "/")], info.FullMethod[strings.LastIndex(info.FullMethod, "/")+1:]
+	service, method, _ := strings.Cut(info.FullMethod[1:], "/")
 	facts := &Entry{RequestID: uuid.NewString(), RPC: method}
 	response, err := handler(context.WithValue(ctx, factsKey{}, facts), request)
 	if service == portalv1.BillingPortal_ServiceDesc.ServiceName {
@@ -142,7 +144,9 @@ func (p *Portal) finish(ctx context.Context, request any, info *grpc.UnaryServer
 }
 
 // CreatePortalSession opens the portal of the owner's own tenant.
-func (p *Portal) CreatePortalSession(ctx context.Context, request *portalv1.CreatePortalSessionRequest) (*portalv1.CreatePortalSessionResponse, error) {
+func (p *Portal) CreatePortalSession(
+	ctx context.Context, request *portalv1.CreatePortalSessionRequest,
+) (*portalv1.CreatePortalSessionResponse, error) {
 	facts := ctx.Value(factsKey{}).(*Entry)
 	principal, err := p.tokens.authenticate(ctx)
 	if err != nil {
@@ -211,7 +215,9 @@ func (p *Portal) CreatePortalSession(ctx context.Context, request *portalv1.Crea
 }
 
 // GetPortalAccess returns whether a page may offer the portal.
-func (p *Portal) GetPortalAccess(ctx context.Context, request *portalv1.GetPortalAccessRequest) (*portalv1.GetPortalAccessResponse, error) {
+func (p *Portal) GetPortalAccess(
+	ctx context.Context, request *portalv1.GetPortalAccessRequest,
+) (*portalv1.GetPortalAccessResponse, error) {
 	principal, err := p.tokens.authenticate(ctx)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,10 @@ type Principal struct {
 
 // Validate is called by the parser, after its own checks.
 func (p *Principal) Validate() error {
-	if p.IssuedAt == nil || p.ExpiresAt == nil || !p.ExpiresAt.After(p.IssuedAt.Time) || p.ExpiresAt.Sub(p.IssuedAt.Time) > 5*time.Minute {
+	if p.IssuedAt == nil || p.ExpiresAt == nil {
+		return errors.New("iat or exp")
+	}
+	if lifetime := p.ExpiresAt.Sub(p.IssuedAt.Time); lifetime <= 0 || lifetime > 5*time.Minute {
 		return errors.New("lifetime")
 	}
 	if len(p.Audience) != 1 || !id.MatchString(p.Subject) || !id.MatchString(p.Tenant) || p.Role == "" {
@@ -48,7 +51,9 @@ type Tokens struct {
 }
 
 func openTokens() *Tokens {
-	keys := watch(setting("PRINCIPAL_JWKS"), func(text []byte) (keyfunc.Keyfunc, error) { return keyfunc.NewJWKSetJSON(text) })
+	keys := watch(setting("PRINCIPAL_JWKS"), func(text []byte) (keyfunc.Keyfunc, error) {
+		return keyfunc.NewJWKSetJSON(text)
+	})
 	if keys.get() == nil {
 		fail("PRINCIPAL_JWKS: not a JSON Web Key Set")
 	}

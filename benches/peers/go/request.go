@@ -13,6 +13,15 @@ import (
 	portalv1 "example.com/billing-portal-peer/gen/billing/portal/v1"
 )
 
+type (
+	sessionParams = stripe.BillingPortalSessionCreateParams
+	flowParams    = stripe.BillingPortalSessionCreateFlowDataParams
+	cancelParams  = stripe.BillingPortalSessionCreateFlowDataSubscriptionCancelParams
+	updateParams  = stripe.BillingPortalSessionCreateFlowDataSubscriptionUpdateParams
+	confirmParams = stripe.BillingPortalSessionCreateFlowDataSubscriptionUpdateConfirmParams
+	itemParams    = stripe.BillingPortalSessionCreateFlowDataSubscriptionUpdateConfirmItemParams
+)
+
 var (
 	locales = strings.Fields("auto bg cs da de el en en-AU en-CA en-GB en-IE en-IN en-NZ en-SG es es-419 et fi fil fr fr-CA " +
 		"hr hu id it ja ko lt lv ms mt nb nl pl pt pt-BR ro ru sk sl sv th tr vi zh zh-HK zh-TW")
@@ -22,11 +31,13 @@ var (
 )
 
 // parseRequest returns the parameters of Stripe's session, and the name of the flow.
-func parseRequest(request *portalv1.CreatePortalSessionRequest, origins map[string]bool) (*stripe.BillingPortalSessionCreateParams, string, error) {
+func parseRequest(
+	request *portalv1.CreatePortalSessionRequest, origins map[string]bool,
+) (*sessionParams, string, error) {
 	if !isAllowedURL(request.ReturnUrl, origins) {
 		return nil, "", refuseField("RETURN_URL_NOT_ALLOWED", "return_url")
 	}
-	params := &stripe.BillingPortalSessionCreateParams{ReturnURL: stripe.String(request.ReturnUrl)}
+	params := &sessionParams{ReturnURL: stripe.String(request.ReturnUrl)}
 	if request.Locale != "" {
 		locale, err := parseLocale(request.Locale)
 		if err != nil {
@@ -85,8 +96,8 @@ func parseLocale(tag string) (string, error) {
 	return "auto", nil
 }
 
-func parseFlow(request *portalv1.CreatePortalSessionRequest) (*stripe.BillingPortalSessionCreateFlowDataParams, error) {
-	flow := &stripe.BillingPortalSessionCreateFlowDataParams{}
+func parseFlow(request *portalv1.CreatePortalSessionRequest) (*flowParams, error) {
+	flow := &flowParams{}
 	var subscription string
 	switch requested := request.Flow.(type) {
 	case *portalv1.CreatePortalSessionRequest_PaymentMethodUpdate_:
@@ -98,11 +109,11 @@ func parseFlow(request *portalv1.CreatePortalSessionRequest) (*stripe.BillingPor
 	case *portalv1.CreatePortalSessionRequest_SubscriptionCancel_:
 		subscription = requested.SubscriptionCancel.SubscriptionId
 		flow.Type = stripe.String("subscription_cancel")
-		flow.SubscriptionCancel = &stripe.BillingPortalSessionCreateFlowDataSubscriptionCancelParams{Subscription: &subscription}
+		flow.SubscriptionCancel = &cancelParams{Subscription: &subscription}
 	case *portalv1.CreatePortalSessionRequest_SubscriptionUpdate_:
 		subscription = requested.SubscriptionUpdate.SubscriptionId
 		flow.Type = stripe.String("subscription_update")
-		flow.SubscriptionUpdate = &stripe.BillingPortalSessionCreateFlowDataSubscriptionUpdateParams{Subscription: &subscription}
+		flow.SubscriptionUpdate = &updateParams{Subscription: &subscription}
 	case *portalv1.CreatePortalSessionRequest_SubscriptionUpdateConfirm_:
 		subscription = requested.SubscriptionUpdateConfirm.SubscriptionId
 		flow.Type = stripe.String("subscription_update_confirm")
@@ -110,9 +121,7 @@ func parseFlow(request *portalv1.CreatePortalSessionRequest) (*stripe.BillingPor
 		if err != nil {
 			return nil, err
 		}
-		flow.SubscriptionUpdateConfirm = &stripe.BillingPortalSessionCreateFlowDataSubscriptionUpdateConfirmParams{
-			Subscription: &subscription, Items: []*stripe.BillingPortalSessionCreateFlowDataSubscriptionUpdateConfirmItemParams{item},
-		}
+		flow.SubscriptionUpdateConfirm = &confirmParams{Subscription: &subscription, Items: []*itemParams{item}}
 	}
 	if !subscriptionID.MatchString(subscription) {
 		return nil, refuseField("FLOW_INVALID", *flow.Type+".subscription_id")
@@ -120,7 +129,7 @@ func parseFlow(request *portalv1.CreatePortalSessionRequest) (*stripe.BillingPor
 	return flow, nil
 }
 
-func parseItem(item *portalv1.CreatePortalSessionRequest_SubscriptionUpdateConfirm_Item) (*stripe.BillingPortalSessionCreateFlowDataSubscriptionUpdateConfirmItemParams, error) {
+func parseItem(item *portalv1.CreatePortalSessionRequest_SubscriptionUpdateConfirm_Item) (*itemParams, error) {
 	const field = "subscription_update_confirm.item"
 	switch {
 	case item == nil:
@@ -134,7 +143,7 @@ func parseItem(item *portalv1.CreatePortalSessionRequest_SubscriptionUpdateConfi
 	case item.PriceId == "" && item.Quantity == nil:
 		return nil, refuseField("FLOW_INVALID", field)
 	}
-	change := &stripe.BillingPortalSessionCreateFlowDataSubscriptionUpdateConfirmItemParams{ID: &item.Id}
+	change := &itemParams{ID: &item.Id}
 	if item.PriceId != "" {
 		change.Price = &item.PriceId
 	}

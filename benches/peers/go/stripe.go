@@ -34,7 +34,7 @@ func (p *Portal) checkCustomer(found *stripe.Customer, customer, tenant string) 
 	return nil
 }
 
-func (p *Portal) checkSession(session *stripe.BillingPortalSession, requested *stripe.BillingPortalSessionCreateParams) error {
+func (p *Portal) checkSession(session *stripe.BillingPortalSession, requested *sessionParams) error {
 	switch {
 	case session.Object != "billing_portal.session":
 		return rejected("object")
@@ -56,19 +56,22 @@ func (p *Portal) checkSession(session *stripe.BillingPortalSession, requested *s
 	return nil
 }
 
-func isRequestedFlow(flow *stripe.BillingPortalSessionFlow, requested *stripe.BillingPortalSessionCreateFlowDataParams) bool {
+func isRequestedFlow(flow *stripe.BillingPortalSessionFlow, requested *flowParams) bool {
 	if flow == nil || requested == nil {
 		return flow == nil && requested == nil
 	}
 	after := flow.AfterCompletion
-	if string(flow.Type) != *requested.Type || after == nil || after.Redirect == nil || after.Redirect.ReturnURL != *requested.AfterCompletion.Redirect.ReturnURL {
+	if string(flow.Type) != *requested.Type || after == nil || after.Redirect == nil ||
+		after.Redirect.ReturnURL != *requested.AfterCompletion.Redirect.ReturnURL {
 		return false
 	}
 	switch {
 	case requested.SubscriptionCancel != nil:
-		return flow.SubscriptionCancel != nil && flow.SubscriptionCancel.Subscription == *requested.SubscriptionCancel.Subscription
+		found := flow.SubscriptionCancel
+		return found != nil && found.Subscription == *requested.SubscriptionCancel.Subscription
 	case requested.SubscriptionUpdate != nil:
-		return flow.SubscriptionUpdate != nil && flow.SubscriptionUpdate.Subscription == *requested.SubscriptionUpdate.Subscription
+		found := flow.SubscriptionUpdate
+		return found != nil && found.Subscription == *requested.SubscriptionUpdate.Subscription
 	case requested.SubscriptionUpdateConfirm != nil:
 		found, requested := flow.SubscriptionUpdateConfirm, requested.SubscriptionUpdateConfirm
 		if found == nil || found.Subscription != *requested.Subscription || len(found.Items) != 1 {

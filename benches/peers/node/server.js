@@ -53,7 +53,8 @@ const stripe = connectToStripe();
 
 function connectToStripe() {
   const key = readFileSync(setting("STRIPE_SECRET_KEY_FILE"), "utf8").trim();
-  if (!new RegExp(`^[sr]k_${livemode ? "live" : "test"}_`).test(key)) fail("STRIPE_SECRET_KEY_FILE: not a key of STRIPE_MODE");
+  const isOfMode = (livemode ? /^[sr]k_live_/ : /^[sr]k_test_/).test(key);
+  if (!isOfMode) fail("STRIPE_SECRET_KEY_FILE: not a key of STRIPE_MODE");
   const { protocol, hostname, port } = new URL(setting("STRIPE_API_BASE"));
   // An idle connection is kept for each call that may be in flight; Node's default closes those over 256.
   const agent = new (protocol === "https:" ? https : http).Agent({ keepAlive: true, maxFreeSockets: 5_000 });
@@ -119,20 +120,20 @@ function decide({ user, tenant, role }) {
 }
 
 function stripeRefusal(error, isSession) {
-  const { statusCode, code, param = "", message = "" } = error;
-  const about = (name) => isSession && statusCode === 400 && param.startsWith(name);
-  if (code === "livemode_mismatch" || statusCode === 401 || statusCode === 403) return new Refusal("STRIPE_CREDENTIALS", error);
-  if (statusCode === 409 || code === "lock_timeout") return new Refusal("STRIPE_CONFLICT", error);
-  if (statusCode === 429) return new Refusal("STRIPE_RATE_LIMITED", error);
-  if (error instanceof Stripe.errors.StripeConnectionError || statusCode >= 500) return new Refusal("STRIPE_UNAVAILABLE", error);
-  if (code === "resource_missing" && (!isSession || param === "customer")) {
-    return new Refusal("BILLING_ACCOUNT_MISSING_AT_STRIPE", error);
-  }
-  if (about("flow_data")) return new Refusal("FLOW_INVALID", error);
-  if (about("return_url")) return new Refusal("RETURN_URL_NOT_ALLOWED", error, "return_url");
-  if (about("locale")) return new Refusal("LOCALE_INVALID", error, "locale");
-  if (about("configuration") || (isSession && /configuration/.test(message))) return new Refusal("PORTAL_NOT_CONFIGURED", error);
-  return new Refusal("STRIPE_PROTOCOL", error);
+  const { statusCode: status, code, param = "", message = "" } = error;
+  const isAbout = (name) => isSession && status === 400 && param.startsWith(name);
+  const refusal = (reason, field) => new Refusal(reason, error, field);
+  if (code === "livemode_mismatch" || status === 401 || status === 403) return refusal("STRIPE_CREDENTIALS");
+  if (status === 409 || code === "lock_timeout") return refusal("STRIPE_CONFLICT");
+  if (status === 429) return refusal("STRIPE_RATE_LIMITED");
+  if (error instanceof Stripe.errors.StripeConnectionError || status >= 500) return refusal("STRIPE_UNAVAILABLE");
+  const isMissing = code === "resource_missing";
+  if (isMissing && (!isSession || param === "customer")) return refusal("BILLING_ACCOUNT_MISSING_AT_STRIPE");
+  if (isAbout("flow_data")) return refusal("FLOW_INVALID");
+  if (isAbout("return_url")) return refusal("RETURN_URL_NOT_ALLOWED", "return_url");
+  if (isAbout("locale")) return refusal("LOCALE_INVALID", "locale");
+  const isConfiguration = isAbout("configuration") || (isSession && message.includes("configuration"));
+  return refusal(isConfiguration ? "PORTAL_NOT_CONFIGURED" : "STRIPE_PROTOCOL");
 }
 
 function check(member, matches) {
