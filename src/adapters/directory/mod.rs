@@ -5,6 +5,7 @@ mod connections;
 mod dialect;
 mod facts;
 mod failure;
+mod idle;
 mod outage;
 mod postgres;
 mod query;

@@ -29,7 +29,8 @@ async fn connection_to_file_is_read_only() {
     SqlitePool::connect(&format!("sqlite:{}?mode=rwc", path.display())).await.unwrap();
     let directory = SqlDirectory::new(&Database::Sqlite(path), None, &relations(Ownership::Token), LIMITS);
     let connections::Pool::Sqlite(connections) = &directory.connections.pool else { panic!("not a SQLite pool") };
-    let error = sqlx::query("CREATE TABLE x (y text)").execute(&connections.pool).await.unwrap_err();
+    let (mut open, _free) = connections.acquire().await.unwrap();
+    let error = sqlx::query("CREATE TABLE x (y text)").execute(&mut open.connection).await.unwrap_err();
     assert!(error.to_string().contains("readonly"), "{error}");
 }
 

@@ -8,11 +8,8 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::join};
-use sqlx::{
-    AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, error::DatabaseError, pool::PoolConnection,
-    postgres::PgRow,
-};
-use tokio::time::timeout;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Row as _, error::DatabaseError, postgres::PgRow};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -20,6 +17,8 @@ use crate::adapters::directory::{
     dialect::literal,
     facts::{Cell, Fact, Value},
     failure::{Failure, FailureKind, GRACE},
+    idle::{IdleConnections, Open},
+    tenant_share::TenantShare,
 };
 
 /// The pause between two requests to cancel a query.
@@ -35,48 +34,62 @@ const COLUMN_PRIVILEGES: &str = "
         AND nspname NOT IN ('pg_catalog', 'information_schema')
         AND relname = ANY (pg_catalog.regexp_split_to_array(";
 
+/// A connection in use. It counts as one of the permitted connections until it can be used again or is closed.
+pub(super) struct Lease {
+    pub(super) open: Open<PgConnection>,
+    pub(super) idle: Arc<IdleConnections<PgConnection>>,
+    pub(super) free: OwnedSemaphorePermit,
+    pub(super) share: Arc<Option<TenantShare>>,
+}
+
 /// A query, and the limits of its transaction.
 pub(super) struct Transaction {
     pub(super) search_path: Arc<str>,
     pub(super) limit: Duration,
-    pub(super) query: String,
+    pub(super) query: Arc<str>,
     pub(super) cancellation: PgPool,
 }
 
 impl Transaction {
-    /// Runs the transaction, and then returns the connection to its pool or closes it. Only a query that the server
-    /// cancelled leaves a connection that is used again: after every other failure (a relation was moved, a privilege was
-    /// revoked, the server became a standby), a new connection may succeed where the old one fails for good.
-    pub(super) async fn run(
-        self,
-        mut connection: PoolConnection<Postgres>,
-        caller_gone: CancellationToken,
-    ) -> Result<Vec<Fact>, Failure> {
+    /// Runs the transaction, and then makes the connection idle or closes it. Only a query that the server cancelled leaves a
+    /// connection that is used again: after every other failure (a relation was moved, a privilege was revoked, the server
+    /// became a standby), a new connection may succeed where the old one fails for good.
+    pub(super) async fn run(self, lease: Lease, caller_gone: CancellationToken) -> Result<Vec<Fact>, Failure> {
+        let Lease { mut open, idle, free, share: _share } = lease;
         // The driver panics if a message is malformed.
-        let facts = AssertUnwindSafe(self.facts(&mut connection, caller_gone)).catch_unwind();
+        let facts = AssertUnwindSafe(self.facts(&mut open.connection, &idle, caller_gone)).catch_unwind();
         let outcome = match timeout(self.limit + GRACE, facts).await {
             Ok(Ok(outcome)) => outcome,
             // A server that has disappeared never responds, and one that sent a malformed message may not respond either. A
             // graceful close and a return to the pool would wait for it.
             ended => {
-                drop(connection.detach());
+                idle.distrust();
                 return Err(if ended.is_ok() { FailureKind::Driver } else { FailureKind::Timeout }.into());
             }
         };
-        match &outcome {
-            Ok(_) => drop(tokio::spawn(timeout(GRACE, connection.return_to_pool()))),
-            Err(Failure { kind: FailureKind::Timeout, .. }) => drop(tokio::spawn(async move {
-                match timeout(GRACE, roll_back(&mut connection)).await {
-                    Ok(Ok(())) => drop(timeout(GRACE, connection.return_to_pool()).await),
-                    Ok(Err(_)) | Err(_) => drop(connection.detach()),
-                }
-            })),
-            Err(_) => drop(tokio::spawn(timeout(GRACE, connection.close()))),
-        }
+        let Err(failure) = &outcome else {
+            idle.put(open);
+            return outcome;
+        };
+        idle.distrust();
+        let is_reusable = failure.kind == FailureKind::Timeout;
+        tokio::spawn(async move {
+            let _free = free;
+            if !is_reusable {
+                drop(timeout(GRACE, open.connection.close()).await);
+            } else if let Ok(Ok(())) = timeout(GRACE, roll_back(&mut open.connection)).await {
+                idle.put(open);
+            }
+        });
         outcome
     }
 
-    async fn facts(&self, connection: &mut PgConnection, caller_gone: CancellationToken) -> Result<Vec<Fact>, Failure> {
+    async fn facts(
+        &self,
+        connection: &mut PgConnection,
+        idle: &IdleConnections<PgConnection>,
+        caller_gone: CancellationToken,
+    ) -> Result<Vec<Fact>, Failure> {
         let mark = format!("/* billing-portal {} */", Uuid::new_v4().simple());
         let query = sqlx::raw_sql(AssertSqlSafe(self.statements(&mark)));
         let facts = {
@@ -84,7 +97,11 @@ impl Transaction {
             tokio::select! {
                 biased;
                 facts = &mut query => facts,
-                () = caller_gone.cancelled() => self.cancel(query, &mark).await,
+                () = caller_gone.cancelled() => {
+                    // The server may have disappeared.
+                    idle.distrust();
+                    self.cancel(query, &mark).await
+                }
             }
         };
         let mut facts = match facts {

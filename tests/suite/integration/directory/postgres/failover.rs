@@ -42,7 +42,7 @@ fn directory(database: &TestDatabase, sockets: &[(&std::path::Path, u16)]) -> Sq
     SqlDirectory::new(&servers, None, &views(), limits)
 }
 
-async fn look_up(directory: &SqlDirectory) -> Result<(), Refusal> {
+pub(super) async fn look_up(directory: &SqlDirectory) -> Result<(), Refusal> {
     directory.look_up(&TenantId::parse("acme").unwrap(), &UserId::parse("olivia").unwrap()).await.map(drop)
 }
 

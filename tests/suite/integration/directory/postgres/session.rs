@@ -1,12 +1,15 @@
 //! PostgreSQL: nothing in the session decides what is read, and nothing is left in it.
 
+use std::time::Duration;
+
+use billing_portal::adapters::directory::{Address, ConnectionLimits, Database, Host, Password, SqlDirectory};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
 
-use super::{ACME, fairness::wait_for_queries, start, world_with};
+use super::{ACME, failover::look_up, fairness::wait_for_queries, start, views, world_with};
 use crate::{
     integration::directory::{TABLES, lookup_outcome},
     support::{Postgres, World, postgres::TestDatabase},
@@ -76,6 +79,35 @@ async fn nothing_is_set_for_the_session() {
     for refused in ["extra_float_digits", "options", "search_path", "statement_timeout"] {
         assert!(!startup.contains(refused), "{refused}: {startup}");
     }
+}
+
+/// A directory that connects through the proxy, without background probes, so that a test makes every query.
+fn directory(proxy: &Proxy, database: &TestDatabase) -> SqlDirectory {
+    let address = Address { host: Host::Name("127.0.0.1".to_owned()), port: proxy.port };
+    let limits = ConnectionLimits { max_connections: 1, query: Duration::from_secs(10) };
+    let Database::Postgres(mut servers) = database.on(vec![address]) else { panic!("not PostgreSQL") };
+    servers.password = Some(Password::parse(b"first-secret").unwrap());
+    SqlDirectory::new(&Database::Postgres(servers), None, &views(), limits)
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn query_is_one_round_trip_and_is_repeated_if_its_connection_was_closed() {
+    let (_world, database) = world_with(&format!("{TABLES} {ACME}"), &[]).await;
+    let proxy = Proxy::start().await;
+    let directory = directory(&proxy, &database);
+    for _ in 0..10 {
+        look_up(&directory).await.unwrap();
+    }
+    let sent = proxy.sent.borrow().clone();
+    let queries = sent.windows(5).filter(|bytes| *bytes == b"BEGIN").count();
+    let tests = sent.windows(5).filter(|bytes| *bytes == b"S\0\0\0\x04").count();
+    // A test is necessary only after a pause of a second.
+    assert!(queries == 10 && tests < 10, "{queries} queries, {tests} tests of the connection");
+
+    let close = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_database()";
+    database.run(close).await;
+    look_up(&directory).await.unwrap();
 }
 
 #[tokio::test]
