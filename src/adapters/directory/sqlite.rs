@@ -73,7 +73,7 @@ impl SqliteConnections {
         let (limit, idle) = (self.query_limit + GRACE, Arc::clone(&self.idle));
         let task = tokio::spawn(async move {
             let _held = (share, free);
-            let text = sqlx::query(AssertSqlSafe(query.text));
+            let text = sqlx::query(AssertSqlSafe(query.text()));
             let query = query.values.into_iter().fold(text, |query, value| match value {
                 Value::Text(text) => query.bind(text),
                 Value::Bytes(bytes) => query.bind(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),

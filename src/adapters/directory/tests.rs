@@ -52,7 +52,7 @@ async fn sqlite_reads_both_relations_by_index() {
         ..relations(Ownership::TokenAndDirectory)
     };
     for relations in [relations(Ownership::TokenAndDirectory), files] {
-        let explain = format!("EXPLAIN QUERY PLAN {}", relations.query(Dialect::Sqlite, "a", "b").text);
+        let explain = format!("EXPLAIN QUERY PLAN {}", relations.query(Dialect::Sqlite, "a", "b").text());
         let rows = sqlx::query(AssertSqlSafe(explain)).bind("a").bind("b").fetch_all(&database).await.unwrap();
         let steps: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
         let searches = |table: &str, index: &str| {

@@ -1,18 +1,17 @@
 //! Connections to PostgreSQL.
 //!
 //! Behind a pooler, a session belongs to others as well. Each query is therefore one message with a transaction of its own,
-//! which sets what it needs and is rolled back. Nothing is set or prepared for the session.
+//! which sets what it needs and is rolled back. Nothing is set for the session. The query of a call is prepared if the session
+//! seems to belong to the connection alone, under a name that no other session has.
 
 mod primary;
 mod server;
+mod session;
 mod transaction;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sqlx::{
-    PgConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout, timeout_at},
@@ -21,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use primary::{Connected, Primary, Server};
 pub use server::{Address, Host, Password, PasswordError, PostgresServers};
+use session::Session;
 use transaction::{Lease, Transaction};
 
 use super::{
@@ -72,6 +72,7 @@ impl PostgresConnections {
                 address: address.clone(),
                 connector: pool(limits.max_connections, limits.acquire, &options),
                 idle: Arc::new(IdleConnections::new(limits.lifetime)),
+                is_pooled: Arc::default(),
                 cancellation: pool(1, GRACE, &options),
                 asking: tokio::sync::Mutex::default(),
             }
@@ -95,16 +96,16 @@ impl PostgresConnections {
         (used, self.servers.iter().map(|server| server.idle.count()).sum())
     }
 
-    /// Runs the query on the primary. If a connection that was not tested has been closed in the meantime, as by a restart of the
-    /// server, the query is repeated once.
+    /// Runs the query on the primary. If a connection that was already open has been closed in the meantime, as by a restart of
+    /// the server, or a pooler has given the message to another session, the query is repeated once.
     pub(in crate::adapters::directory) async fn fetch(
         &self,
         query: Query,
         share: Option<TenantShare>,
     ) -> Result<Vec<Fact>, Failure> {
-        let (query, share) = (Arc::from(query.text), Arc::new(share));
+        let (query, share) = (Arc::new(query), Arc::new(share));
         match self.attempt(&query, &share).await {
-            (Err(Failure { kind: FailureKind::Connection, .. }), Connected::Untested) => {
+            (Err(Failure { kind: FailureKind::Connection, .. }), Connected::Reused) => {
                 self.attempt(&query, &share).await.0
             }
             (outcome, _) => outcome,
@@ -113,7 +114,7 @@ impl PostgresConnections {
 
     async fn attempt(
         &self,
-        query: &Arc<str>,
+        query: &Arc<Query>,
         share: &Arc<Option<TenantShare>>,
     ) -> (Result<Vec<Fact>, Failure>, Connected) {
         let deadline = Instant::now() + self.limits.acquire;
@@ -121,18 +122,24 @@ impl PostgresConnections {
             let free = timeout_at(deadline, Arc::clone(&self.free).acquire_owned()).await;
             let free = free.ok().and_then(Result::ok).ok_or(FailureKind::NoConnection)?;
             let (server, open, connected) = self.acquire(deadline).await?;
-            let lease = Lease { open, idle: Arc::clone(&server.idle), free, share: Arc::clone(share) };
+            let lease = Lease {
+                open,
+                idle: Arc::clone(&server.idle),
+                is_pooled: Arc::clone(&server.is_pooled),
+                free,
+                share: Arc::clone(share),
+            };
             Ok((server, lease, connected))
         };
         match acquired.await {
             Ok((server, lease, connected)) => (self.run(query, server, lease).await, connected),
-            Err(failure) => (Err(failure), Connected::Tested),
+            Err(failure) => (Err(failure), Connected::New),
         }
     }
 
     /// Runs the query in its own task, which ends only when the connection can be used again or is closed. If the future is
     /// dropped, because the caller has disconnected, the server is asked to cancel the query.
-    async fn run(&self, query: &Arc<str>, server: &Server, lease: Lease) -> Result<Vec<Fact>, Failure> {
+    async fn run(&self, query: &Arc<Query>, server: &Server, lease: Lease) -> Result<Vec<Fact>, Failure> {
         let caller_gone = CancellationToken::new();
         let _cancel_on_drop = caller_gone.clone().drop_guard();
         let transaction = Transaction {
@@ -150,7 +157,7 @@ impl PostgresConnections {
 
     /// Returns a connection. If a server refuses the password, the file is read again, because the password may have been
     /// changed a moment ago.
-    async fn acquire(&self, deadline: Instant) -> Result<(&Server, Open<PgConnection>, Connected), Failure> {
+    async fn acquire(&self, deadline: Instant) -> Result<(&Server, Open<Session>, Connected), Failure> {
         let refused = self.apply_password();
         let failure = match self.connect(deadline).await {
             Err(failure) if failure.kind == FailureKind::Login => failure,
@@ -165,7 +172,7 @@ impl PostgresConnections {
     }
 
     /// Connects to the primary. Each server has an equal share of the time that the servers before it have left.
-    async fn connect(&self, deadline: Instant) -> Result<(&Server, Open<PgConnection>, Connected), Failure> {
+    async fn connect(&self, deadline: Instant) -> Result<(&Server, Open<Session>, Connected), Failure> {
         let mut refused = Vec::new();
         for (tried, server) in self.primary.order(&self.servers).into_iter().enumerate() {
             let remaining = u32::try_from(self.servers.len() - tried).unwrap_or(u32::MAX);
@@ -183,7 +190,7 @@ impl PostgresConnections {
 
     /// Connects to one of the servers. If it is not known to be the primary, it is asked first, so that a call does not fail
     /// because of a standby. A server that is the only one is not asked: its answer to the query is sufficient.
-    async fn connect_to(&self, server: &Server) -> Result<(Open<PgConnection>, Connected), Failure> {
+    async fn connect_to(&self, server: &Server) -> Result<(Open<Session>, Connected), Failure> {
         if self.servers.len() > 1 && !self.primary.is(server) {
             let _asking = server.asking.lock().await;
             if !self.primary.is(server) {

@@ -1,12 +1,12 @@
 //! Which of several servers is the primary, and the connections to each.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicBool};
 
 use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::server::Address;
+use super::{server::Address, session::Session};
 use crate::{
     adapters::directory::{
         failure::{Failure, FailureKind, GRACE},
@@ -15,13 +15,12 @@ use crate::{
     portal::Refusal,
 };
 
-/// Whether a connection is known to work.
+/// Where a connection comes from.
 #[derive(Clone, Copy)]
 pub(super) enum Connected {
-    /// It is new, or the server has just answered.
-    Tested,
-    /// It has answered a short time ago.
-    Untested,
+    New,
+    /// It was idle, so it may have been closed.
+    Reused,
 }
 
 /// A server, with connections that are opened on first use.
@@ -29,7 +28,9 @@ pub(super) struct Server {
     pub(super) address: Address,
     /// Opens connections, and repeats an attempt while the server starts.
     pub(super) connector: PgPool,
-    pub(super) idle: Arc<IdleConnections<PgConnection>>,
+    pub(super) idle: Arc<IdleConnections<Session>>,
+    /// Whether a pooler has been noticed.
+    pub(super) is_pooled: Arc<AtomicBool>,
     /// One connection that cancels the queries of callers who are gone, while the queries use up the others.
     pub(super) cancellation: PgPool,
     /// Held while the server is asked whether it is the primary. Of many calls, one asks and the others use the answer.
@@ -39,22 +40,23 @@ pub(super) struct Server {
 impl Server {
     /// Returns an idle connection or a new one. What waits for the server has its own task, because the driver panics if a
     /// message is malformed.
-    pub(super) async fn connect(&self) -> Result<(Open<PgConnection>, Connected), Failure> {
+    pub(super) async fn connect(&self) -> Result<(Open<Session>, Connected), Failure> {
         let mut found = match self.idle.take() {
-            Some((open, true)) => return Ok((open, Connected::Untested)),
+            Some((open, true)) => return Ok((open, Connected::Reused)),
             found => found,
         };
         let (connector, idle) = (self.connector.clone(), Arc::clone(&self.idle));
         let connecting = tokio::spawn(async move {
             while let Some((mut open, _)) = found {
-                if open.connection.ping().await.is_ok() {
-                    return Ok(open);
+                if open.connection.connection.ping().await.is_ok() {
+                    return Ok((open, Connected::Reused));
                 }
                 found = idle.take();
             }
-            Ok::<_, sqlx::Error>(Open::new(connector.acquire().await?.detach()))
+            let session = Session::new(connector.acquire().await?.detach());
+            Ok::<_, sqlx::Error>((Open::new(session), Connected::New))
         });
-        Ok((AbortOnDropHandle::new(connecting).await??, Connected::Tested))
+        Ok(AbortOnDropHandle::new(connecting).await??)
     }
 
     /// Asks the server whether it is the primary, over a connection of its own: the pool would repeat an attempt that the server

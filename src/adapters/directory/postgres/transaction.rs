@@ -3,7 +3,10 @@
 use std::{
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,11 +16,13 @@ use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::session::Session;
 use crate::adapters::directory::{
     dialect::literal,
     facts::{Cell, Fact, Value},
     failure::{Failure, FailureKind, GRACE},
     idle::{IdleConnections, Open},
+    query::Query,
     tenant_share::TenantShare,
 };
 
@@ -36,8 +41,10 @@ const COLUMN_PRIVILEGES: &str = "
 
 /// A connection in use. It counts as one of the permitted connections until it can be used again or is closed.
 pub(super) struct Lease {
-    pub(super) open: Open<PgConnection>,
-    pub(super) idle: Arc<IdleConnections<PgConnection>>,
+    pub(super) open: Open<Session>,
+    pub(super) idle: Arc<IdleConnections<Session>>,
+    /// Whether a pooler has been noticed in front of the server.
+    pub(super) is_pooled: Arc<AtomicBool>,
     pub(super) free: OwnedSemaphorePermit,
     pub(super) share: Arc<Option<TenantShare>>,
 }
@@ -46,7 +53,7 @@ pub(super) struct Lease {
 pub(super) struct Transaction {
     pub(super) search_path: Arc<str>,
     pub(super) limit: Duration,
-    pub(super) query: Arc<str>,
+    pub(super) query: Arc<Query>,
     pub(super) cancellation: PgPool,
 }
 
@@ -55,9 +62,9 @@ impl Transaction {
     /// connection that is used again: after every other failure (a relation was moved, a privilege was revoked, the server
     /// became a standby), a new connection may succeed where the old one fails for good.
     pub(super) async fn run(self, lease: Lease, caller_gone: CancellationToken) -> Result<Vec<Fact>, Failure> {
-        let Lease { mut open, idle, free, share: _share } = lease;
+        let Lease { mut open, idle, is_pooled, free, share: _share } = lease;
         // The driver panics if a message is malformed.
-        let facts = AssertUnwindSafe(self.facts(&mut open.connection, &idle, caller_gone)).catch_unwind();
+        let facts = AssertUnwindSafe(self.facts(&mut open.connection, &idle, &is_pooled, caller_gone)).catch_unwind();
         let outcome = match timeout(self.limit + GRACE, facts).await {
             Ok(Ok(outcome)) => outcome,
             // A server that has disappeared never responds, and one that sent a malformed message may not respond either. A
@@ -76,8 +83,8 @@ impl Transaction {
         tokio::spawn(async move {
             let _free = free;
             if !is_reusable {
-                drop(timeout(GRACE, open.connection.close()).await);
-            } else if let Ok(Ok(())) = timeout(GRACE, roll_back(&mut open.connection)).await {
+                drop(timeout(GRACE, open.connection.connection.close()).await);
+            } else if let Ok(Ok(())) = timeout(GRACE, roll_back(&mut open.connection.connection)).await {
                 idle.put(open);
             }
         });
@@ -86,14 +93,16 @@ impl Transaction {
 
     async fn facts(
         &self,
-        connection: &mut PgConnection,
-        idle: &IdleConnections<PgConnection>,
+        session: &mut Session,
+        idle: &IdleConnections<Session>,
+        is_pooled: &AtomicBool,
         caller_gone: CancellationToken,
     ) -> Result<Vec<Fact>, Failure> {
         let mark = format!("/* billing-portal {} */", Uuid::new_v4().simple());
-        let query = sqlx::raw_sql(AssertSqlSafe(self.statements(&mark)));
+        let message = session.message(&self.query, is_pooled);
+        let query = sqlx::raw_sql(AssertSqlSafe(self.statements(&mark, &message.statements)));
         let facts = {
-            let mut query = pin!(query.fetch(&mut *connection).map(|row| fact(&row?)).try_collect::<Vec<_>>());
+            let mut query = pin!(query.fetch(&mut session.connection).map(|row| fact(&row?)).try_collect::<Vec<_>>());
             tokio::select! {
                 biased;
                 facts = &mut query => facts,
@@ -106,19 +115,27 @@ impl Transaction {
         };
         let mut facts = match facts {
             Ok(facts) => facts,
-            Err(failure) => return Err(self.explain(connection, failure).await),
+            Err(failure) => {
+                if message.is_prepared() && failure.is_unknown_statement() {
+                    is_pooled.store(true, Ordering::Relaxed);
+                }
+                return Err(self.explain(&mut session.connection, failure).await);
+            }
         };
-        let all = facts.len();
-        facts.retain(|fact| fact.kind != "primary");
-        if facts.len() + 1 == all { Ok(facts) } else { Err(FailureKind::Standby.into()) }
+        let mut primary = facts.extract_if(.., |fact| fact.kind == "primary").collect::<Vec<_>>();
+        match (primary.pop(), primary.pop()) {
+            (Some(primary), None) => session.answered(message, primary.tenant.as_bytes().to_vec(), is_pooled),
+            _ => return Err(FailureKind::Standby.into()),
+        }
+        Ok(facts)
     }
 
     /// Returns the statements of the transaction, which are sent as one message. The transaction is READ ONLY, whatever the
     /// role or a function has set. It is READ COMMITTED, because at a higher level a query that waits for a lock answers from
     /// before the change that it waited for. With `row_security` off, PostgreSQL fails a query from which a policy would hide
     /// rows.
-    fn statements(&self, mark: &str) -> String {
-        let Self { search_path, limit, query, .. } = self;
+    fn statements(&self, mark: &str, query: &str) -> String {
+        let Self { search_path, limit, .. } = self;
         format!(
             "{mark} BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY; SET LOCAL row_security = off; \
              SET LOCAL statement_timeout = {}; SET LOCAL bytea_output = hex; SET LOCAL search_path = {search_path};\n\

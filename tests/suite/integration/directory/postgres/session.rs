@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use billing_portal::adapters::directory::{Address, ConnectionLimits, Database, Host, Password, SqlDirectory};
+use billing_portal::{
+    adapters::directory::{Address, ConnectionLimits, Database, Host, Password, SqlDirectory},
+    portal::{CustomerId, Directory as _, Mapping, TenantId, UserId},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -108,6 +111,46 @@ async fn query_is_one_round_trip_and_is_repeated_if_its_connection_was_closed() 
     let close = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_database()";
     database.run(close).await;
     look_up(&directory).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn query_is_prepared_once_and_still_sees_every_change() {
+    let (_world, database) = world_with(&format!("{TABLES} {ACME}"), &[]).await;
+    let proxy = Proxy::start().await;
+    let directory = directory(&proxy, &database);
+    let customer = async |user: &str| {
+        let (tenant, user) = (TenantId::parse("acme").unwrap(), UserId::parse(user).unwrap());
+        let entry = directory.look_up(&tenant, &user).await.unwrap();
+        (entry.is_owner, entry.mapping)
+    };
+    let mapped = |id: &str| Mapping::Customer(CustomerId::parse(id).unwrap());
+    for _ in 0..12 {
+        assert_eq!(customer("olivia").await, (true, mapped("cus_A")));
+        assert_eq!(customer("mallory").await, (false, mapped("cus_A")));
+    }
+    let sent = String::from_utf8_lossy(&proxy.sent.borrow()).into_owned();
+    assert_eq!((sent.matches("PREPARE ").count(), sent.matches("EXECUTE ").count()), (1, 24 - 5), "{sent}");
+
+    for (change, expected) in [
+        ("UPDATE billing_portal_tenants SET stripe_customer_id = 'cus_B'", (true, mapped("cus_B"))),
+        ("DELETE FROM billing_portal_owners", (false, mapped("cus_B"))),
+        (
+            "ALTER TABLE billing_portal_tenants RENAME TO tenants;
+             CREATE VIEW billing_portal_tenants AS SELECT tenant_id, NULL AS stripe_customer_id FROM tenants",
+            (false, Mapping::None),
+        ),
+        (
+            "CREATE OR REPLACE VIEW billing_portal_tenants AS SELECT tenant_id, 'cus_C' AS stripe_customer_id FROM tenants",
+            (false, mapped("cus_C")),
+        ),
+    ] {
+        let grant = format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}", database.name);
+        database.run(&format!("{change}; {grant}")).await;
+        assert_eq!(customer("olivia").await, expected, "{change}");
+    }
+    let sent = String::from_utf8_lossy(&proxy.sent.borrow()).into_owned();
+    assert_eq!(sent.matches("PREPARE ").count(), 1, "{sent}");
 }
 
 #[tokio::test]
