@@ -68,7 +68,7 @@ pub(super) struct Connections {
 }
 
 pub(super) enum Pool {
-    Sqlite(SqliteConnections),
+    Sqlite(Box<SqliteConnections>),
     Postgres(Box<PostgresConnections>),
 }
 
@@ -86,7 +86,7 @@ impl Connections {
             lifetime: Duration::from_secs(rand::rng().random_range(LIFETIME_SECONDS)),
         };
         let pool = match database {
-            Database::Sqlite(path) => Pool::Sqlite(SqliteConnections::new(path, limits)),
+            Database::Sqlite(path) => Pool::Sqlite(SqliteConnections::new(path, limits).into()),
             Database::Postgres(servers) => {
                 Pool::Postgres(PostgresConnections::new(servers.clone(), schema, password, limits).into())
             }

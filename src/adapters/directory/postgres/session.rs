@@ -17,7 +17,7 @@ pub(super) struct Session {
     /// The process that answered last, and how many answers in a row came from it.
     process: Option<(Vec<u8>, u32)>,
     /// The name of the prepared query of a call. It is random, so that a statement with this name in the session is the one
-    /// that this connection prepared, whoever else uses the session.
+    /// that this connection prepared, even if others use the session.
     prepared: Option<String>,
 }
 
