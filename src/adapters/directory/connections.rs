@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use rand::RngExt as _;
+
 use super::{
     Dialect, Password,
     facts::Fact,
@@ -15,6 +17,10 @@ use crate::reload::file::ReloadingFile;
 
 /// How long a call waits for its tenant's share, and how long for a connection, before it is refused.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a connection is used, in seconds: at most ten minutes. The random part prevents all processes from reconnecting
+/// at the same moment.
+const LIFETIME_SECONDS: std::ops::RangeInclusive<u64> = 540..=600;
 
 /// The database that contains the directory.
 #[derive(Clone, Debug)]
@@ -45,6 +51,16 @@ pub struct ConnectionLimits {
     pub query: Duration,
 }
 
+/// The limits of a pool.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) max_connections: u32,
+    pub(super) query: Duration,
+    /// How long a call waits for a connection.
+    pub(super) acquire: Duration,
+    pub(super) lifetime: Duration,
+}
+
 /// Connections that are opened on first use. The pool reconnects automatically.
 pub(super) struct Connections {
     pub(super) pool: Pool,
@@ -52,7 +68,7 @@ pub(super) struct Connections {
 }
 
 pub(super) enum Pool {
-    Sqlite(SqliteConnections),
+    Sqlite(Box<SqliteConnections>),
     Postgres(Box<PostgresConnections>),
 }
 
@@ -63,13 +79,16 @@ impl Connections {
         password: Option<ReloadingFile<Password>>,
         limits: ConnectionLimits,
     ) -> Self {
+        let limits = Limits {
+            max_connections: limits.max_connections,
+            query: limits.query,
+            acquire: ACQUIRE_TIMEOUT,
+            lifetime: Duration::from_secs(rand::rng().random_range(LIFETIME_SECONDS)),
+        };
         let pool = match database {
-            Database::Sqlite(path) => {
-                Pool::Sqlite(SqliteConnections::new(path, limits.max_connections, ACQUIRE_TIMEOUT, limits.query))
-            }
+            Database::Sqlite(path) => Pool::Sqlite(SqliteConnections::new(path, limits).into()),
             Database::Postgres(servers) => {
-                let servers = servers.clone();
-                Pool::Postgres(PostgresConnections::new(servers, schema, password, ACQUIRE_TIMEOUT, limits).into())
+                Pool::Postgres(PostgresConnections::new(servers.clone(), schema, password, limits).into())
             }
         };
         Self { pool, shares: TenantShares::of(limits.max_connections as usize) }
@@ -77,11 +96,11 @@ impl Connections {
 
     /// Returns the number of connections in use and the number of idle ones.
     pub(super) fn count(&self) -> (u64, u64) {
-        let (all, idle) = match &self.pool {
-            Pool::Sqlite(SqliteConnections { pool, .. }) => (pool.size(), pool.num_idle()),
+        let (used, idle) = match &self.pool {
+            Pool::Sqlite(connections) => connections.count(),
             Pool::Postgres(connections) => connections.count(),
         };
-        (u64::from(all).saturating_sub(idle as u64), idle as u64)
+        (used as u64, idle as u64)
     }
 
     /// Runs a query for one tenant, within the tenant's share of the connections.

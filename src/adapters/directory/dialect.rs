@@ -74,14 +74,14 @@ impl Dialect {
         }
     }
 
-    /// Returns the fact that the answer comes from a primary, as the first part of a union. A standby lags behind: it may
-    /// still name an owner who has been removed.
+    /// Returns the fact that the answer comes from a primary, and the process that answers, as the first part of a union. A
+    /// standby lags behind: it may still name an owner who has been removed.
     pub(super) const fn primary(self) -> &'static str {
         match self {
             Self::Sqlite => "",
             Self::Postgres => {
-                "SELECT 'primary' AS fact, NULL AS tenant_id, NULL AS user_id, NULL AS stripe_customer_id \
-                 WHERE NOT pg_catalog.pg_is_in_recovery()\nUNION ALL\n"
+                "SELECT 'primary' AS fact, CAST(pg_catalog.pg_backend_pid() AS text) AS tenant_id, NULL AS user_id, \
+                 NULL AS stripe_customer_id WHERE NOT pg_catalog.pg_is_in_recovery()\nUNION ALL\n"
             }
         }
     }

@@ -30,10 +30,20 @@ pub(super) enum Value {
     Bytes(Option<Vec<u8>>),
 }
 
+impl Value {
+    /// Returns the type of the value in PostgreSQL.
+    pub(super) const fn postgres_type(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "pg_catalog.text",
+            Self::Bytes(_) => "pg_catalog.bytea",
+        }
+    }
+}
+
 /// One row of the result.
 #[derive(Debug)]
 pub(super) struct Fact {
-    /// `mapping`, `sharing`, `owner`, or `primary`, which has no values. For all tenants: `mapping`, `shared` or `rows`.
+    /// `mapping`, `sharing`, `owner`, or `primary`, whose tenant is the process of the server. For all tenants: `mapping`, `shared` or `rows`.
     pub(super) kind: String,
     pub(super) tenant: Cell,
     user: Cell,

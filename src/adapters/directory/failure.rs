@@ -21,6 +21,12 @@ pub(super) struct Failure {
 }
 
 impl Failure {
+    /// Returns whether the session has no prepared statement of the name.
+    pub(super) fn is_unknown_statement(&self) -> bool {
+        let error = self.error.as_ref().and_then(Error::as_database_error);
+        error.is_some_and(|error| error.code().as_deref() == Some("26000"))
+    }
+
     /// Combines the failures of several servers, each with its address. One that says what must be fixed decides on the kind, and
     /// a refused login before others, because another password may be tried then.
     pub(super) fn of_servers(failures: Vec<(FailureKind, String, String)>) -> Self {
@@ -113,7 +119,8 @@ impl FailureKind {
             ("3D000" | "3F000" | "42703" | "42P01", _) => Self::Schema,
             (_, "28") => Self::Login,
             (_, "53") => Self::NoConnection,
-            (_, "08" | "57") => Self::Connection,
+            // A pooler has given the message to a session without the prepared statement.
+            ("26000", _) | (_, "08" | "57") => Self::Connection,
             _ => Self::Query,
         }
     }

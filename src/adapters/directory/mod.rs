@@ -5,11 +5,13 @@ mod connections;
 mod dialect;
 mod facts;
 mod failure;
+mod idle;
 mod outage;
 mod postgres;
 mod query;
 mod select;
 mod sqlite;
+mod template;
 mod tenant_share;
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,7 @@ pub use dialect::Dialect;
 use failure::{Failure, FailureKind};
 use outage::Outage;
 pub use postgres::{Address, Host, Password, PasswordError, PostgresServers};
+use query::CallQuery;
 pub use query::{Query, Relations};
 pub use select::{Select, SelectError};
 pub use sqlx::postgres::PgSslMode;
@@ -53,6 +56,7 @@ pub struct SqlDirectory {
     connections: Connections,
     dialect: Dialect,
     relations: Relations,
+    call: CallQuery,
     outage: Outage,
 }
 
@@ -69,6 +73,7 @@ impl SqlDirectory {
         Self {
             connections: Connections::new(database, &relations.schema, password, limits),
             dialect: database.dialect(),
+            call: CallQuery::new(relations, database.dialect()),
             relations: relations.clone(),
             outage: Outage::default(),
         }
@@ -133,7 +138,7 @@ impl SqlDirectory {
     }
 
     async fn fetch_facts(&self, tenant: &str, user: &str) -> Result<Vec<facts::Fact>, Failure> {
-        self.connections.fetch_for(tenant, self.relations.query(self.dialect, tenant, user)).await
+        self.connections.fetch_for(tenant, self.call.with(tenant, user)).await
     }
 }
 

@@ -1,35 +1,80 @@
 //! The SQL of the directory, for both databases: the query of a call, and the query for all mappings.
 
+use std::sync::Arc;
+
 use super::{
     Ownership,
     dialect::{Dialect, literal},
     facts::Value,
     select::Select,
+    template::Template,
 };
 
 /// A query with its values.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// The SQL.
-    pub text: String,
-    /// The values to bind to the parameters; none for PostgreSQL, whose text contains them. Parameters would need a prepared
-    /// statement and further round trips, and a pooler may give the next message to another session.
+    dialect: Dialect,
+    template: Template,
     pub(super) values: Vec<Value>,
+    /// Whether PostgreSQL may keep a plan for other values than these.
+    pub(super) has_general_plan: bool,
 }
 
 impl Query {
-    /// Builds a query. The function receives the expression for each value.
+    /// Composes a query. The function receives an expression for each value.
     fn new<const N: usize>(dialect: Dialect, values: [Value; N], text: impl FnOnce([String; N]) -> String) -> Self {
-        let mut number = 0;
-        let expressions = values.each_ref().map(|value| {
-            number += 1;
-            match dialect {
-                Dialect::Sqlite => format!("${number}"),
-                Dialect::Postgres => literal(value),
+        Self { dialect, template: Template::new(text), values: Vec::from(values), has_general_plan: false }
+    }
+
+    /// Returns the SQL: with parameters for SQLite, and for PostgreSQL with the values, because parameters would need more
+    /// than one message, and a pooler may give the next message to another session.
+    #[must_use]
+    pub fn text(&self) -> Arc<str> {
+        match self.dialect {
+            Dialect::Sqlite => self.template.with_parameters(),
+            Dialect::Postgres => {
+                self.template.with(|index| self.values.get(index).map(literal).unwrap_or_default()).into()
             }
-        });
-        let values = if dialect == Dialect::Sqlite { Vec::from(values) } else { Vec::new() };
-        Self { text: text(expressions), values }
+        }
+    }
+
+    /// Returns the statement that prepares the query in PostgreSQL under a name. The types are those of the literals.
+    pub(super) fn prepare(&self, name: &str) -> String {
+        let types = self.values.iter().map(Value::postgres_type).collect::<Vec<_>>().join(", ");
+        format!("PREPARE {name} ({types}) AS\n{}", self.template.with_parameters())
+    }
+
+    /// Returns the statement that runs the prepared query.
+    pub(super) fn execute(&self, name: &str) -> String {
+        format!("EXECUTE {name} ({})", self.values.iter().map(literal).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// The query of each call, without its values.
+#[derive(Debug)]
+pub(super) struct CallQuery {
+    dialect: Dialect,
+    template: Template,
+    ownership: Ownership,
+}
+
+impl CallQuery {
+    pub(super) fn new(relations: &Relations, dialect: Dialect) -> Self {
+        let template = match relations.ownership {
+            Ownership::TokenAndDirectory => {
+                Template::new(|[tenant, user]| relations.call_query(dialect, &tenant, Some(&user)))
+            }
+            Ownership::Token => Template::new(|[tenant]| relations.call_query(dialect, &tenant, None)),
+        };
+        Self { dialect, template, ownership: relations.ownership }
+    }
+
+    pub(super) fn with(&self, tenant: &str, user: &str) -> Query {
+        let mut values = vec![Value::Text(tenant.to_owned())];
+        if self.ownership == Ownership::TokenAndDirectory {
+            values.push(Value::Text(user.to_owned()));
+        }
+        Query { dialect: self.dialect, template: self.template.clone(), values, has_general_plan: true }
     }
 }
 
@@ -57,13 +102,7 @@ impl Relations {
     /// JOIN prevents SQLite from reordering the join and reading the whole table.
     #[must_use]
     pub fn query(&self, dialect: Dialect, tenant: &str, user: &str) -> Query {
-        let [tenant, user] = [tenant, user].map(|id| Value::Text(id.to_owned()));
-        match self.ownership {
-            Ownership::TokenAndDirectory => {
-                Query::new(dialect, [tenant, user], |[tenant, user]| self.call_query(dialect, &tenant, Some(&user)))
-            }
-            Ownership::Token => Query::new(dialect, [tenant], |[tenant]| self.call_query(dialect, &tenant, None)),
-        }
+        CallQuery::new(self, dialect).with(tenant, user)
     }
 
     fn call_query(&self, dialect: Dialect, own_tenant: &str, own_user: Option<&str>) -> String {

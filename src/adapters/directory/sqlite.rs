@@ -1,52 +1,85 @@
 //! The embedded directory: a SQLite file, opened read-only.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Row as _, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteRow},
+    AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteRow},
 };
-use tokio::time::timeout;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 
 use super::{
+    connections::Limits,
     facts::{Cell, Fact, Value},
     failure::{Failure, FailureKind, GRACE},
+    idle::{IdleConnections, Open},
     query::Query,
     tenant_share::TenantShare,
 };
 
 /// A pool that opens the file on first use.
 pub(super) struct SqliteConnections {
-    pub(super) pool: SqlitePool,
+    options: SqliteConnectOptions,
+    max_connections: usize,
+    /// As many as there may be queries.
+    free: Arc<Semaphore>,
+    idle: Arc<IdleConnections<SqliteConnection>>,
+    acquire_timeout: Duration,
     /// The time limit of a query, whether or not a call still waits for it.
     query_limit: Duration,
 }
 
 impl SqliteConnections {
-    pub(super) fn new(path: &Path, max_connections: u32, acquire_timeout: Duration, query_limit: Duration) -> Self {
+    pub(super) fn new(path: &Path, limits: Limits) -> Self {
         let options = SqliteConnectOptions::new().filename(path).read_only(true).create_if_missing(false);
         // A slow directory would otherwise add the text of the query to the log for each call.
         let options = options.disable_statement_logging();
-        let pool = SqlitePoolOptions::new().max_connections(max_connections).acquire_timeout(acquire_timeout);
-        Self { pool: pool.connect_lazy_with(options), query_limit }
+        let max_connections = limits.max_connections as usize;
+        Self {
+            options,
+            max_connections,
+            free: Arc::new(Semaphore::new(max_connections)),
+            idle: Arc::new(IdleConnections::new(limits.lifetime)),
+            acquire_timeout: limits.acquire,
+            query_limit: limits.query,
+        }
+    }
+
+    /// Returns the number of connections in use and the number of idle ones.
+    pub(super) fn count(&self) -> (usize, usize) {
+        (self.max_connections.saturating_sub(self.free.available_permits()), self.idle.count())
+    }
+
+    /// Waits for a free connection, or opens one. A file needs no test.
+    pub(super) async fn acquire(&self) -> Result<(Open<SqliteConnection>, OwnedSemaphorePermit), Failure> {
+        let acquire = async {
+            let free = Arc::clone(&self.free).acquire_owned().await.map_err(|_| FailureKind::NoConnection)?;
+            let open = match self.idle.take() {
+                Some((open, _)) => open,
+                None => Open::new(self.options.connect().await?),
+            };
+            Ok((open, free))
+        };
+        timeout(self.acquire_timeout, acquire).await.unwrap_or_else(|_| Err(FailureKind::NoConnection.into()))
     }
 
     /// Runs the query in its own task, which continues if the call is cancelled: the next call cannot use a connection in
     /// the middle of a result.
     pub(super) async fn fetch(&self, query: Query, share: Option<TenantShare>) -> Result<Vec<Fact>, Failure> {
-        let mut connection = self.pool.acquire().await?;
-        let limit = self.query_limit + GRACE;
+        let (mut open, free) = self.acquire().await?;
+        let (limit, idle) = (self.query_limit + GRACE, Arc::clone(&self.idle));
         let task = tokio::spawn(async move {
-            let _share = share;
-            let text = sqlx::query(AssertSqlSafe(query.text));
+            let _held = (share, free);
+            let text = sqlx::query(AssertSqlSafe(query.text()));
             let query = query.values.into_iter().fold(text, |query, value| match value {
                 Value::Text(text) => query.bind(text),
                 Value::Bytes(bytes) => query.bind(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
             });
-            let Ok(rows) = timeout(limit, query.fetch_all(&mut *connection)).await else {
-                drop(connection.detach());
-                return Err(FailureKind::Timeout.into());
-            };
+            let rows = timeout(limit, query.fetch_all(&mut open.connection)).await?;
+            idle.put(open);
             rows?.iter().map(fact).collect()
         });
         task.await?

@@ -29,7 +29,8 @@ async fn connection_to_file_is_read_only() {
     SqlitePool::connect(&format!("sqlite:{}?mode=rwc", path.display())).await.unwrap();
     let directory = SqlDirectory::new(&Database::Sqlite(path), None, &relations(Ownership::Token), LIMITS);
     let connections::Pool::Sqlite(connections) = &directory.connections.pool else { panic!("not a SQLite pool") };
-    let error = sqlx::query("CREATE TABLE x (y text)").execute(&connections.pool).await.unwrap_err();
+    let (mut open, _free) = connections.acquire().await.unwrap();
+    let error = sqlx::query("CREATE TABLE x (y text)").execute(&mut open.connection).await.unwrap_err();
     assert!(error.to_string().contains("readonly"), "{error}");
 }
 
@@ -51,7 +52,7 @@ async fn sqlite_reads_both_relations_by_index() {
         ..relations(Ownership::TokenAndDirectory)
     };
     for relations in [relations(Ownership::TokenAndDirectory), files] {
-        let explain = format!("EXPLAIN QUERY PLAN {}", relations.query(Dialect::Sqlite, "a", "b").text);
+        let explain = format!("EXPLAIN QUERY PLAN {}", relations.query(Dialect::Sqlite, "a", "b").text());
         let rows = sqlx::query(AssertSqlSafe(explain)).bind("a").bind("b").fetch_all(&database).await.unwrap();
         let steps: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
         let searches = |table: &str, index: &str| {

@@ -73,7 +73,7 @@ async fn look_up(directory: &SqlDirectory, tenant: &str, user: &str) -> Director
 
 /// Returns the executed plan of the query of a call.
 async fn plan(database: &TestDatabase, relations: &Relations, tenant: &str, user: &str) -> String {
-    let explain = format!("EXPLAIN (ANALYZE, BUFFERS) {}", relations.query(Dialect::Postgres, tenant, user).text);
+    let explain = format!("EXPLAIN (ANALYZE, BUFFERS) {}", relations.query(Dialect::Postgres, tenant, user).text());
     let lines: Vec<String> = sqlx::query_scalar(AssertSqlSafe(explain)).fetch_all(&database.admin).await.unwrap();
     lines.join("\n")
 }

@@ -9,8 +9,8 @@ const STARTS: [(&str, usize); 12] = [
     // Each query waits for its tasks; a panic is DATABASE_UNAVAILABLE.
     ("src/adapters/directory/postgres/mod.rs", 1),
     ("src/adapters/directory/postgres/primary.rs", 2),
-    // Each returns or closes one connection; a panic closes it.
-    ("src/adapters/directory/postgres/transaction.rs", 3),
+    // It returns or closes one connection; a panic closes it.
+    ("src/adapters/directory/postgres/transaction.rs", 1),
     ("src/adapters/directory/sqlite.rs", 1),
     // Without signals, the process exits.
     ("src/commands/serve.rs", 1),

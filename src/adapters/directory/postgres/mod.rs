@@ -1,46 +1,38 @@
 //! Connections to PostgreSQL.
 //!
 //! Behind a pooler, a session belongs to others as well. Each query is therefore one message with a transaction of its own,
-//! which sets what it needs and is rolled back. Nothing is set or prepared for the session.
+//! which sets what it needs and is rolled back. Nothing is set for the session. The query of a call is prepared if the session
+//! seems to belong to the connection alone, under a name that no other session has.
 
 mod primary;
 mod server;
+mod session;
 mod transaction;
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rand::RngExt as _;
-use sqlx::{
-    Postgres,
-    pool::PoolConnection,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
-use primary::{Primary, Server};
+use primary::{Connected, Primary, Server};
 pub use server::{Address, Host, Password, PasswordError, PostgresServers};
-use transaction::Transaction;
+use session::Session;
+use transaction::{Lease, Transaction};
 
 use super::{
-    connections::ConnectionLimits,
+    connections::Limits,
     dialect::quoted,
     facts::Fact,
     failure::{Failure, FailureKind, GRACE},
+    idle::{IdleConnections, Open},
     query::Query,
     tenant_share::TenantShare,
 };
 use crate::reload::file::ReloadingFile;
-
-/// How long a connection is used, in seconds: at most ten minutes. The random part prevents all processes from reconnecting
-/// at the same moment.
-const LIFETIME_SECONDS: std::ops::RangeInclusive<u64> = 540..=600;
 
 /// Connections to the primary, which is one of the servers.
 pub(in crate::adapters::directory) struct PostgresConnections {
@@ -50,14 +42,13 @@ pub(in crate::adapters::directory) struct PostgresConnections {
     /// server is not mistaken for one that does not respond.
     free: Arc<Semaphore>,
     /// How long a call waits for a free connection and for the servers together.
-    acquire_timeout: Duration,
+    limits: Limits,
     settings: PostgresServers,
     password: Option<ReloadingFile<Password>>,
     /// The password that the pools use for new connections.
     applied_password: Mutex<Option<Arc<Password>>>,
     /// The schemas in which names in SELECT files are looked up.
     search_path: Arc<str>,
-    query_limit: Duration,
 }
 
 impl PostgresConnections {
@@ -65,23 +56,23 @@ impl PostgresConnections {
         settings: PostgresServers,
         schema: &str,
         password: Option<ReloadingFile<Password>>,
-        acquire_timeout: Duration,
-        limits: ConnectionLimits,
+        limits: Limits,
     ) -> Self {
         let applied = password.as_ref().and_then(ReloadingFile::get);
-        let lifetime = Duration::from_secs(rand::rng().random_range(LIFETIME_SECONDS));
         let pool = |max_connections, timeout, options: &PgConnectOptions| {
             PgPoolOptions::new()
                 .max_connections(max_connections)
                 .acquire_timeout(timeout)
-                .max_lifetime(lifetime)
+                .max_lifetime(limits.lifetime)
                 .connect_lazy_with(options.clone())
         };
         let server = |address| {
             let options = settings.options(address, applied.as_deref().or(settings.password.as_ref()));
             Server {
                 address: address.clone(),
-                pool: pool(limits.max_connections, acquire_timeout, &options),
+                connector: pool(limits.max_connections, limits.acquire, &options),
+                idle: Arc::new(IdleConnections::new(limits.lifetime)),
+                is_pooled: Arc::default(),
                 cancellation: pool(1, GRACE, &options),
                 asking: tokio::sync::Mutex::default(),
             }
@@ -90,46 +81,74 @@ impl PostgresConnections {
             servers: settings.addresses.iter().map(server).collect(),
             primary: Primary::default(),
             free: Arc::new(Semaphore::new(limits.max_connections as usize)),
-            acquire_timeout,
+            limits,
             settings,
             password,
             applied_password: Mutex::new(applied),
             // The temporary schema comes last. By default it comes first, and a pooler's session may contain tables of others.
             search_path: format!("pg_catalog, {}, pg_temp", quoted(schema)).into(),
-            query_limit: limits.query,
         }
     }
 
-    /// Returns the number of connections, and how many of them are idle.
-    pub(in crate::adapters::directory) fn count(&self) -> (u32, usize) {
-        let pools = || self.servers.iter().map(|server| &server.pool);
-        (pools().map(|pool| pool.size()).sum(), pools().map(|pool| pool.num_idle()).sum())
+    /// Returns the number of connections in use and the number of idle ones.
+    pub(in crate::adapters::directory) fn count(&self) -> (usize, usize) {
+        let used = (self.limits.max_connections as usize).saturating_sub(self.free.available_permits());
+        (used, self.servers.iter().map(|server| server.idle.count()).sum())
     }
 
-    /// Runs the query on the primary, in its own task, which ends only when the connection can be used again or is closed. If the
-    /// future is dropped, because the caller has disconnected, the server is asked to cancel the query.
+    /// Runs the query on the primary. If a connection that was already open has been closed in the meantime, as by a restart of
+    /// the server, or a pooler has given the message to another session, the query is repeated once.
     pub(in crate::adapters::directory) async fn fetch(
         &self,
         query: Query,
         share: Option<TenantShare>,
     ) -> Result<Vec<Fact>, Failure> {
-        let deadline = Instant::now() + self.acquire_timeout;
-        let free = timeout_at(deadline, Arc::clone(&self.free).acquire_owned()).await;
-        let free = free.map_err(|_| FailureKind::NoConnection)?;
-        let (server, connection) = self.acquire(deadline).await?;
+        let (query, share) = (Arc::new(query), Arc::new(share));
+        match self.attempt(&query, &share).await {
+            (Err(Failure { kind: FailureKind::Connection, .. }), Connected::Reused) => {
+                self.attempt(&query, &share).await.0
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        query: &Arc<Query>,
+        share: &Arc<Option<TenantShare>>,
+    ) -> (Result<Vec<Fact>, Failure>, Connected) {
+        let deadline = Instant::now() + self.limits.acquire;
+        let acquired = async {
+            let free = timeout_at(deadline, Arc::clone(&self.free).acquire_owned()).await;
+            let free = free.ok().and_then(Result::ok).ok_or(FailureKind::NoConnection)?;
+            let (server, open, connected) = self.acquire(deadline).await?;
+            let lease = Lease {
+                open,
+                idle: Arc::clone(&server.idle),
+                is_pooled: Arc::clone(&server.is_pooled),
+                free,
+                share: Arc::clone(share),
+            };
+            Ok((server, lease, connected))
+        };
+        match acquired.await {
+            Ok((server, lease, connected)) => (self.run(query, server, lease).await, connected),
+            Err(failure) => (Err(failure), Connected::New),
+        }
+    }
+
+    /// Runs the query in its own task, which ends only when the connection can be used again or is closed. If the future is
+    /// dropped, because the caller has disconnected, the server is asked to cancel the query.
+    async fn run(&self, query: &Arc<Query>, server: &Server, lease: Lease) -> Result<Vec<Fact>, Failure> {
         let caller_gone = CancellationToken::new();
         let _cancel_on_drop = caller_gone.clone().drop_guard();
         let transaction = Transaction {
             search_path: Arc::clone(&self.search_path),
-            limit: self.query_limit,
-            query: query.text,
+            limit: self.limits.query,
+            query: Arc::clone(query),
             cancellation: server.cancellation.clone(),
         };
-        let task = tokio::spawn(async move {
-            let _held = (share, free);
-            transaction.run(connection, caller_gone).await
-        });
-        let outcome = task.await?;
+        let outcome = tokio::spawn(transaction.run(lease, caller_gone)).await?;
         if matches!(outcome, Err(Failure { kind: FailureKind::Standby, .. })) {
             self.primary.lost(server);
         }
@@ -138,7 +157,7 @@ impl PostgresConnections {
 
     /// Returns a connection. If a server refuses the password, the file is read again, because the password may have been
     /// changed a moment ago.
-    async fn acquire(&self, deadline: Instant) -> Result<(&Server, PoolConnection<Postgres>), Failure> {
+    async fn acquire(&self, deadline: Instant) -> Result<(&Server, Open<Session>, Connected), Failure> {
         let refused = self.apply_password();
         let failure = match self.connect(deadline).await {
             Err(failure) if failure.kind == FailureKind::Login => failure,
@@ -149,11 +168,11 @@ impl PostgresConnections {
         }
         // Compared with the password of this attempt: another call may have applied the new one in the meantime.
         let has_changed = self.apply_password() != refused;
-        if has_changed { self.connect(Instant::now() + self.acquire_timeout).await } else { Err(failure) }
+        if has_changed { self.connect(Instant::now() + self.limits.acquire).await } else { Err(failure) }
     }
 
     /// Connects to the primary. Each server has an equal share of the time that the servers before it have left.
-    async fn connect(&self, deadline: Instant) -> Result<(&Server, PoolConnection<Postgres>), Failure> {
+    async fn connect(&self, deadline: Instant) -> Result<(&Server, Open<Session>, Connected), Failure> {
         let mut refused = Vec::new();
         for (tried, server) in self.primary.order(&self.servers).into_iter().enumerate() {
             let remaining = u32::try_from(self.servers.len() - tried).unwrap_or(u32::MAX);
@@ -161,7 +180,7 @@ impl PostgresConnections {
             let limit = self.settings.connect_timeout.map_or(share, |limit| share.min(limit));
             let outcome = timeout(limit, self.connect_to(server)).await;
             match outcome.unwrap_or_else(|_| Err(FailureKind::NoConnection.into())) {
-                Ok(connection) => return Ok((server, connection)),
+                Ok((open, connected)) => return Ok((server, open, connected)),
                 Err(failure) if self.servers.len() == 1 => return Err(failure),
                 Err(failure) => refused.push(self.primary.refused(server, failure)),
             }
@@ -171,7 +190,7 @@ impl PostgresConnections {
 
     /// Connects to one of the servers. If it is not known to be the primary, it is asked first, so that a call does not fail
     /// because of a standby. A server that is the only one is not asked: its answer to the query is sufficient.
-    async fn connect_to(&self, server: &Server) -> Result<PoolConnection<Postgres>, Failure> {
+    async fn connect_to(&self, server: &Server) -> Result<(Open<Session>, Connected), Failure> {
         if self.servers.len() > 1 && !self.primary.is(server) {
             let _asking = server.asking.lock().await;
             if !self.primary.is(server) {
@@ -189,7 +208,7 @@ impl PostgresConnections {
         if current.is_some() && *applied != current {
             for server in &self.servers {
                 let options = self.settings.options(&server.address, current.as_deref());
-                server.pool.set_connect_options(options.clone());
+                server.connector.set_connect_options(options.clone());
                 server.cancellation.set_connect_options(options);
             }
             applied.clone_from(&current);

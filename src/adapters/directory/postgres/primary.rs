@@ -1,37 +1,68 @@
 //! Which of several servers is the primary, and the connections to each.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicBool};
 
-use sqlx::{Connection as _, PgConnection, PgPool, Postgres, Row as _, pool::PoolConnection};
+use sqlx::{Connection as _, PgConnection, PgPool, Row as _};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::server::Address;
+use super::{server::Address, session::Session};
 use crate::{
-    adapters::directory::failure::{Failure, FailureKind, GRACE},
+    adapters::directory::{
+        failure::{Failure, FailureKind, GRACE},
+        idle::{IdleConnections, Open},
+    },
     portal::Refusal,
 };
 
-/// A server, with two pools that connect on first use.
+/// Where a connection comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Connected {
+    New,
+    /// It was idle, so it may have been closed.
+    Reused,
+}
+
+/// A server, with connections that are opened on first use.
 pub(super) struct Server {
     pub(super) address: Address,
-    pub(super) pool: PgPool,
-    /// One connection that cancels the queries of callers who are gone, while the queries use up the pool.
+    /// Opens connections, and repeats an attempt while the server starts.
+    pub(super) connector: PgPool,
+    pub(super) idle: Arc<IdleConnections<Session>>,
+    /// Whether a pooler has been noticed.
+    pub(super) is_pooled: Arc<AtomicBool>,
+    /// One connection that cancels the queries of callers who are gone, while the queries use up the others.
     pub(super) cancellation: PgPool,
     /// Held while the server is asked whether it is the primary. Of many calls, one asks and the others use the answer.
     pub(super) asking: tokio::sync::Mutex<()>,
 }
 
 impl Server {
-    /// In its own task, because the driver panics if the server's first messages are malformed.
-    pub(super) async fn connect(&self) -> Result<PoolConnection<Postgres>, Failure> {
-        Ok(AbortOnDropHandle::new(tokio::spawn(self.pool.acquire())).await??)
+    /// Returns an idle connection or a new one. What waits for the server has its own task, because the driver panics if a
+    /// message is malformed.
+    pub(super) async fn connect(&self) -> Result<(Open<Session>, Connected), Failure> {
+        let mut found = match self.idle.take() {
+            Some((open, true)) => return Ok((open, Connected::Reused)),
+            found => found,
+        };
+        let (connector, idle) = (self.connector.clone(), Arc::clone(&self.idle));
+        let connecting = tokio::spawn(async move {
+            while let Some((mut open, _)) = found {
+                if open.connection.connection.ping().await.is_ok() {
+                    return Ok((open, Connected::Reused));
+                }
+                found = idle.take();
+            }
+            let session = Session::new(connector.acquire().await?.detach());
+            Ok::<_, sqlx::Error>((Open::new(session), Connected::New))
+        });
+        Ok(AbortOnDropHandle::new(connecting).await??)
     }
 
     /// Asks the server whether it is the primary, over a connection of its own: the pool would repeat an attempt that the server
     /// refuses until the time is up, and then not know why.
     pub(super) async fn ask(&self) -> Result<(), Failure> {
-        let options = self.pool.connect_options();
+        let options = self.connector.connect_options();
         let answer = tokio::spawn(async move {
             let mut connection = PgConnection::connect_with(&options).await?;
             let row = sqlx::raw_sql("SELECT pg_catalog.pg_is_in_recovery()").fetch_one(&mut connection).await?;

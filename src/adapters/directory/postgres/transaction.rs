@@ -3,23 +3,27 @@
 use std::{
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::join};
-use sqlx::{
-    AssertSqlSafe, PgConnection, PgPool, Postgres, Row as _, error::DatabaseError, pool::PoolConnection,
-    postgres::PgRow,
-};
-use tokio::time::timeout;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, Row as _, error::DatabaseError, postgres::PgRow};
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::session::Session;
 use crate::adapters::directory::{
     dialect::literal,
     facts::{Cell, Fact, Value},
     failure::{Failure, FailureKind, GRACE},
+    idle::{IdleConnections, Open},
+    query::Query,
+    tenant_share::TenantShare,
 };
 
 /// The pause between two requests to cancel a query.
@@ -35,73 +39,103 @@ const COLUMN_PRIVILEGES: &str = "
         AND nspname NOT IN ('pg_catalog', 'information_schema')
         AND relname = ANY (pg_catalog.regexp_split_to_array(";
 
+/// A connection in use. It counts as one of the permitted connections until it can be used again or is closed.
+pub(super) struct Lease {
+    pub(super) open: Open<Session>,
+    pub(super) idle: Arc<IdleConnections<Session>>,
+    /// Whether a pooler has been noticed in front of the server.
+    pub(super) is_pooled: Arc<AtomicBool>,
+    pub(super) free: OwnedSemaphorePermit,
+    pub(super) share: Arc<Option<TenantShare>>,
+}
+
 /// A query, and the limits of its transaction.
 pub(super) struct Transaction {
     pub(super) search_path: Arc<str>,
     pub(super) limit: Duration,
-    pub(super) query: String,
+    pub(super) query: Arc<Query>,
     pub(super) cancellation: PgPool,
 }
 
 impl Transaction {
-    /// Runs the transaction, and then returns the connection to its pool or closes it. Only a query that the server
-    /// cancelled leaves a connection that is used again: after every other failure (a relation was moved, a privilege was
-    /// revoked, the server became a standby), a new connection may succeed where the old one fails for good.
-    pub(super) async fn run(
-        self,
-        mut connection: PoolConnection<Postgres>,
-        caller_gone: CancellationToken,
-    ) -> Result<Vec<Fact>, Failure> {
+    /// Runs the transaction, and then makes the connection idle or closes it. Only a query that the server cancelled leaves a
+    /// connection that is used again: after every other failure (a relation was moved, a privilege was revoked, the server
+    /// became a standby), a new connection may succeed where the old one fails for good.
+    pub(super) async fn run(self, lease: Lease, caller_gone: CancellationToken) -> Result<Vec<Fact>, Failure> {
+        let Lease { mut open, idle, is_pooled, free, share: _share } = lease;
         // The driver panics if a message is malformed.
-        let facts = AssertUnwindSafe(self.facts(&mut connection, caller_gone)).catch_unwind();
+        let facts = AssertUnwindSafe(self.facts(&mut open.connection, &idle, &is_pooled, caller_gone)).catch_unwind();
         let outcome = match timeout(self.limit + GRACE, facts).await {
             Ok(Ok(outcome)) => outcome,
             // A server that has disappeared never responds, and one that sent a malformed message may not respond either. A
             // graceful close and a return to the pool would wait for it.
             ended => {
-                drop(connection.detach());
+                idle.distrust();
                 return Err(if ended.is_ok() { FailureKind::Driver } else { FailureKind::Timeout }.into());
             }
         };
-        match &outcome {
-            Ok(_) => drop(tokio::spawn(timeout(GRACE, connection.return_to_pool()))),
-            Err(Failure { kind: FailureKind::Timeout, .. }) => drop(tokio::spawn(async move {
-                match timeout(GRACE, roll_back(&mut connection)).await {
-                    Ok(Ok(())) => drop(timeout(GRACE, connection.return_to_pool()).await),
-                    Ok(Err(_)) | Err(_) => drop(connection.detach()),
-                }
-            })),
-            Err(_) => drop(tokio::spawn(timeout(GRACE, connection.close()))),
-        }
+        let Err(failure) = &outcome else {
+            idle.put(open);
+            return outcome;
+        };
+        idle.distrust();
+        let is_reusable = failure.kind == FailureKind::Timeout;
+        tokio::spawn(async move {
+            let _free = free;
+            if !is_reusable {
+                drop(timeout(GRACE, open.connection.connection.close()).await);
+            } else if let Ok(Ok(())) = timeout(GRACE, roll_back(&mut open.connection.connection)).await {
+                idle.put(open);
+            }
+        });
         outcome
     }
 
-    async fn facts(&self, connection: &mut PgConnection, caller_gone: CancellationToken) -> Result<Vec<Fact>, Failure> {
+    async fn facts(
+        &self,
+        session: &mut Session,
+        idle: &IdleConnections<Session>,
+        is_pooled: &AtomicBool,
+        caller_gone: CancellationToken,
+    ) -> Result<Vec<Fact>, Failure> {
         let mark = format!("/* billing-portal {} */", Uuid::new_v4().simple());
-        let query = sqlx::raw_sql(AssertSqlSafe(self.statements(&mark)));
+        let message = session.message(&self.query, is_pooled);
+        let query = sqlx::raw_sql(AssertSqlSafe(self.statements(&mark, &message.statements)));
         let facts = {
-            let mut query = pin!(query.fetch(&mut *connection).map(|row| fact(&row?)).try_collect::<Vec<_>>());
+            let mut query = pin!(query.fetch(&mut session.connection).map(|row| fact(&row?)).try_collect::<Vec<_>>());
             tokio::select! {
                 biased;
                 facts = &mut query => facts,
-                () = caller_gone.cancelled() => self.cancel(query, &mark).await,
+                () = caller_gone.cancelled() => {
+                    // The server may have disappeared.
+                    idle.distrust();
+                    self.cancel(query, &mark).await
+                }
             }
         };
         let mut facts = match facts {
             Ok(facts) => facts,
-            Err(failure) => return Err(self.explain(connection, failure).await),
+            Err(failure) => {
+                if message.is_prepared() && failure.is_unknown_statement() {
+                    is_pooled.store(true, Ordering::Relaxed);
+                }
+                return Err(self.explain(&mut session.connection, failure).await);
+            }
         };
-        let all = facts.len();
-        facts.retain(|fact| fact.kind != "primary");
-        if facts.len() + 1 == all { Ok(facts) } else { Err(FailureKind::Standby.into()) }
+        let mut primary = facts.extract_if(.., |fact| fact.kind == "primary").collect::<Vec<_>>();
+        match (primary.pop(), primary.pop()) {
+            (Some(primary), None) => session.answered(message, primary.tenant.as_bytes().to_vec(), is_pooled),
+            _ => return Err(FailureKind::Standby.into()),
+        }
+        Ok(facts)
     }
 
     /// Returns the statements of the transaction, which are sent as one message. The transaction is READ ONLY, whatever the
     /// role or a function has set. It is READ COMMITTED, because at a higher level a query that waits for a lock answers from
     /// before the change that it waited for. With `row_security` off, PostgreSQL fails a query from which a policy would hide
     /// rows.
-    fn statements(&self, mark: &str) -> String {
-        let Self { search_path, limit, query, .. } = self;
+    fn statements(&self, mark: &str, query: &str) -> String {
+        let Self { search_path, limit, .. } = self;
         format!(
             "{mark} BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY; SET LOCAL row_security = off; \
              SET LOCAL statement_timeout = {}; SET LOCAL bytea_output = hex; SET LOCAL search_path = {search_path};\n\

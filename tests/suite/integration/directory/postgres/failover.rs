@@ -35,14 +35,14 @@ fn setting(database: &TestDatabase, ports: &[u16], more: &str) -> String {
 }
 
 /// A directory without background probes, so that a test makes every query. The ports are those of sockets in the folders.
-fn directory(database: &TestDatabase, sockets: &[(&std::path::Path, u16)]) -> SqlDirectory {
+pub(super) fn directory(database: &TestDatabase, sockets: &[(&std::path::Path, u16)]) -> SqlDirectory {
     let address = |(folder, port): &(&std::path::Path, u16)| Address { host: Host::Socket(folder.into()), port: *port };
     let servers = database.on(sockets.iter().map(address).collect());
     let limits = ConnectionLimits { max_connections: 8, query: Duration::from_secs(10) };
     SqlDirectory::new(&servers, None, &views(), limits)
 }
 
-async fn look_up(directory: &SqlDirectory) -> Result<(), Refusal> {
+pub(super) async fn look_up(directory: &SqlDirectory) -> Result<(), Refusal> {
     directory.look_up(&TenantId::parse("acme").unwrap(), &UserId::parse("olivia").unwrap()).await.map(drop)
 }
 

@@ -1,11 +1,12 @@
 //! PgBouncer in front of the server, in both modes and with its default settings.
 
 use billing_portal::grpc::proto::{GetPortalAccessRequest, portal_access_client::PortalAccessClient};
-use sqlx::{Row as _, postgres::PgPoolOptions};
+use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgPoolOptions};
 use tokio::task::JoinSet;
 
 use super::{
     ACME,
+    failover::{directory, look_up},
     fairness::{SLOW, wait_for_queries},
 };
 use crate::{
@@ -66,6 +67,31 @@ async fn calls_and_writes_share_the_sessions_of_a_pooler() {
         let prepared: i64 = sqlx::raw_sql(prepared).fetch_one(&writers).await.unwrap().get(0);
         assert_eq!(prepared, 0, "{mode}");
     }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL and PgBouncer: `tests/run` installs them"]
+async fn prepared_query_is_repeated_as_text_when_a_pooler_changes_the_session() {
+    let database = Postgres::shared().database().await;
+    database.run(&format!("{TABLES} {ACME}")).await;
+    let pooler = PgBouncer::start(Postgres::shared(), &database, "pool_mode = transaction");
+    let directory = directory(&database, &[pooler.socket()]);
+    let count = "SELECT count(*) FROM pg_prepared_statements";
+    let prepared =
+        async |client: &mut PgConnection| -> i64 { sqlx::raw_sql(count).fetch_one(client).await.unwrap().get(0) };
+    for _ in 0..10 {
+        look_up(&directory).await.unwrap();
+    }
+    // Nobody else uses the pooler, so it seems to be a server. Another client now keeps the only session.
+    let mut other = PgConnection::connect_with(&pooler.options(&database)).await.unwrap();
+    sqlx::raw_sql("BEGIN").execute(&mut other).await.unwrap();
+    assert_eq!(prepared(&mut other).await, 1);
+    look_up(&directory).await.unwrap();
+    for _ in 0..20 {
+        look_up(&directory).await.unwrap();
+    }
+    let mut another = PgConnection::connect_with(&pooler.options(&database)).await.unwrap();
+    assert_eq!(prepared(&mut another).await, 0, "a pooler that was noticed is forgotten");
 }
 
 #[tokio::test]

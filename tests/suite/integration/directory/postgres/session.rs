@@ -1,12 +1,18 @@
 //! PostgreSQL: nothing in the session decides what is read, and nothing is left in it.
 
+use std::time::Duration;
+
+use billing_portal::{
+    adapters::directory::{Address, ConnectionLimits, Database, Host, Password, SqlDirectory},
+    portal::{CustomerId, Directory as _, Mapping, TenantId, UserId},
+};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
 
-use super::{ACME, fairness::wait_for_queries, start, world_with};
+use super::{ACME, failover::look_up, fairness::wait_for_queries, start, views, world_with};
 use crate::{
     integration::directory::{TABLES, lookup_outcome},
     support::{Postgres, World, postgres::TestDatabase},
@@ -76,6 +82,75 @@ async fn nothing_is_set_for_the_session() {
     for refused in ["extra_float_digits", "options", "search_path", "statement_timeout"] {
         assert!(!startup.contains(refused), "{refused}: {startup}");
     }
+}
+
+/// A directory that connects through the proxy, without background probes, so that a test makes every query.
+fn directory(proxy: &Proxy, database: &TestDatabase) -> SqlDirectory {
+    let address = Address { host: Host::Name("127.0.0.1".to_owned()), port: proxy.port };
+    let limits = ConnectionLimits { max_connections: 1, query: Duration::from_secs(10) };
+    let Database::Postgres(mut servers) = database.on(vec![address]) else { panic!("not PostgreSQL") };
+    servers.password = Some(Password::parse(b"first-secret").unwrap());
+    SqlDirectory::new(&Database::Postgres(servers), None, &views(), limits)
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn query_is_one_round_trip_and_is_repeated_if_its_connection_was_closed() {
+    let (_world, database) = world_with(&format!("{TABLES} {ACME}"), &[]).await;
+    let proxy = Proxy::start().await;
+    let directory = directory(&proxy, &database);
+    for _ in 0..10 {
+        look_up(&directory).await.unwrap();
+    }
+    let sent = proxy.sent.borrow().clone();
+    let queries = sent.windows(5).filter(|bytes| *bytes == b"BEGIN").count();
+    let tests = sent.windows(5).filter(|bytes| *bytes == b"S\0\0\0\x04").count();
+    // A test is necessary only after a pause of a second.
+    assert!(queries == 10 && tests < 10, "{queries} queries, {tests} tests of the connection");
+
+    let close = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_database()";
+    database.run(close).await;
+    look_up(&directory).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: `tests/run` installs it"]
+async fn query_is_prepared_once_and_still_sees_every_change() {
+    let (_world, database) = world_with(&format!("{TABLES} {ACME}"), &[]).await;
+    let proxy = Proxy::start().await;
+    let directory = directory(&proxy, &database);
+    let customer = async |user: &str| {
+        let (tenant, user) = (TenantId::parse("acme").unwrap(), UserId::parse(user).unwrap());
+        let entry = directory.look_up(&tenant, &user).await.unwrap();
+        (entry.is_owner, entry.mapping)
+    };
+    let mapped = |id: &str| Mapping::Customer(CustomerId::parse(id).unwrap());
+    for _ in 0..12 {
+        assert_eq!(customer("olivia").await, (true, mapped("cus_A")));
+        assert_eq!(customer("mallory").await, (false, mapped("cus_A")));
+    }
+    let sent = String::from_utf8_lossy(&proxy.sent.borrow()).into_owned();
+    assert_eq!((sent.matches("PREPARE ").count(), sent.matches("EXECUTE ").count()), (1, 24 - 5), "{sent}");
+
+    for (change, expected) in [
+        ("UPDATE billing_portal_tenants SET stripe_customer_id = 'cus_B'", (true, mapped("cus_B"))),
+        ("DELETE FROM billing_portal_owners", (false, mapped("cus_B"))),
+        (
+            "ALTER TABLE billing_portal_tenants RENAME TO tenants;
+             CREATE VIEW billing_portal_tenants AS SELECT tenant_id, NULL AS stripe_customer_id FROM tenants",
+            (false, Mapping::None),
+        ),
+        (
+            "CREATE OR REPLACE VIEW billing_portal_tenants AS SELECT tenant_id, 'cus_C' AS stripe_customer_id FROM tenants",
+            (false, mapped("cus_C")),
+        ),
+    ] {
+        let grant = format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {}", database.name);
+        database.run(&format!("{change}; {grant}")).await;
+        assert_eq!(customer("olivia").await, expected, "{change}");
+    }
+    let sent = String::from_utf8_lossy(&proxy.sent.borrow()).into_owned();
+    assert_eq!(sent.matches("PREPARE ").count(), 1, "{sent}");
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn values_are_cut_off_in_the_query() {
         tenants: None,
         owners: None,
     };
-    let query = relations.query(billing_portal::adapters::directory::Dialect::Postgres, "acme", "olivia").text;
+    let query = relations.query(billing_portal::adapters::directory::Dialect::Postgres, "acme", "olivia").text();
     database.run("INSERT INTO billing_portal_owners VALUES ('acme', 'olivia')").await;
     for (length, expected) in [(255, "OK"), (256, "malformed_customer"), (10_000_000, "malformed_customer")] {
         let customer = format!("'cus_' || repeat('A', {length} - 4)");
