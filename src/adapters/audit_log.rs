@@ -37,8 +37,11 @@ const QUEUE_CAPACITY: usize = 4_096;
 enum Job {
     Append(Entry),
     /// Open the file again, and send the result.
-    Reopen(oneshot::Sender<Result<(), OpenError>>),
+    Reopen(Reopened),
 }
+
+/// Receives the result of opening the file again.
+type Reopened = oneshot::Sender<Result<(), OpenError>>;
 
 /// An entry for the writer.
 struct Entry {

@@ -63,13 +63,17 @@ pub fn install(format: Option<LogFormat>, level: &str) -> Result<Telemetry, Tele
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
     };
-    let spans = exporters.tracer().map(|tracer| {
-        let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
-        spans.with_filter(filter_fn(|metadata| is_from_this_crate(metadata) && metadata.is_span()))
-    });
     // A second installation in one process keeps the first one: the settings example and tests start several servers.
-    let lines = lines.with_filter(enabled.and(filter_fn(cannot_leak)));
-    drop(tracing_subscriber::registry().with(lines).with(spans).try_init());
+    let lines = tracing_subscriber::registry().with(lines.with_filter(enabled.and(filter_fn(cannot_leak))));
+    match exporters.tracer() {
+        // With a layer that takes spans, even one that is `None`, each call would create its span.
+        None => drop(lines.try_init()),
+        Some(tracer) => {
+            let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
+            let is_exported = filter_fn(|metadata| is_from_this_crate(metadata) && metadata.is_span());
+            drop(lines.with(spans.with_filter(is_exported)).try_init());
+        }
+    }
     warnings.iter().for_each(Warning::log);
     log_panics();
     Ok(Telemetry { _exporters: exporters, _log: FlushOnDrop(log) })

@@ -36,14 +36,14 @@ impl Output {
         Ok(Self { path, is_named: found.nlink() > 0, is_regular: found.is_file(), rest: Vec::new(), file })
     }
 
-    /// Writes one line, after the rest of the line before it. The line is written with one system call if possible, so
+    /// Writes lines, after the rest of the line before them. They are written with one system call if possible, so
     /// that lines of processes that share a file do not mix. Waits as long as a pipe is full.
     ///
     /// # Errors
-    /// If the line cannot be written. If its beginning was written, a later call writes the rest.
-    pub(super) fn append(&mut self, line: &[u8]) -> io::Result<()> {
+    /// If not all lines can be written. If the beginning of one of them was written, a later call writes its rest.
+    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         self.write_rest()?;
-        self.write(line)
+        self.write(lines)
     }
 
     /// Returns whether the path does not name the open file any more, because the file was renamed, replaced or deleted.
@@ -104,14 +104,20 @@ impl Output {
         })
     }
 
-    /// Writes a line. If it fails after the beginning was written, the rest is kept.
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
-        let mut left = line;
+    /// Writes lines. If it fails in the middle of a line, the rest of that line is kept.
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        let mut left = lines;
         let written = pipe::write_all(&mut self.file, &mut left);
-        if written.is_err() && left.len() < line.len() {
-            self.rest = left.to_vec();
-        }
+        self.rest = rest_of_line(lines, left).to_vec();
         written
+    }
+}
+
+/// Returns the rest of the line whose beginning was written, if `left` of `lines` was not.
+fn rest_of_line<'a>(lines: &[u8], left: &'a [u8]) -> &'a [u8] {
+    match lines.strip_suffix(left).and_then(<[u8]>::last) {
+        None | Some(b'\n') => &[],
+        Some(_) => left.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default(),
     }
 }
 

@@ -1,22 +1,23 @@
 //! The loop of the thread that writes the entries.
 //!
-//! Group commit: the entries that are waiting are written one after the other, and one flush makes all of them durable.
-//! While a disk flushes, the entries of other calls gather for the next flush, so calls share a slow disk.
+//! Group commit: the entries that wait are written together, and one flush makes all of them durable. While a disk flushes, the
+//! entries of other calls gather for the next flush, so calls share a slow disk.
 
 use std::{
     io,
     sync::{Arc, mpsc},
+    thread,
     time::{Duration, Instant},
 };
 
 use tokio::sync::oneshot;
 
-use super::{Entry, Job, Written, output::Output};
+use super::{Entry, Job, Reopened, Written, output::Output};
 
 /// The longest time between writing an entry that is not durable and flushing it to disk.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The maximum number of durable entries that share a flush. The first of them waits until the last is written.
+/// The maximum number of entries that are written together, and of durable ones that share a flush.
 const MAX_GROUP: usize = 256;
 
 /// Writes entries, and flushes them to disk.
@@ -38,14 +39,14 @@ impl Writer {
     pub(super) fn run(&mut self, queue: &mpsc::Receiver<Job>) {
         loop {
             match self.next_job(queue) {
-                // The call was cancelled or has stopped waiting, so the step that the entry must precede does not happen.
-                Ok(Job::Append(Entry { durable: true, done, .. })) if done.is_closed() => {}
-                Ok(Job::Append(entry)) => self.append(entry),
-                Ok(Job::Reopen(done)) => {
-                    self.flush();
-                    // The receiver is closed if its signal has stopped waiting.
-                    drop(done.send(self.output.reopen()));
+                Ok(Job::Append(first)) => {
+                    let (entries, next) = self.gather(first, queue);
+                    self.append(entries);
+                    if let Some(done) = next {
+                        self.reopen(done);
+                    }
                 }
+                Ok(Job::Reopen(done)) => self.reopen(done),
                 Err(error) => {
                     self.flush();
                     if error == mpsc::RecvTimeoutError::Disconnected {
@@ -58,7 +59,7 @@ impl Writer {
 
     /// Returns the next job, waits for it if nothing is to be flushed, or returns a timeout when it is time to flush.
     fn next_job(&self, queue: &mpsc::Receiver<Job>) -> Result<Job, mpsc::RecvTimeoutError> {
-        let is_full = self.group.len() >= if self.output.can_stall() { 1 } else { MAX_GROUP };
+        let is_full = self.group.len() >= self.max_group();
         let left = self.unflushed_since.map(|since| FLUSH_INTERVAL.saturating_sub(since.elapsed()));
         // Without this, a steady stream of entries would postpone the flush forever.
         if is_full || left == Some(Duration::ZERO) {
@@ -74,25 +75,59 @@ impl Writer {
         }
     }
 
-    fn append(&mut self, entry: Entry) {
-        match self.write(&entry.json) {
-            Ok(()) if entry.durable => self.group.push(entry.done),
-            outcome => {
+    /// Returns the entries that can be written together with the first, and the request to open the file again that follows them,
+    /// if any.
+    fn gather(&self, first: Entry, queue: &mpsc::Receiver<Job>) -> (Vec<Entry>, Option<Reopened>) {
+        let mut entries = vec![first];
+        if self.max_group() > 1 {
+            // The threads that serve calls may have a processor in common with this one. They first add the entries they have.
+            thread::yield_now();
+        }
+        while entries.len() < self.max_group() - self.group.len() {
+            match queue.try_recv() {
+                Ok(Job::Append(entry)) => entries.push(entry),
+                Ok(Job::Reopen(done)) => return (entries, Some(done)),
+                Err(_) => break,
+            }
+        }
+        (entries, None)
+    }
+
+    /// One for a pipe, whose reader could make the calls of all entries wait, and whose writes are atomic only if they are short.
+    fn max_group(&self) -> usize {
+        if self.output.can_stall() { 1 } else { MAX_GROUP }
+    }
+
+    fn append(&mut self, mut entries: Vec<Entry>) {
+        // The call was cancelled or has stopped waiting, so the step that the entry must precede does not happen.
+        entries.retain(|entry| !entry.durable || !entry.done.is_closed());
+        let lines: Vec<u8> = entries.iter().flat_map(|entry| entry.json.iter().copied()).collect();
+        let outcome = self.write(&lines).map_err(Arc::new);
+        for Entry { durable, done, .. } in entries {
+            if durable && outcome.is_ok() {
+                self.group.push(done);
+            } else {
                 self.unflushed_since.get_or_insert_with(Instant::now);
                 // The receiver is closed if the call was cancelled or has stopped waiting.
-                drop(entry.done.send(outcome.map_err(Arc::new)));
+                drop(done.send(outcome.clone()));
             }
         }
     }
 
-    /// Writes a line to the file that the path names now.
-    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+    fn reopen(&mut self, done: Reopened) {
+        self.flush();
+        // The receiver is closed if its signal has stopped waiting.
+        drop(done.send(self.output.reopen()));
+    }
+
+    /// Writes lines to the file that the path names now.
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.output.has_moved().map_err(io::Error::other)? {
             // The result of this flush belongs to the entries in the old file.
             self.flush();
             self.output.reopen().map_err(io::Error::other)?;
         }
-        self.output.append(line)
+        self.output.append(lines)
     }
 
     /// Flushes what is written, and lets the calls continue that wait for it.

@@ -33,7 +33,9 @@ impl Layer for Run {
         });
         let mut guard = CloseOnDrop(Some(caller));
         let inside = Arc::clone(inside);
-        let response = self.0.spawn(async move { inside.handle(request).await }).await;
+        // On the heap before it is spawned: spawning copies a future several times.
+        let call = Box::pin(async move { inside.handle(request).await });
+        let response = self.0.spawn(call).await;
         guard.0 = None;
         response.unwrap_or_else(|_| {
             let refusal = Refusal::because(Reason::Bug, "task of the call ended without a response");

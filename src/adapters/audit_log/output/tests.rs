@@ -37,6 +37,14 @@ fn torn(path: &Path, rest: &[u8]) -> Output {
 }
 
 #[test]
+fn only_the_line_whose_beginning_was_written_has_a_rest() {
+    let lines = b"first\nsecond\nthird\n";
+    for (written, rest) in [(0, ""), (3, "st\n"), (6, ""), (7, "econd\n"), (19, "")] {
+        assert_eq!(rest_of_line(lines, &lines[written..]), rest.as_bytes(), "{written}");
+    }
+}
+
+#[test]
 fn rest_of_a_line_precedes_the_next_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit");

@@ -26,9 +26,9 @@ fn durable_entries_that_wait_together_share_a_flush() {
     let (jobs, queue) = mpsc::sync_channel(2);
     let ((first, mut first_written), (second, mut second_written)) = (entry("first", true), entry("second", true));
     jobs.send(Job::Append(second)).unwrap();
-    writer.append(first);
+    writer.append(vec![first]);
     let Ok(Job::Append(second)) = writer.next_job(&queue) else { panic!("expected the entry that waits") };
-    writer.append(second);
+    writer.append(vec![second]);
     assert!(matches!(writer.next_job(&queue), Err(mpsc::RecvTimeoutError::Timeout)), "nothing else waits");
     assert_eq!(content(&folder, "audit"), "first\nsecond\n");
     assert!(first_written.try_recv().is_err() && second_written.try_recv().is_err(), "not flushed yet");
@@ -41,7 +41,7 @@ fn group_is_limited() {
     let (_folder, mut writer) = writer();
     let (jobs, queue) = mpsc::sync_channel(1);
     for number in 0..MAX_GROUP {
-        writer.append(entry(&number.to_string(), true).0);
+        writer.append(vec![entry(&number.to_string(), true).0]);
     }
     jobs.send(Job::Append(entry("next", true).0)).unwrap();
     assert!(matches!(writer.next_job(&queue), Err(mpsc::RecvTimeoutError::Timeout)));
@@ -56,7 +56,7 @@ fn entry_does_not_wait_for_the_reader_of_the_next_one() {
     let mut writer = Writer::new(Output::file(Path::new(&path)).unwrap());
     let (jobs, queue) = mpsc::sync_channel(1);
     jobs.send(Job::Append(entry("next", true).0)).unwrap();
-    writer.append(entry("first", true).0);
+    writer.append(vec![entry("first", true).0]);
     assert!(matches!(writer.next_job(&queue), Err(mpsc::RecvTimeoutError::Timeout)));
     drop(reader);
 }
@@ -65,7 +65,7 @@ fn entry_does_not_wait_for_the_reader_of_the_next_one() {
 fn refusal_is_answered_before_the_flush() {
     let (_folder, mut writer) = writer();
     let (refusal, mut written) = entry("refusal", false);
-    writer.append(refusal);
+    writer.append(vec![refusal]);
     assert!(written.try_recv().unwrap().is_ok());
 }
 
@@ -73,10 +73,10 @@ fn refusal_is_answered_before_the_flush() {
 fn group_is_flushed_in_its_file_before_the_next_one_is_opened() {
     let (folder, mut writer) = writer();
     let (first, mut first_written) = entry("first", true);
-    writer.append(first);
+    writer.append(vec![first]);
     std::fs::rename(folder.path().join("audit"), folder.path().join("audit.1")).unwrap();
     let (second, mut second_written) = entry("second", true);
-    writer.append(second);
+    writer.append(vec![second]);
     assert!(first_written.try_recv().unwrap().is_ok());
     assert!(second_written.try_recv().is_err());
     assert_eq!((content(&folder, "audit.1"), content(&folder, "audit")), ("first\n".into(), "second\n".into()));
