@@ -17,6 +17,10 @@ use super::{Entry, Job, Reopened, Written, output::Output};
 /// The longest time between writing an entry that is not durable and flushing it to disk.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The shortest time between two writes to a file. An entry is written at once if none was written before it for this long;
+/// otherwise, it waits for the entries of other calls, which are written with it.
+const WRITE_INTERVAL: Duration = Duration::from_micros(500);
+
 /// The maximum number of entries that are written together, and of durable ones that share a flush.
 const MAX_GROUP: usize = 256;
 
@@ -27,11 +31,13 @@ pub(super) struct Writer {
     group: Vec<oneshot::Sender<Written>>,
     /// When the first entry was written that is not flushed and for which no call waits.
     unflushed_since: Option<Instant>,
+    /// When entries were last written.
+    gathered: Instant,
 }
 
 impl Writer {
-    pub(super) const fn new(output: Output) -> Self {
-        Self { output, group: Vec::new(), unflushed_since: None }
+    pub(super) fn new(output: Output) -> Self {
+        Self { output, group: Vec::new(), unflushed_since: None, gathered: Instant::now() }
     }
 
     /// Writes the entries until the queue is closed. A durable entry is on disk before its call continues; the others
@@ -77,11 +83,11 @@ impl Writer {
 
     /// Returns the entries that can be written together with the first, and the request to open the file again that follows them,
     /// if any.
-    fn gather(&self, first: Entry, queue: &mpsc::Receiver<Job>) -> (Vec<Entry>, Option<Reopened>) {
+    fn gather(&mut self, first: Entry, queue: &mpsc::Receiver<Job>) -> (Vec<Entry>, Option<Reopened>) {
         let mut entries = vec![first];
         if self.max_group() > 1 {
-            // The threads that serve calls may have a processor in common with this one. They first add the entries they have.
-            thread::yield_now();
+            thread::sleep(WRITE_INTERVAL.saturating_sub(self.gathered.elapsed()));
+            self.gathered = Instant::now();
         }
         while entries.len() < self.max_group() - self.group.len() {
             match queue.try_recv() {

@@ -1,5 +1,6 @@
 //! Tests of the structure of the crate and of its documents.
 
+mod benches;
 mod constructors;
 mod customer_writes;
 mod dependencies;
