@@ -133,7 +133,7 @@ impl Stage {
         let sign = |number: usize| {
             let tenant = format!("tenant-{}", number * STRIDE % tenants + 1);
             let claims = json!({"iss": ISSUER, "aud": "billing-portal", "sub": "owner", "tenant": tenant,
-                "role": role, "iat": now, "exp": now + 300, "jti": number});
+                "role": role, "iat": now, "exp": now + 300, "jti": number.to_string()});
             let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
             let signature = URL_SAFE_NO_PAD.encode(self.key.sign(signed.as_bytes()));
             Ok(format!("Bearer {signed}.{signature}").parse()?)

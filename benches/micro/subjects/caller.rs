@@ -5,10 +5,12 @@ use std::{convert::Infallible, hint::black_box, sync::Arc};
 use axum::{
     body::Body,
     http::{Request, Response},
-    middleware,
 };
-use billing_portal::grpc::caller::{Callers, admit};
-use tower::{Layer as _, ServiceExt as _, service_fn};
+use billing_portal::grpc::{
+    caller::Callers,
+    layers::stack::{Generated, Stack},
+};
+use tower::{ServiceExt as _, service_fn};
 
 use super::{Call, run};
 
@@ -25,7 +27,7 @@ pub(super) fn prepare() -> Call {
         black_box(request);
         Ok::<_, Infallible>(Response::new(Body::empty()))
     });
-    let service = middleware::from_fn_with_state(callers, admit).layer(inner);
+    let service = Stack::new(Generated(inner)).layer(callers).build();
     Box::new(move || {
         let request = Request::builder().header("x-forwarded-client-cert", black_box(XFCC)).body(Body::empty());
         let response = run(service.clone().oneshot(request.expect("a request"))).expect("a response");

@@ -21,10 +21,11 @@ pub(crate) struct Subject {
 }
 
 /// In the order of a call. The signature is a part of the token: it shows how much of the token is unavoidable.
-pub(crate) const SUBJECTS: [Subject; 9] = [
+pub(crate) const SUBJECTS: [Subject; 10] = [
     Subject { name: "caller", prepare: caller::prepare },
     Subject { name: "signature", prepare: token::prepare_signature },
     Subject { name: "token", prepare: token::prepare },
+    Subject { name: "token_again", prepare: token::prepare_again },
     Subject { name: "return_url", prepare: return_url::prepare },
     Subject { name: "flag", prepare: decision::prepare_flag },
     Subject { name: "decision", prepare: decision::prepare },
