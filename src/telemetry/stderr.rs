@@ -25,6 +25,9 @@ const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 /// The thread waits this long after the first of several lines, so that it writes them together, and is not woken for each.
 const GATHER: Duration = Duration::from_millis(5);
 
+/// The longest write to a pipe that the writes of others cannot tear, in bytes (`PIPE_BUF` of Linux).
+const ATOMIC_BYTES: usize = 4_096;
+
 /// How long the end of the process waits for the last lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -91,17 +94,15 @@ impl io::Write for LogWriter {
 fn write_lines(file: &mut File, queue: &Receiver<Job>, counts: &Counts) {
     while let Ok(first) = queue.recv() {
         thread::sleep(GATHER);
-        let (mut lines, mut flushed) = (Vec::new(), Vec::new());
-        for job in std::iter::once(first).chain(queue.try_iter().take(QUEUE_CAPACITY)) {
+        let mut next = Some(first);
+        while let Some(job) = next {
             match job {
-                Job::Write(line) => lines.extend_from_slice(&line),
-                Job::Flush(done) => flushed.push(done),
+                Job::Write(line) => next = write_with_others(file, line, queue, counts),
+                Job::Flush(done) => {
+                    let _ = done.try_send(());
+                    next = queue.try_recv().ok();
+                }
             }
-        }
-        drop(pipe::write_all(file, &mut lines.as_slice()));
-        counts.waiting.fetch_sub(lines.len(), Ordering::Relaxed);
-        for done in flushed {
-            let _ = done.try_send(());
         }
         // The queue is empty, so this line has a place in it.
         let lines = counts.lost.swap(0, Ordering::Relaxed);
@@ -109,6 +110,20 @@ fn write_lines(file: &mut File, queue: &Receiver<Job>, counts: &Counts) {
             tracing::warn!(lines, "log lines lost: standard error did not accept them");
         }
     }
+}
+
+/// Writes a line together with those that wait, as long as they fit into one write. Returns the job that follows them.
+fn write_with_others(file: &mut File, line: Vec<u8>, queue: &Receiver<Job>, counts: &Counts) -> Option<Job> {
+    let mut lines = line;
+    let next = loop {
+        match queue.try_recv().ok() {
+            Some(Job::Write(line)) if lines.len() + line.len() <= ATOMIC_BYTES => lines.extend_from_slice(&line),
+            next => break next,
+        }
+    };
+    drop(pipe::write_all(file, &mut lines.as_slice()));
+    counts.waiting.fetch_sub(lines.len(), Ordering::Relaxed);
+    next
 }
 
 /// Waits for a limited time, when it is dropped, until the last lines are written.
@@ -125,7 +140,7 @@ impl Drop for FlushOnDrop {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
+    use std::io::{BufRead as _, BufReader, Write as _};
 
     use super::*;
 
@@ -137,5 +152,51 @@ mod tests {
             log.write_all(&vec![b'x'; QUEUE_BYTES / 4]).unwrap();
         }
         assert_eq!((queue.try_iter().count(), log.counts.lost.load(Ordering::Relaxed)), (4, 2));
+    }
+
+    #[test]
+    fn each_write_has_whole_lines_that_nothing_tears() {
+        let (reader, pipe) = io::pipe().unwrap();
+        let mut file = File::from(std::os::fd::OwnedFd::from(pipe));
+        let (jobs, queue) = sync_channel(QUEUE_CAPACITY);
+        let counts = Counts::default();
+        let lines: Vec<Vec<u8>> = (0..30).map(|number| format!("{number:0>399}\n").into_bytes()).collect();
+        for line in lines.iter().skip(1) {
+            jobs.send(Job::Write(line.clone())).unwrap();
+        }
+        jobs.send(Job::Flush(sync_channel(1).0)).unwrap();
+        let mut next = write_with_others(&mut file, lines[0].clone(), &queue, &counts);
+        // Ten lines of 400 bytes fit into one write.
+        assert!(matches!(&next, Some(Job::Write(line)) if *line == lines[10]));
+        while let Some(Job::Write(line)) = next {
+            next = write_with_others(&mut file, line, &queue, &counts);
+        }
+        assert!(matches!(next, Some(Job::Flush(_))));
+        drop(file);
+        let read: Vec<_> =
+            BufReader::new(reader).lines().map(|line| format!("{}\n", line.unwrap()).into_bytes()).collect();
+        assert_eq!(read, lines);
+    }
+
+    #[test]
+    fn every_lost_line_is_counted_once_the_reader_continues() {
+        let (reader, pipe) = io::pipe().unwrap();
+        let mut file = File::from(std::os::fd::OwnedFd::from(pipe));
+        let (jobs, queue) = sync_channel(QUEUE_CAPACITY);
+        let counts = Arc::new(Counts::default());
+        let mut log = LogWriter { jobs, counts: Arc::clone(&counts) };
+        let counted = Arc::clone(&counts);
+        let thread = thread::spawn(move || write_lines(&mut file, &queue, &counted));
+        // More than the pipe and the queue can have. The reader has stopped.
+        for _ in 0..QUEUE_CAPACITY + 2_000 {
+            log.write_all(format!("{:99}\n", "").as_bytes()).unwrap();
+        }
+        assert!(counts.lost.load(Ordering::Relaxed) > 0);
+        let reading = thread::spawn(move || BufReader::new(reader).lines().count());
+        drop(log);
+        thread.join().unwrap();
+        assert!(reading.join().unwrap() >= QUEUE_CAPACITY);
+        assert_eq!(counts.lost.load(Ordering::Relaxed), 0, "reported");
+        assert_eq!(counts.waiting.load(Ordering::Relaxed), 0);
     }
 }

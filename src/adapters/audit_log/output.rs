@@ -37,13 +37,13 @@ impl Output {
     }
 
     /// Writes lines, after the rest of the line before them. They are written with one system call if possible, so
-    /// that lines of processes that share a file do not mix. Waits as long as a pipe is full.
-    ///
-    /// # Errors
-    /// If not all lines can be written. If the beginning of one of them was written, a later call writes its rest.
-    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.write_rest()?;
-        self.write(lines)
+    /// that lines of processes that share a file do not mix. Waits as long as a pipe is full. Returns how many bytes were
+    /// written, and an error if these are not all. If the beginning of a line was written, a later call writes its rest.
+    pub(super) fn append(&mut self, lines: &[u8]) -> (usize, io::Result<()>) {
+        match self.write_rest() {
+            Ok(()) => self.write(lines),
+            Err(error) => (0, Err(error)),
+        }
     }
 
     /// Returns whether the path does not name the open file any more, because the file was renamed, replaced or deleted.
@@ -97,7 +97,7 @@ impl Output {
         if rest.is_empty() || self.file.metadata().is_ok_and(|found| found.is_file() && found.len() == 0) {
             return Ok(());
         }
-        self.write(&rest).inspect_err(|_| {
+        self.write(&rest).1.inspect_err(|_| {
             if self.rest.is_empty() {
                 self.rest = rest;
             }
@@ -105,11 +105,11 @@ impl Output {
     }
 
     /// Writes lines. If it fails in the middle of a line, the rest of that line is kept.
-    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn write(&mut self, lines: &[u8]) -> (usize, io::Result<()>) {
         let mut left = lines;
-        let written = pipe::write_all(&mut self.file, &mut left);
+        let outcome = pipe::write_all(&mut self.file, &mut left);
         self.rest = rest_of_line(lines, left).to_vec();
-        written
+        (lines.len() - left.len(), outcome)
     }
 }
 

@@ -56,6 +56,7 @@ pub(super) struct CallQuery {
     dialect: Dialect,
     template: Template,
     ownership: Ownership,
+    has_general_plan: bool,
 }
 
 impl CallQuery {
@@ -66,7 +67,9 @@ impl CallQuery {
             }
             Ownership::Token => Template::new(|[tenant]| relations.call_query(dialect, &tenant, None)),
         };
-        Self { dialect, template, ownership: relations.ownership }
+        // When a statement is prepared, a literal such as `'now'` becomes a constant. In a view, it already is one.
+        let has_general_plan = relations.tenants.is_none() && relations.owners.is_none();
+        Self { dialect, template, ownership: relations.ownership, has_general_plan }
     }
 
     pub(super) fn with(&self, tenant: &str, user: &str) -> Query {
@@ -74,7 +77,8 @@ impl CallQuery {
         if self.ownership == Ownership::TokenAndDirectory {
             values.push(Value::Text(user.to_owned()));
         }
-        Query { dialect: self.dialect, template: self.template.clone(), values, has_general_plan: true }
+        let (template, has_general_plan) = (self.template.clone(), self.has_general_plan);
+        Query { dialect: self.dialect, template, values, has_general_plan }
     }
 }
 

@@ -22,6 +22,19 @@ async fn missing_file_is_unavailable_and_is_not_created() {
     assert!(!path.exists());
 }
 
+#[test]
+fn only_views_have_a_general_plan() {
+    let select =
+        Select::parse("SELECT a AS tenant_id, b AS user_id FROM c WHERE d > 'now'", Dialect::Postgres).unwrap();
+    let views = relations(Ownership::TokenAndDirectory);
+    assert!(views.query(Dialect::Postgres, "acme", "olivia").has_general_plan);
+    for files in
+        [Relations { tenants: Some(select.clone()), ..views.clone() }, Relations { owners: Some(select), ..views }]
+    {
+        assert!(!files.query(Dialect::Postgres, "acme", "olivia").has_general_plan);
+    }
+}
+
 #[tokio::test]
 async fn connection_to_file_is_read_only() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,11 +6,12 @@ use super::sources::{code_without_tests, sources};
 
 /// Each constructor, and the files that may name it. `access.rs` also names `Owner::prove`, because it decides for people of
 /// any role and refuses those who are not owners.
-const CONSTRUCTORS: [(&str, &[&str]); 5] = [
+const CONSTRUCTORS: [(&str, &[&str]); 6] = [
     ("Principal::new", &["src/grpc/auth/token.rs", "src/grpc/auth/token/tests.rs"]),
     ("Owner::prove", &["src/grpc/auth/interceptor.rs", "src/portal/access.rs"]),
     ("RecordedTenant::new", &["src/adapters/stripe/response.rs"]),
     ("CheckedSession::new", &["src/adapters/stripe/response.rs"]),
+    ("response::recorded_tenant(", &["src/adapters/stripe/mod.rs"]),
     ("checked_session(", &["src/adapters/stripe/mod.rs", "src/adapters/stripe/response.rs"]),
 ];
 
@@ -33,7 +34,7 @@ fn constructors_of_checked_values_are_named_only_in_allowed_files() {
 #[test]
 fn checked_values_are_never_renamed() {
     for (path, text) in sources("src") {
-        for (constructor, _) in CONSTRUCTORS {
+        for (constructor, _) in CONSTRUCTORS.into_iter().filter(|(name, _)| name.starts_with(char::is_uppercase)) {
             let name = constructor.split("::").next().unwrap();
             let code = code_without_tests(&text);
             let renames = [format!("{name} as "), format!("= {name};"), format!("{name}::{{")];

@@ -20,7 +20,7 @@ fn pipe_is_opened_without_waiting_and_written_with_waiting() {
     let mut received = Vec::new();
     std::thread::scope(|threads| {
         threads.spawn(|| {
-            output.append(&line).unwrap();
+            output.append(&line).1.unwrap();
             drop(output);
         });
         reader.read_to_end(&mut received).unwrap();
@@ -31,7 +31,7 @@ fn pipe_is_opened_without_waiting_and_written_with_waiting() {
 /// Returns an output whose next write fails, as on a full disk, after it wrote the beginning of a line.
 fn torn(path: &Path, rest: &[u8]) -> Output {
     let mut output = Output::file(path).unwrap();
-    output.append(b"begin").unwrap();
+    output.append(b"begin").1.unwrap();
     output.rest = rest.to_vec();
     output
 }
@@ -49,7 +49,7 @@ fn rest_of_a_line_precedes_the_next_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit");
     let mut output = torn(&path, b"-end\n");
-    output.append(b"next\n").unwrap();
+    output.append(b"next\n").1.unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "begin-end\nnext\n");
 }
 
@@ -59,7 +59,7 @@ fn rest_of_a_line_is_not_written_if_its_beginning_was_truncated() {
     let path = folder.path().join("audit");
     let mut output = torn(&path, b"-end\n");
     File::create(&path).unwrap();
-    output.append(b"next\n").unwrap();
+    output.append(b"next\n").1.unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "next\n");
 }
 
@@ -72,7 +72,7 @@ fn rest_of_a_line_stays_with_its_beginning_when_the_file_was_renamed() {
     assert!(output.has_moved().unwrap());
     output.reopen().unwrap();
     assert!(!output.has_moved().unwrap());
-    output.append(b"next\n").unwrap();
+    output.append(b"next\n").1.unwrap();
     assert_eq!(std::fs::read_to_string(&old).unwrap(), "begin-end\n");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "next\n");
 }
@@ -81,8 +81,8 @@ fn rest_of_a_line_stays_with_its_beginning_when_the_file_was_renamed() {
 fn full_disk_keeps_nothing_of_a_line_that_was_not_begun() {
     // Every write to this device fails with ENOSPC.
     let mut output = Output::file(Path::new("/dev/full")).unwrap();
-    assert!(output.append(b"line\n").is_err() && output.rest.is_empty());
+    assert!(output.append(b"line\n").1.is_err() && output.rest.is_empty());
     output.rest = b"rest\n".to_vec();
-    assert!(output.append(b"line\n").is_err());
+    assert!(output.append(b"line\n").1.is_err());
     assert_eq!(output.rest, b"rest\n");
 }

@@ -1,6 +1,7 @@
 use std::{os::fd::AsRawFd as _, path::Path};
 
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 use super::*;
 
@@ -21,32 +22,42 @@ fn content(folder: &TempDir, name: &str) -> String {
 }
 
 #[test]
-fn durable_entries_that_wait_together_share_a_flush() {
+fn entries_that_wait_are_written_and_flushed_together() {
     let (folder, mut writer) = writer();
-    let (jobs, queue) = mpsc::sync_channel(2);
-    let ((first, mut first_written), (second, mut second_written)) = (entry("first", true), entry("second", true));
-    jobs.send(Job::Append(second)).unwrap();
-    writer.append(vec![first]);
-    let Ok(Job::Append(second)) = writer.next_job(&queue) else { panic!("expected the entry that waits") };
-    writer.append(vec![second]);
-    assert!(matches!(writer.next_job(&queue), Err(mpsc::RecvTimeoutError::Timeout)), "nothing else waits");
-    assert_eq!(content(&folder, "audit"), "first\nsecond\n");
-    assert!(first_written.try_recv().is_err() && second_written.try_recv().is_err(), "not flushed yet");
-    writer.flush();
-    assert!(first_written.try_recv().unwrap().is_ok() && second_written.try_recv().unwrap().is_ok());
+    let (jobs, queue) = mpsc::sync_channel(MAX_GROUP + 3);
+    let mut results = Vec::new();
+    let (first, written) = entry("0", true);
+    results.push(written);
+    for number in 1..MAX_GROUP + 3 {
+        let (entry, written) = entry(&number.to_string(), number % 2 == 1);
+        jobs.send(Job::Append(entry)).unwrap();
+        results.push(written);
+    }
+    let (entries, _) = writer.gather(first, &queue);
+    assert_eq!(entries.len(), MAX_GROUP);
+    assert!(results.iter_mut().all(|written| written.try_recv().is_err()));
+    writer.append(entries);
+    let written = results.iter_mut().filter_map(|written| written.try_recv().ok()).filter(Result::is_ok).count();
+    assert_eq!(written, MAX_GROUP);
+    let lines: Vec<_> = content(&folder, "audit").lines().map(|line| line.parse::<usize>().unwrap()).collect();
+    assert_eq!(lines, (0..MAX_GROUP).collect::<Vec<_>>());
 }
 
 #[test]
-fn group_is_limited() {
+fn request_to_reopen_ends_a_group() {
     let (_folder, mut writer) = writer();
-    let (jobs, queue) = mpsc::sync_channel(1);
-    for number in 0..MAX_GROUP {
-        writer.append(vec![entry(&number.to_string(), true).0]);
+    let (jobs, queue) = mpsc::sync_channel(2);
+    jobs.send(Job::Reopen(oneshot::channel().0)).unwrap();
+    jobs.send(Job::Append(entry("in the new file", true).0)).unwrap();
+    let (entries, reopened) = writer.gather(entry("in the old file", true).0, &queue);
+    assert!(entries.len() == 1 && reopened.is_some());
+}
+
+#[test]
+fn only_lines_that_a_failed_write_did_not_complete_have_failed() {
+    for (bytes, whole) in [(0, 0), (5, 0), (6, 1), (12, 1), (13, 2), (19, 3)] {
+        assert_eq!(whole_lines(b"first\nsecond\nthird\n", bytes), whole, "{bytes}");
     }
-    jobs.send(Job::Append(entry("next", true).0)).unwrap();
-    assert!(matches!(writer.next_job(&queue), Err(mpsc::RecvTimeoutError::Timeout)));
-    writer.flush();
-    assert!(writer.next_job(&queue).is_ok());
 }
 
 #[test]
@@ -56,8 +67,7 @@ fn entry_does_not_wait_for_the_reader_of_the_next_one() {
     let mut writer = Writer::new(Output::file(Path::new(&path)).unwrap());
     let (jobs, queue) = mpsc::sync_channel(1);
     jobs.send(Job::Append(entry("next", true).0)).unwrap();
-    writer.append(vec![entry("first", true).0]);
-    assert!(matches!(writer.next_job(&queue), Err(mpsc::RecvTimeoutError::Timeout)));
+    assert_eq!(writer.gather(entry("first", true).0, &queue).0.len(), 1);
     drop(reader);
 }
 
@@ -66,19 +76,16 @@ fn refusal_is_answered_before_the_flush() {
     let (_folder, mut writer) = writer();
     let (refusal, mut written) = entry("refusal", false);
     writer.append(vec![refusal]);
-    assert!(written.try_recv().unwrap().is_ok());
+    assert!(written.try_recv().unwrap().is_ok() && writer.unflushed_since.is_some());
 }
 
 #[test]
-fn group_is_flushed_in_its_file_before_the_next_one_is_opened() {
+fn entries_are_flushed_in_their_file_before_the_next_one_is_opened() {
     let (folder, mut writer) = writer();
-    let (first, mut first_written) = entry("first", true);
-    writer.append(vec![first]);
+    writer.append(vec![entry("first", false).0]);
     std::fs::rename(folder.path().join("audit"), folder.path().join("audit.1")).unwrap();
-    let (second, mut second_written) = entry("second", true);
-    writer.append(vec![second]);
-    assert!(first_written.try_recv().unwrap().is_ok());
-    assert!(second_written.try_recv().is_err());
+    writer.append(vec![entry("second", true).0]);
+    assert!(writer.unflushed_since.is_none());
     assert_eq!((content(&folder, "audit.1"), content(&folder, "audit")), ("first\n".into(), "second\n".into()));
 }
 

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::adapters::directory::query::Query;
+use crate::adapters::directory::{
+    failure::{Failure, FailureKind},
+    query::Query,
+};
 
 /// How many answers of one process in a row make a prepared statement worthwhile. A pooler in transaction mode is usually
 /// noticed before, because the process changes.
@@ -46,6 +49,14 @@ impl Session {
         Message { statements: format!("{};\n{}", query.prepare(&name), query.execute(&name)), name: Some(name) }
     }
 
+    /// Returns whether prepared statements fail here: the session does not know the one that was prepared, or something between
+    /// rejects the message that prepares.
+    pub(super) fn cannot_run(&self, message: &Message, failure: &Failure) -> bool {
+        let is_first =
+            self.prepared.is_none() && !matches!(failure.kind, FailureKind::Timeout | FailureKind::Connection);
+        message.name.is_some() && (is_first || failure.is_unknown_statement())
+    }
+
     /// Records an answer of a process to a message.
     pub(super) fn answered(&mut self, message: Message, process: Vec<u8>, is_pooled: &AtomicBool) {
         self.prepared = message.name.or_else(|| self.prepared.take());
@@ -57,12 +68,5 @@ impl Session {
             }
             None => (process, 1),
         });
-    }
-}
-
-impl Message {
-    /// Returns whether the message uses a prepared statement.
-    pub(super) fn is_prepared(&self) -> bool {
-        self.name.is_some()
     }
 }

@@ -62,7 +62,8 @@ impl Transaction {
     /// connection that is used again: after every other failure (a relation was moved, a privilege was revoked, the server
     /// became a standby), a new connection may succeed where the old one fails for good.
     pub(super) async fn run(self, lease: Lease, caller_gone: CancellationToken) -> Result<Vec<Fact>, Failure> {
-        let Lease { mut open, idle, is_pooled, free, share: _share } = lease;
+        // The connection is dropped before its place is free again.
+        let Lease { free, mut open, idle, is_pooled, share: _share } = lease;
         // The driver panics if a message is malformed.
         let facts = AssertUnwindSafe(self.facts(&mut open.connection, &idle, &is_pooled, caller_gone)).catch_unwind();
         let outcome = match timeout(self.limit + GRACE, facts).await {
@@ -116,7 +117,7 @@ impl Transaction {
         let mut facts = match facts {
             Ok(facts) => facts,
             Err(failure) => {
-                if message.is_prepared() && failure.is_unknown_statement() {
+                if session.cannot_run(&message, &failure) {
                     is_pooled.store(true, Ordering::Relaxed);
                 }
                 return Err(self.explain(&mut session.connection, failure).await);
