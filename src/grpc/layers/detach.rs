@@ -61,7 +61,7 @@ fn early_end(error: &axum::Error) -> String {
     }
 }
 
-/// Records that the caller disconnected, when it is dropped with the future of [`run`]: hyper drops that future early only then.
+/// Records that the caller disconnected, when it is dropped with the future of [`Run`]: hyper drops that future early only then.
 struct CloseOnDrop(Option<CallerConnection>);
 
 impl Drop for CloseOnDrop {
