@@ -8,14 +8,15 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use billing_portal::adapters::directory::{Dialect, Ownership, Relations};
 use serde::Deserialize;
 use sqlx::{
-    ConnectOptions as _, Row as _, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+    ConnectOptions as _, Row as _,
+    sqlite::{SqliteConnectOptions, SqliteConnection},
 };
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::{audit::Audit, stripe::Stripe};
 
 /// The default of the service.
-const CONNECTIONS: u32 = 8;
+const CONNECTIONS: usize = 8;
 
 #[derive(Deserialize)]
 struct Claims<'a> {
@@ -29,7 +30,9 @@ struct Session {
 }
 
 pub(crate) struct Sessions {
-    directory: SqlitePool,
+    /// Not the driver's pool, which tests a connection whenever it is taken and returned.
+    idle: Mutex<Vec<SqliteConnection>>,
+    free: Semaphore,
     query: &'static str,
     stripe: Stripe,
     audit: Audit,
@@ -38,12 +41,16 @@ pub(crate) struct Sessions {
 impl Sessions {
     pub(crate) async fn new(directory: &Path, stripe: Stripe, audit: &Path) -> Result<Self> {
         let options = SqliteConnectOptions::new().filename(directory).read_only(true).disable_statement_logging();
-        let directory = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await?;
+        let mut idle = Vec::new();
+        for _ in 0..CONNECTIONS {
+            idle.push(options.connect().await?);
+        }
         let relations =
             Relations { schema: String::new(), ownership: Ownership::TokenAndDirectory, tenants: None, owners: None };
         // The statement of the service. The driver prepares it once for each connection.
-        let query = relations.query(Dialect::Sqlite, "", "").text.leak();
-        Ok(Self { directory, query, stripe, audit: Audit::new(audit)? })
+        let query = relations.query(Dialect::Sqlite, "", "").text().to_string().leak();
+        let (idle, free) = (Mutex::new(idle), Semaphore::new(CONNECTIONS));
+        Ok(Self { idle, free, query, stripe, audit: Audit::new(audit)? })
     }
 
     pub(crate) async fn open(&self, signed: &str, return_url: &str) -> Result<String> {
@@ -60,7 +67,10 @@ impl Sessions {
     }
 
     async fn customer(&self, tenant: &str, user: &str) -> Result<String> {
-        let rows = sqlx::query(self.query).bind(tenant).bind(user).fetch_all(&self.directory).await?;
+        let _free = self.free.acquire().await?;
+        let mut connection = self.idle.lock().await.pop().context("no connection")?;
+        let rows = sqlx::query(self.query).bind(tenant).bind(user).fetch_all(&mut connection).await?;
+        self.idle.lock().await.push(connection);
         let mapping = rows.iter().find(|row| row.get::<&str, _>("fact") == "mapping").context("no mapping")?;
         Ok(mapping.get("stripe_customer_id"))
     }
