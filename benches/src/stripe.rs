@@ -2,6 +2,7 @@
 //! after a delay, and counts connections. The answers have the members of the strict simulator's, which the test compares.
 
 use std::{
+    borrow::Cow,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -82,13 +83,23 @@ fn answer(bytes: &[u8]) -> Result<Option<(String, usize)>> {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut request = httparse::Request::new(&mut headers);
     let httparse::Status::Complete(head) = request.parse(bytes)? else { return Ok(None) };
-    let length = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-length"));
-    let length =
-        length.map_or(Ok(0), |header| std::str::from_utf8(header.value)?.parse::<usize>().context("length"))?;
-    let Some(body) = bytes.get(head..head + length) else { return Ok(None) };
+    let header = |name| request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+    let rest = bytes.get(head..).unwrap_or_default();
+    let (body, length) = match (header("transfer-encoding"), header("content-length")) {
+        (Some(_), _) => match chunks(rest)? {
+            Some((body, length)) => (Cow::Owned(body), length),
+            None => return Ok(None),
+        },
+        (None, length) => {
+            let length =
+                length.map_or(Ok(0), |header| std::str::from_utf8(header.value)?.parse::<usize>().context("length"))?;
+            let Some(body) = rest.get(..length) else { return Ok(None) };
+            (Cow::Borrowed(body), length)
+        }
+    };
     let answer = match request.path.and_then(|path| path.strip_prefix("/v1/customers/")) {
         Some(customer) => self::customer(customer.split('?').next().unwrap_or_default())?,
-        None => session(body)?,
+        None => session(&body)?,
     };
     let answer = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nrequest-id: req_bench\r\n\
@@ -96,6 +107,27 @@ fn answer(bytes: &[u8]) -> Result<Option<(String, usize)>> {
         answer.len()
     );
     Ok(Some((answer, head + length)))
+}
+
+/// Returns a body that was sent in chunks, as Stripe's library for Go does, and the length of the chunks, or `None` if the last
+/// one is not there yet.
+fn chunks(bytes: &[u8]) -> Result<Option<(Vec<u8>, usize)>> {
+    let (mut body, mut start) = (Vec::new(), 0);
+    loop {
+        let rest = bytes.get(start..).unwrap_or_default();
+        let (head, size) = match httparse::parse_chunk_size(rest) {
+            Ok(httparse::Status::Complete((head, size))) => (head, usize::try_from(size)?),
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Err(_) => anyhow::bail!("chunk"),
+        };
+        // Each chunk ends with CR LF, also the last one, which is empty.
+        let Some(chunk) = rest.get(head..head + size + 2) else { return Ok(None) };
+        body.extend_from_slice(chunk.get(..size).unwrap_or_default());
+        start += head + size + 2;
+        if size == 0 {
+            return Ok(Some((body, start)));
+        }
+    }
 }
 
 /// The id of the customer of a tenant.
@@ -158,6 +190,17 @@ mod tests {
             Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), shape(value))).collect(),
             Value::Null | Value::Bool(_) => value.clone(),
         }
+    }
+
+    #[test]
+    fn request_may_be_chunked_and_arrive_in_parts() {
+        let request = "POST /v1/billing_portal/sessions HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n\
+                       9\r\ncustomer=\r\n6\r\ncus_T1\r\n0\r\n\r\n";
+        for end in 0..request.len() {
+            assert!(answer(&request.as_bytes()[..end]).unwrap().is_none(), "{end}");
+        }
+        let (answer, length) = answer(format!("{request}GET").as_bytes()).unwrap().unwrap();
+        assert!(answer.contains(r#""customer":"cus_T1""#) && length == request.len());
     }
 
     #[tokio::test]
