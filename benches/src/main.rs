@@ -31,7 +31,7 @@ const DRIVER: usize = 1;
 
 /// Measures billing-portal beside a bare gRPC server and its peers, in turns, and prints the medians as Markdown tables.
 #[derive(Parser)]
-#[command(name = "benches/run")]
+#[command(name = "benches/run", bin_name = "benches/run")]
 struct Arguments {
     /// Measure only the situations whose name contains one of these texts
     names: Vec<String>,
