@@ -3,7 +3,7 @@
 //! JSON itself allows characters that end a line for some programs (U+2028), reverse the text after them (U+202E), or control
 //! a terminal (U+0080 to U+009F). A person's role or id could then forge what an operator reads.
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
@@ -27,17 +27,16 @@ struct VisibleAscii;
 
 impl Formatter for VisibleAscii {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            writer.write_all(fragment.as_bytes())
-        } else {
-            writer.write_all(escape(fragment).as_bytes())
-        }
+        writer.write_all(escape(fragment).as_bytes())
     }
 }
 
 /// Escapes every character of a JSON text beyond visible ASCII. Outside strings, JSON has none but line breaks.
 #[must_use]
-pub fn escape(json: &str) -> String {
+pub fn escape(json: &str) -> Cow<'_, str> {
+    if json.bytes().all(|byte| byte.is_ascii() && byte != b'\x7f') {
+        return Cow::Borrowed(json);
+    }
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         if c.is_ascii() && c != '\u{7f}' {
@@ -47,7 +46,7 @@ pub fn escape(json: &str) -> String {
             escaped.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
         }
     }
-    escaped
+    Cow::Owned(escaped)
 }
 
 #[cfg(test)]
@@ -57,7 +56,8 @@ mod tests {
     #[test]
     fn only_visible_ascii_remains_and_nothing_is_lost() {
         let text = "owner\u{202e}\u{2028}\u{85}\u{7f}\n\"é\u{1f600}";
-        let json = escape(&serde_json::to_string(text).unwrap());
+        let json = serde_json::to_string(text).unwrap();
+        let json = escape(&json);
         assert!(json.bytes().all(|byte| byte.is_ascii_graphic()), "{json}");
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
@@ -67,6 +67,6 @@ mod tests {
         let value =
             serde_json::json!({"r\u{f6}le": "owner\u{202e}\u{85}\u{7f}\n\t\u{1}\\\"\u{1f600} ~", "id": [1, null, ""]});
         let line = String::from_utf8(line(&value).unwrap()).unwrap();
-        assert_eq!(line, escape(&serde_json::to_string(&value).unwrap()) + "\n");
+        assert_eq!(line, format!("{}\n", escape(&serde_json::to_string(&value).unwrap())));
     }
 }

@@ -51,11 +51,7 @@ impl<W: Write> Write for Lines<W> {
             }
             (_, _) => line,
         };
-        if line.iter().all(|byte| byte.is_ascii() && *byte != b'\x7f') {
-            self.writer.write_all(line)?;
-        } else {
-            self.writer.write_all(ascii::escape(&String::from_utf8_lossy(line)).as_bytes())?;
-        }
+        self.writer.write_all(ascii::escape(&String::from_utf8_lossy(line)).as_bytes())?;
         Ok(length)
     }
 
