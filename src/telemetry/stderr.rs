@@ -11,7 +11,7 @@ use std::{
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use crate::pipe;
@@ -22,8 +22,9 @@ const QUEUE_CAPACITY: usize = 4_096;
 /// The maximum number of bytes in these lines.
 const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 
-/// The thread waits this long after the first of several lines, so that it writes them together, and is not woken for each.
-const GATHER: Duration = Duration::from_millis(5);
+/// The shortest time between two times at which the thread writes. A line is written at once if none was written before it for
+/// this long; otherwise, it waits for others, so that the thread is not woken for each.
+const WRITE_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The longest write to a pipe that the writes of others cannot tear, in bytes (`PIPE_BUF` of Linux).
 const ATOMIC_BYTES: usize = 4_096;
@@ -92,8 +93,10 @@ impl io::Write for LogWriter {
 
 /// An error of the file is ignored: it could only be logged.
 fn write_lines(file: &mut File, queue: &Receiver<Job>, counts: &Counts) {
+    let mut written = None;
     while let Ok(first) = queue.recv() {
-        thread::sleep(GATHER);
+        thread::sleep(written.map_or(Duration::ZERO, |last: Instant| WRITE_INTERVAL.saturating_sub(last.elapsed())));
+        written = Some(Instant::now());
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
