@@ -6,7 +6,7 @@ use tonic::{Extensions, Request, Response, Status};
 
 use crate::{
     grpc::{
-        layers::{deadline::Deadline, session_rate::SessionRate},
+        layers::{deadline::Deadline, session_rate::SessionRate, stack::missing_layer},
         proto::{
             CreatePortalSessionRequest, CreatePortalSessionResponse, GetPortalAccessRequest, GetPortalAccessResponse,
             Reason as AccessReason, billing_portal_server::BillingPortal,
@@ -14,8 +14,8 @@ use crate::{
         },
     },
     portal::{
-        CallAudit, CallerConnection, Flow, Locale, Owner, Principal, Reason, Refusal, ReturnOrigins, ReturnUrl,
-        UseCases, Visibility,
+        CallAudit, CallerConnection, Flow, Locale, Owner, Principal, Refusal, ReturnOrigins, ReturnUrl, UseCases,
+        Visibility,
         flow::{Item, SubscriptionId},
         open::PortalRequest,
     },
@@ -84,9 +84,7 @@ impl PortalAccess for PortalAccessService {
 /// # Errors
 /// BUG if it is missing: the handler was reached without that layer or interceptor.
 fn extension<T: Send + Sync + 'static>(extensions: &Extensions) -> Result<&T, Refusal> {
-    extensions
-        .get()
-        .ok_or_else(|| Refusal::because(Reason::Bug, "handler was reached without its interceptor or layer"))
+    extensions.get().ok_or_else(missing_layer)
 }
 
 /// Parses the fields in the order of the contract, which decides the refusal when several fields are not valid.

@@ -8,12 +8,12 @@ use tracing::Instrument as _;
 use crate::{
     grpc::{
         layers::{
-            stack::{Handler, Layer, Response},
+            stack::{Handler, Layer, Response, missing_layer},
             trace,
         },
         status::refused,
     },
-    portal::{CallerConnection, Reason, Refusal},
+    portal::CallerConnection,
     telemetry::{CallIds, with_ids},
 };
 
@@ -38,7 +38,7 @@ impl Call {
 
     /// Refuses a request outside the layer.
     pub(super) fn missing() -> Response {
-        refused(Refusal::because(Reason::Bug, "layer was reached without a call"))
+        refused(missing_layer())
     }
 }
 
@@ -51,7 +51,9 @@ pub struct AssignId;
 
 impl Layer for AssignId {
     async fn call(&self, mut request: Request, inside: &Arc<impl Handler>) -> Response {
-        let caller = request.extensions().get().cloned().unwrap_or_default();
+        let Some(caller) = request.extensions().get::<CallerConnection>().cloned() else {
+            return refused(missing_layer());
+        };
         let request_id = uuid::Uuid::new_v4().to_string();
         let path = request.uri().path();
         let method = trace::method(path);

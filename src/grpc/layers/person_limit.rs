@@ -10,7 +10,7 @@ use axum::extract::Request;
 
 use crate::{
     grpc::{
-        layers::stack::{Handler, Layer, Response},
+        layers::stack::{Handler, Layer, Response, missing_layer},
         status::refused,
     },
     portal::{Principal, Reason, Refusal, TenantId, UserId},
@@ -36,7 +36,7 @@ struct PersonCall {
 impl Layer for PersonLimit {
     async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
         let Some(principal) = request.extensions().get::<Principal>() else {
-            return refused(Refusal::because(Reason::Bug, "layer was reached without a principal"));
+            return refused(missing_layer());
         };
         let Some(_call) = self.begin((principal.tenant().clone(), principal.user().clone())) else {
             return refused(Refusal::because(

@@ -105,6 +105,11 @@ where
     }
 }
 
+/// Returns the refusal of a request that lacks what a layer or an interceptor outside adds to its extensions.
+pub(in crate::grpc) fn missing_layer() -> Refusal {
+    Refusal::because(Reason::Bug, "layer or handler was reached without a layer or an interceptor outside it")
+}
+
 /// No service: it refuses allowed callers with METHOD_UNKNOWN.
 #[derive(Debug)]
 pub struct UnknownService;
