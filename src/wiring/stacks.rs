@@ -20,11 +20,11 @@ use crate::{
         layers::{
             anonymous::{self, AnonymousStreams},
             audit, call_id, deadline, detach, final_status,
+            generated::Generated,
             load_shed::LoadShed,
             log, message, metrics, not_grpc, panic,
             person_limit::PersonLimit,
-            refusal,
-            stack::{Generated, Handler, Response, ServiceStack, Stack, UnknownService},
+            stack::{Handler, Response, ServiceStack, Stack, UnknownService},
         },
         proto::{self, billing_portal_server::BillingPortalServer, portal_access_server::PortalAccessServer},
         services::{BillingPortalService, PortalAccessService},
@@ -79,14 +79,13 @@ where
     stack.layer(message::ReadOnce).layer(shared.people.clone()).layer(Intercept(admit))
 }
 
-/// Adds the layers that can refuse a call before its interceptor, and the one that reads their refusals.
+/// Adds the layers that can refuse a call before its interceptor.
 fn add_checks(stack: Stack<impl Handler>, shared: &Shared) -> Stack<impl Handler> {
     stack
         .layer(Arc::clone(&shared.callers))
         .layer(deadline::Enforce(shared.deadline))
         .layer(shared.load.clone())
         .layer(panic::Catch)
-        .layer(refusal::Read)
 }
 
 /// Adds the outermost layers: those that record every call, whatever its outcome, and the one that rejects requests that are not

@@ -6,9 +6,12 @@ use axum::{
     body::Body,
     http::{Request, Response},
 };
-use billing_portal::grpc::{
-    caller::Callers,
-    layers::stack::{Generated, Stack},
+use billing_portal::{
+    grpc::{
+        caller::Callers,
+        layers::{generated::Generated, stack::Stack},
+    },
+    portal::CallerConnection,
 };
 use tower::{ServiceExt as _, service_fn};
 
@@ -29,7 +32,8 @@ pub(super) fn prepare() -> Call {
     });
     let service = Stack::new(Generated(inner)).layer(callers).build();
     Box::new(move || {
-        let request = Request::builder().header("x-forwarded-client-cert", black_box(XFCC)).body(Body::empty());
+        let request = Request::builder().header("x-forwarded-client-cert", black_box(XFCC));
+        let request = request.extension(CallerConnection::default()).body(Body::empty());
         let response = run(service.clone().oneshot(request.expect("a request"))).expect("a response");
         assert!(!response.headers().contains_key("grpc-status"), "the caller is refused");
     })

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use axum::{body::Body, extract, http};
+use axum::{extract, http};
 use tonic::{Request, Status, metadata::MetadataMap, service::Interceptor};
 
 use crate::{
     grpc::{
         auth::token::Verifier,
-        layers::stack::{Handler, Layer, Response},
+        layers::stack::{Handler, Layer, Outcome},
+        status::refusal,
     },
     portal::{CallAudit, Owner, Principal, Refusal},
 };
@@ -19,7 +20,7 @@ use crate::{
 pub struct Intercept<I>(pub I);
 
 impl<I: Interceptor + Clone + Send + Sync + 'static> Layer for Intercept<I> {
-    async fn call(&self, request: extract::Request, inside: &Arc<impl Handler>) -> Response {
+    async fn call(&self, request: extract::Request, inside: &Arc<impl Handler>) -> Outcome {
         let (mut parts, body) = request.into_parts();
         let metadata = MetadataMap::from_headers(std::mem::take(&mut parts.headers));
         let extensions = std::mem::take(&mut parts.extensions);
@@ -29,7 +30,7 @@ impl<I: Interceptor + Clone + Send + Sync + 'static> Layer for Intercept<I> {
                 (parts.headers, parts.extensions) = (metadata.into_headers(), extensions);
                 inside.handle(http::Request::from_parts(parts, body)).await
             }
-            Err(status) => status.into_http::<Body>(),
+            Err(status) => Err(refusal(&status)),
         }
     }
 }

@@ -15,10 +15,7 @@ use axum::{
 };
 
 use crate::{
-    grpc::{
-        layers::stack::{Handler, Layer, Response},
-        status::refused,
-    },
+    grpc::layers::stack::{Handler, Layer, Outcome},
     portal::CallAudit,
 };
 use header::CallerError;
@@ -38,11 +35,9 @@ pub enum Callers {
 }
 
 impl Layer for Callers {
-    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
-        match self.check(request.headers(), request.extensions()) {
-            Ok(()) => inside.handle(request).await,
-            Err(error) => refused(error.into()),
-        }
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Outcome {
+        self.check(request.headers(), request.extensions())?;
+        inside.handle(request).await
     }
 }
 

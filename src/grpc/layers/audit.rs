@@ -6,14 +6,11 @@ use std::{fmt, sync::Arc};
 use axum::extract::Request;
 
 use crate::{
-    grpc::{
-        layers::{
-            call_id::Call,
-            stack::{Handler, Layer, Response},
-        },
-        status::refused,
+    grpc::layers::{
+        call_id::Call,
+        stack::{Handler, Layer, Outcome},
     },
-    portal::{AuditLog, CallAudit, CallIdentity, Refusal},
+    portal::{AuditLog, CallAudit, CallIdentity},
     telemetry::metrics::METRICS,
 };
 
@@ -30,8 +27,8 @@ impl fmt::Debug for RecordOutcome {
 }
 
 impl Layer for RecordOutcome {
-    async fn call(&self, mut request: Request, inside: &Arc<impl Handler>) -> Response {
-        let Some(call) = Call::of(&request) else { return Call::missing() };
+    async fn call(&self, mut request: Request, inside: &Arc<impl Handler>) -> Outcome {
+        let call = Call::of(&request)?;
         let identity = CallIdentity {
             request_id: call.ids.request_id.clone(),
             trace_id: call.ids.trace_id.clone(),
@@ -39,23 +36,22 @@ impl Layer for RecordOutcome {
         };
         let audit = Arc::new(CallAudit::begin(Arc::clone(&self.0), identity, call.caller.clone()));
         request.extensions_mut().insert(Arc::clone(&audit));
-        let response = inside.handle(request).await;
-        let refusal = match response.extensions().get::<Refusal>() {
-            Some(refusal) => refusal.clone(),
-            None => match audit.write_success().await {
+        let refusal = match inside.handle(request).await {
+            Ok(response) => match audit.write_success().await {
                 Ok(released) => {
                     if released {
                         METRICS.session();
                     }
-                    return response;
+                    return Ok(response);
                 }
                 Err(refusal) => refusal,
             },
+            Err(refusal) => refusal,
         };
         if let Err(error) = audit.write_refusal(&refusal).await {
             tracing::error!(cause = %error, "audit outcome of a refusal is late or lost");
         }
-        refused(refusal)
+        Err(refusal)
     }
 }
 

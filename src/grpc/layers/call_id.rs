@@ -6,14 +6,11 @@ use axum::extract::Request;
 use tracing::Instrument as _;
 
 use crate::{
-    grpc::{
-        layers::{
-            stack::{Handler, Layer, Response, missing_layer},
-            trace,
-        },
-        status::refused,
+    grpc::layers::{
+        stack::{Handler, Layer, Outcome, missing_layer},
+        trace,
     },
-    portal::CallerConnection,
+    portal::{CallerConnection, Refusal},
     telemetry::{CallIds, with_ids},
 };
 
@@ -31,14 +28,12 @@ pub struct Call {
 }
 
 impl Call {
-    /// Returns the call of a request inside the layer.
-    pub(super) fn of(request: &Request) -> Option<Arc<Self>> {
-        request.extensions().get().cloned()
-    }
-
-    /// Refuses a request outside the layer.
-    pub(super) fn missing() -> Response {
-        refused(missing_layer())
+    /// Returns the call of a request.
+    ///
+    /// # Errors
+    /// BUG if the layer is not outside.
+    pub(super) fn of(request: &Request) -> Result<Arc<Self>, Refusal> {
+        request.extensions().get().cloned().ok_or_else(missing_layer)
     }
 }
 
@@ -50,10 +45,8 @@ const MAX_LOGGED_PATH: usize = 256;
 pub struct AssignId;
 
 impl Layer for AssignId {
-    async fn call(&self, mut request: Request, inside: &Arc<impl Handler>) -> Response {
-        let Some(caller) = request.extensions().get::<CallerConnection>().cloned() else {
-            return refused(missing_layer());
-        };
+    async fn call(&self, mut request: Request, inside: &Arc<impl Handler>) -> Outcome {
+        let caller: CallerConnection = request.extensions().get().cloned().ok_or_else(missing_layer)?;
         let request_id = uuid::Uuid::new_v4().to_string();
         let path = request.uri().path();
         let method = trace::method(path);

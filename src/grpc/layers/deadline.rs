@@ -9,10 +9,7 @@ use axum::{extract::Request, http::HeaderMap};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    grpc::{
-        layers::stack::{Handler, Layer, Response},
-        status::refused,
-    },
+    grpc::layers::stack::{Handler, Layer, Outcome},
     portal::{Reason, Refusal},
 };
 
@@ -29,17 +26,20 @@ enum TimeoutError {
     Malformed,
 }
 
+impl From<TimeoutError> for Refusal {
+    fn from(error: TimeoutError) -> Self {
+        Self::because(Reason::DeadlineInvalid, error.to_string())
+    }
+}
+
 /// The layer, with the longest time that a call may have.
 #[derive(Debug)]
 pub struct Enforce(pub Duration);
 
 impl Layer for Enforce {
-    async fn call(&self, mut request: Request, inside: &Arc<impl Handler>) -> Response {
-        let timeout = match grpc_timeout(request.headers()) {
-            Ok(timeout) => timeout.map_or(self.0, |timeout| timeout.min(self.0)),
-            Err(error) => return refused(Refusal::because(Reason::DeadlineInvalid, error.to_string())),
-        };
-        let exceeded = || refused(Refusal::because(Reason::DeadlineExceeded, "deadline exceeded"));
+    async fn call(&self, mut request: Request, inside: &Arc<impl Handler>) -> Outcome {
+        let timeout = grpc_timeout(request.headers())?.map_or(self.0, |timeout| timeout.min(self.0));
+        let exceeded = || Err(Refusal::because(Reason::DeadlineExceeded, "deadline exceeded"));
         if timeout.is_zero() {
             return exceeded();
         }

@@ -8,10 +8,7 @@ use http_body_util::BodyExt as _;
 use tokio_util::task::TaskTracker;
 
 use crate::{
-    grpc::{
-        layers::stack::{Handler, Layer, Response},
-        status::final_response,
-    },
+    grpc::layers::stack::{Handler, Layer, Outcome},
     portal::{CallerConnection, Reason, Refusal},
 };
 
@@ -21,7 +18,7 @@ use crate::{
 pub struct Run(pub TaskTracker);
 
 impl Layer for Run {
-    async fn call(&self, mut request: Request, inside: &Arc<impl Handler>) -> Response {
+    async fn call(&self, mut request: Request, inside: &Arc<impl Handler>) -> Outcome {
         let caller = CallerConnection::default();
         request.extensions_mut().insert(caller.clone());
         let body_reader = caller.clone();
@@ -35,14 +32,9 @@ impl Layer for Run {
         let inside = Arc::clone(inside);
         // On the heap before it is spawned: spawning copies a future several times.
         let call = Box::pin(async move { inside.handle(request).await });
-        let response = self.0.spawn(call).await;
+        let outcome = self.0.spawn(call).await;
         guard.0 = None;
-        response.unwrap_or_else(|_| {
-            let refusal = Refusal::because(Reason::Bug, "task of the call ended without a response");
-            let request_id = uuid::Uuid::new_v4().to_string();
-            tracing::error!(request_id, reason = refusal.reason().as_str(), cause = %refusal, "request refused");
-            final_response(&refusal, &request_id)
-        })
+        outcome.unwrap_or_else(|_| Err(Refusal::because(Reason::Bug, "task of the call ended without a response")))
     }
 }
 

@@ -1,19 +1,16 @@
-//! Turns each refusal into the status that is sent, with its details. Outside the layers that read the [`Refusal`], because the
+//! Turns each refusal into the status that is sent, with its details. Outside the layers that read the refusal, because the
 //! status no longer contains the cause.
 
 use std::sync::Arc;
 
 use axum::extract::Request;
 
-use crate::{
-    grpc::{
-        layers::{
-            call_id::Call,
-            stack::{Handler, Layer, Response},
-        },
-        status,
+use crate::grpc::{
+    layers::{
+        call_id::Call,
+        stack::{Handler, Layer, Outcome},
     },
-    portal::Refusal,
+    status,
 };
 
 /// The layer.
@@ -21,12 +18,9 @@ use crate::{
 pub struct SendRefusal;
 
 impl Layer for SendRefusal {
-    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
-        let Some(call) = Call::of(&request) else { return Call::missing() };
-        let response = inside.handle(request).await;
-        match response.extensions().get::<Refusal>() {
-            None => response,
-            Some(refusal) => status::final_response(refusal, &call.ids.request_id),
-        }
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Outcome {
+        let call = Call::of(&request)?;
+        let outcome = inside.handle(request).await;
+        Ok(outcome.unwrap_or_else(|refusal| status::final_response(&refusal, &call.ids.request_id)))
     }
 }

@@ -8,10 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    grpc::{
-        layers::stack::{Handler, Layer, Response},
-        status::refused,
-    },
+    grpc::layers::stack::{Handler, Layer, Outcome},
     portal::{Reason, Refusal},
     telemetry::metrics::METRICS,
 };
@@ -36,19 +33,19 @@ impl LoadShed {
 }
 
 impl Layer for LoadShed {
-    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Outcome {
         if self.draining.is_cancelled() {
-            return refused(Refusal::because(Reason::ShuttingDown, "process is draining"));
+            return Err(Refusal::because(Reason::ShuttingDown, "process is draining"));
         }
         let Ok(_slot) = self.slots.try_acquire() else {
-            return refused(Refusal::because(Reason::Overloaded, "maximum number of calls is in flight"));
+            return Err(Refusal::because(Reason::Overloaded, "maximum number of calls is in flight"));
         };
         let _in_flight = METRICS.begin_call();
         tokio::select! {
             biased;
-            response = inside.handle(request) => response,
+            outcome = inside.handle(request) => outcome,
             () = self.cut_off.cancelled() => {
-                refused(Refusal::because(Reason::ShuttingDown, "call was cut off at the end of the drain"))
+                Err(Refusal::because(Reason::ShuttingDown, "call was cut off at the end of the drain"))
             }
         }
     }

@@ -9,11 +9,10 @@ use crate::{
     grpc::{
         layers::{
             call_id::Call,
-            stack::{Handler, Layer, Response},
+            stack::{Handler, Layer, Outcome},
         },
         status::{Severity, code_and_text, code_name, severity},
     },
-    portal::Refusal,
     telemetry::milliseconds,
 };
 
@@ -22,17 +21,17 @@ use crate::{
 pub struct Write;
 
 impl Layer for Write {
-    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
-        let Some(call) = Call::of(&request) else { return Call::missing() };
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Outcome {
+        let call = Call::of(&request)?;
         let started = Instant::now();
-        let response = inside.handle(request).await;
+        let outcome = inside.handle(request).await;
         let duration_ms = milliseconds(started.elapsed());
         // As a string, not by `Display`, so that the text format quotes and escapes it.
         let (path, span) = (call.path.as_str(), tracing::Span::current());
-        let Some(refusal) = response.extensions().get::<Refusal>() else {
+        let Err(refusal) = &outcome else {
             span.record("rpc.response.status_code", code_name(Code::Ok));
             tracing::info!(path, duration_ms, "request served");
-            return response;
+            return outcome;
         };
         let (reason, cause) = (refusal.reason().as_str(), refusal.to_string());
         let (code, _) = code_and_text(refusal.reason());
@@ -48,6 +47,6 @@ impl Layer for Write {
             }
             Severity::Info => tracing::info!(path, reason, cause, duration_ms, "request refused"),
         }
-        response
+        outcome
     }
 }

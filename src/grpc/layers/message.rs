@@ -16,7 +16,7 @@ use http_body_util::BodyExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    grpc::layers::stack::{Handler, Layer, Response},
+    grpc::layers::stack::{Handler, Layer, Outcome},
     portal::{Reason, Refusal},
 };
 
@@ -29,12 +29,13 @@ const TIME_LIMIT: Duration = Duration::from_secs(2);
 /// The compressed flag and the length, in bytes.
 const PREFIX_BYTES: usize = 5;
 
-/// The layer. A refusal reaches the layer `refusal` as the source of the status that the gRPC library creates for a failed read.
+/// The layer. A refusal reaches [`generated`](super::generated) as the source of the status that the gRPC library creates for a
+/// failed read.
 #[derive(Debug)]
 pub struct ReadOnce;
 
 impl Layer for ReadOnce {
-    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Outcome {
         let due = Instant::now() + TIME_LIMIT;
         inside.handle(request.map(|body| Body::from_stream(stream::once(read_until(due, body))))).await
     }
@@ -46,8 +47,8 @@ async fn read_until(due: Instant, body: Body) -> Result<Bytes, BoxError> {
     })
 }
 
-/// Reads to the end of the body. A message that is missing or cut short is returned as it is: only the layer `refusal` knows
-/// whether the caller sent it so or disconnected.
+/// Reads to the end of the body. A message that is missing or cut short is returned as it is: only [`generated`](super::generated)
+/// knows whether the caller sent it so or disconnected.
 async fn read_one(mut body: Body) -> Result<Bytes, BoxError> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {

@@ -9,11 +9,10 @@ use crate::{
     grpc::{
         layers::{
             call_id::Call,
-            stack::{Handler, Layer, Response},
+            stack::{Handler, Layer, Outcome},
         },
         status::{code_and_text, code_name},
     },
-    portal::Refusal,
     telemetry::metrics::METRICS,
 };
 
@@ -22,13 +21,13 @@ use crate::{
 pub struct Record;
 
 impl Layer for Record {
-    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
-        let Some(call) = Call::of(&request) else { return Call::missing() };
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Outcome {
+        let call = Call::of(&request)?;
         let started = Instant::now();
-        let response = inside.handle(request).await;
-        match response.extensions().get::<Refusal>() {
-            None => METRICS.call(call.method, code_name(Code::Ok), "OK", started.elapsed()),
-            Some(refusal) => {
+        let outcome = inside.handle(request).await;
+        match &outcome {
+            Ok(_) => METRICS.call(call.method, code_name(Code::Ok), "OK", started.elapsed()),
+            Err(refusal) => {
                 let (code, _) = code_and_text(refusal.reason());
                 METRICS.call(call.method, code_name(code), refusal.reason().as_str(), started.elapsed());
                 if let Some(integrity) = refusal.integrity() {
@@ -36,6 +35,6 @@ impl Layer for Record {
                 }
             }
         }
-        response
+        outcome
     }
 }

@@ -11,20 +11,20 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header},
 };
 
-use crate::grpc::layers::stack::{Handler, Layer, Response};
+use crate::grpc::layers::stack::{Handler, Layer, Outcome, Response};
 
 /// The layer: 405 for a method other than POST, 415 for a content type other than gRPC's.
 #[derive(Debug)]
 pub struct Reject;
 
 impl Layer for Reject {
-    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Outcome {
         match status(request.method(), request.headers()) {
             None => inside.handle(request).await,
             Some(status) => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = status;
-                response
+                Ok(response)
             }
         }
     }

@@ -6,10 +6,7 @@ use axum::extract::Request;
 use futures_util::FutureExt as _;
 
 use crate::{
-    grpc::{
-        layers::stack::{Handler, Layer, Response},
-        status::refused,
-    },
+    grpc::layers::stack::{Handler, Layer, Outcome},
     portal::{Reason, Refusal},
 };
 
@@ -18,10 +15,8 @@ use crate::{
 pub struct Catch;
 
 impl Layer for Catch {
-    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Outcome {
         let caught = AssertUnwindSafe(inside.handle(request)).catch_unwind().await;
-        caught.unwrap_or_else(|_| {
-            refused(Refusal::because(Reason::Bug, "call panicked; the previous log line says where"))
-        })
+        caught.unwrap_or_else(|_| Err(Refusal::because(Reason::Bug, "call panicked; the previous log line says where")))
     }
 }

@@ -9,10 +9,7 @@ use std::{
 use axum::extract::Request;
 
 use crate::{
-    grpc::{
-        layers::stack::{Handler, Layer, Response, missing_layer},
-        status::refused,
-    },
+    grpc::layers::stack::{Handler, Layer, Outcome, missing_layer},
     portal::{Principal, Reason, Refusal, TenantId, UserId},
 };
 
@@ -34,29 +31,22 @@ struct PersonCall {
 
 /// Counts the calls of both services together.
 impl Layer for PersonLimit {
-    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Response {
-        let Some(principal) = request.extensions().get::<Principal>() else {
-            return refused(missing_layer());
-        };
-        let Some(_call) = self.begin((principal.tenant().clone(), principal.user().clone())) else {
-            return refused(Refusal::because(
-                Reason::Overloaded,
-                "maximum number of calls of this person is in flight",
-            ));
-        };
+    async fn call(&self, request: Request, inside: &Arc<impl Handler>) -> Outcome {
+        let principal: &Principal = request.extensions().get().ok_or_else(missing_layer)?;
+        let _call = self.begin((principal.tenant().clone(), principal.user().clone()))?;
         inside.handle(request).await
     }
 }
 
 impl PersonLimit {
-    fn begin(&self, person: Person) -> Option<PersonCall> {
+    fn begin(&self, person: Person) -> Result<PersonCall, Refusal> {
         let mut people = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let calls = people.entry(person.clone()).or_default();
         if *calls == MAX_CALLS {
-            return None;
+            return Err(Refusal::because(Reason::Overloaded, "maximum number of calls of this person is in flight"));
         }
         *calls += 1;
-        Some(PersonCall { limit: self.clone(), person })
+        Ok(PersonCall { limit: self.clone(), person })
     }
 }
 
@@ -82,11 +72,11 @@ mod tests {
         let person = |tenant, user| (TenantId::parse(tenant).unwrap(), UserId::parse(user).unwrap());
         let begin = |tenant, user| limit.begin(person(tenant, user));
         let mut calls: Vec<_> = (0..16).map(|_| begin("acme", "olivia").unwrap()).collect();
-        assert!(begin("acme", "olivia").is_none());
-        assert!(begin("acme", "otto").is_some() && begin("globex", "olivia").is_some());
+        assert!(begin("acme", "olivia").is_err());
+        assert!(begin("acme", "otto").is_ok() && begin("globex", "olivia").is_ok());
         calls.pop();
         let last = begin("acme", "olivia").unwrap();
-        assert!(begin("acme", "olivia").is_none());
+        assert!(begin("acme", "olivia").is_err());
         drop((calls, last));
         assert!(limit.0.lock().unwrap().is_empty());
     }

@@ -9,41 +9,38 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::{
-    BoxError,
-    body::{Body, HttpBody},
-    extract::Request,
-    http,
-};
-use bytes::Bytes;
+use axum::{body::Body, extract::Request, http};
 use futures_util::future::BoxFuture;
-use tower::{Service, ServiceExt as _};
+use tower::Service;
 
 use crate::{
-    grpc::status::refused,
+    grpc::status,
     portal::{Reason, Refusal},
 };
 
-/// A response, before it is sent.
+/// A response that is sent.
 pub type Response = http::Response<Body>;
+
+/// How a call ends: with a response, or with the reason why it is refused.
+pub type Outcome = Result<Response, Refusal>;
 
 /// Answers requests: a service, with or without layers around it.
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request.
-    fn handle(&self, request: Request) -> impl Future<Output = Response> + Send;
+    /// Answers or refuses one request.
+    fn handle(&self, request: Request) -> impl Future<Output = Outcome> + Send;
 
     /// Returns the types of the layers, outermost first.
     fn layers(&self) -> Vec<&'static str>;
 }
 
-/// One concern of every call: it passes the request on to what is inside it, or answers it.
+/// One concern of every call: it passes the request on to what is inside it, or answers or refuses it.
 pub trait Layer: Send + Sync + 'static {
-    /// Answers one request.
-    fn call(&self, request: Request, inside: &Arc<impl Handler>) -> impl Future<Output = Response> + Send;
+    /// Answers or refuses one request.
+    fn call(&self, request: Request, inside: &Arc<impl Handler>) -> impl Future<Output = Outcome> + Send;
 }
 
 impl<L: Layer> Layer for Arc<L> {
-    fn call(&self, request: Request, inside: &Arc<impl Handler>) -> impl Future<Output = Response> + Send {
+    fn call(&self, request: Request, inside: &Arc<impl Handler>) -> impl Future<Output = Outcome> + Send {
         L::call(self, request, inside)
     }
 }
@@ -55,7 +52,7 @@ struct Layered<L, H> {
 }
 
 impl<L: Layer, H: Handler> Handler for Layered<L, H> {
-    fn handle(&self, request: Request) -> impl Future<Output = Response> + Send {
+    fn handle(&self, request: Request) -> impl Future<Output = Outcome> + Send {
         self.layer.call(request, &self.inside)
     }
 
@@ -85,26 +82,6 @@ impl<H: Handler> Stack<H> {
     }
 }
 
-/// A generated service as a handler.
-#[derive(Debug)]
-pub struct Generated<S>(pub S);
-
-impl<S, B> Handler for Generated<S>
-where
-    S: Service<Request, Response = http::Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-{
-    async fn handle(&self, request: Request) -> Response {
-        let Ok(response) = self.0.clone().oneshot(request).await;
-        response.map(Body::new)
-    }
-
-    fn layers(&self) -> Vec<&'static str> {
-        Vec::new()
-    }
-}
-
 /// Returns the refusal of a request that lacks what a layer or an interceptor outside adds to its extensions.
 pub(in crate::grpc) fn missing_layer() -> Refusal {
     Refusal::because(Reason::Bug, "layer or handler was reached without a layer or an interceptor outside it")
@@ -115,8 +92,8 @@ pub(in crate::grpc) fn missing_layer() -> Refusal {
 pub struct UnknownService;
 
 impl Handler for UnknownService {
-    async fn handle(&self, _: Request) -> Response {
-        refused(Refusal::because(Reason::MethodUnknown, "path does not name a service"))
+    async fn handle(&self, _: Request) -> Outcome {
+        Err(Refusal::because(Reason::MethodUnknown, "path does not name a service"))
     }
 
     fn layers(&self) -> Vec<&'static str> {
@@ -136,7 +113,7 @@ trait AnyHandler: Send + Sync {
 
 impl<H: Handler> AnyHandler for H {
     fn handle(self: Arc<Self>, request: Request) -> BoxFuture<'static, Result<Response, Infallible>> {
-        Box::pin(async move { Ok(Handler::handle(&*self, request).await) })
+        Box::pin(async move { Ok(Handler::handle(&*self, request).await.unwrap_or_else(status::unrecorded)) })
     }
 
     fn layers(&self) -> Vec<&'static str> {

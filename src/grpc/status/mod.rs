@@ -1,9 +1,8 @@
 //! Refusals as gRPC statuses. The table from reason to code and text is in `table.rs`; the conversions are here.
 //!
-//! A layer refuses a call with `refused`, which returns a response that carries the [`Refusal`] in its extensions. Interceptors
-//! and handlers can only return a [`tonic::Status`], so there the refusal makes a round trip: [`From<Refusal>`] keeps it as the
-//! status's source, tonic turns the status into a response that keeps the status in its extensions, and `refusal_of` takes the
-//! refusal out again. The audit, the metrics and the log read it, and `final_response` turns it into the response that is sent.
+//! A layer refuses a call with the [`Refusal`] itself. Interceptors and handlers can only return a [`tonic::Status`], so there the
+//! refusal makes a round trip: [`From<Refusal>`] keeps it as the status's source, and [`refusal`] and [`outcome`] take it out again.
+//! The audit, the metrics and the log read it, and [`final_response`] turns it into the response that is sent.
 //!
 //! Formats of the details: `google.rpc.ErrorInfo`, `BadRequest` and `RetryInfo`, see <https://google.aip.dev/193>.
 
@@ -21,7 +20,7 @@ use tonic_types::{BadRequest, ErrorDetail, ErrorInfo, RetryInfo, StatusExt as _}
 pub use table::code_and_text;
 pub(in crate::grpc) use table::{Severity, code_name, severity};
 
-use crate::portal::{Reason, Refusal};
+use crate::portal::{CallerConnection, Reason, Refusal};
 
 /// The `domain` of every ErrorInfo.
 pub const DOMAIN: &str = "billing.portal.v1";
@@ -39,43 +38,44 @@ impl From<Refusal> for Status {
     }
 }
 
-/// Returns the response of a layer that refuses a call. It is not sent: `final_response` replaces it.
-pub(crate) fn refused(refusal: Refusal) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    response.extensions_mut().insert(refusal);
-    response
+/// Returns how a call ends whose response comes from the generated server: from the handler, or from the gRPC library on its own.
+/// What the library cannot read may be a message that is incomplete because the caller has disconnected.
+pub(super) fn outcome(response: Response<Body>, caller: &CallerConnection) -> Result<Response<Body>, Refusal> {
+    if response.status() != StatusCode::OK {
+        return Err(Refusal::because(Reason::Bug, format!("response without a gRPC status: {}", response.status())));
+    }
+    let Some(code) = response.headers().get("grpc-status").map(|code| Code::from_bytes(code.as_bytes())) else {
+        return Ok(response);
+    };
+    if code == Code::Ok {
+        return Ok(response);
+    }
+    let status = response.extensions().get::<Status>();
+    let refusal = status.and_then(refusal_in).or_else(|| caller.check().err());
+    Err(refusal.unwrap_or_else(|| by_code(code, status.map_or("", Status::message))))
 }
 
-/// Returns the refusal in a response, or `None` if the response does not refuse the call. A status that the gRPC library created
-/// on its own is classified by its code, unless the caller has disconnected.
-pub(super) fn refusal_of(response: &Response<Body>, disconnected: Option<Refusal>) -> Option<Refusal> {
-    if let Some(refusal) = response.extensions().get::<Refusal>() {
-        return Some(refusal.clone());
-    }
-    if response.status() != StatusCode::OK {
-        // For example, a layer was assembled without the layer that adds the extension that it needs.
-        return Some(Refusal::because(Reason::Bug, format!("response without a gRPC status: {}", response.status())));
-    }
-    let code = Code::from_bytes(response.headers().get("grpc-status")?.as_bytes());
-    let status = response.extensions().get::<Status>();
-    // Directly below a status that was created from a refusal; deeper below one for a message that could not be read.
-    let mut sources = successors(status.and_then(|status| status.source()), |&error| error.source());
-    if let Some(refusal) = sources.find_map(|error| error.downcast_ref::<Refusal>()) {
-        return Some(refusal.clone());
-    }
-    if let (true, Some(disconnected)) = (code != Code::Ok, disconnected) {
-        // The message may be incomplete, and that is not a malformed message.
-        return Some(disconnected);
-    }
-    let reason = match (code, status.map_or("", Status::message)) {
-        (Code::Ok, _) => return None,
+/// Returns the refusal that an interceptor returned as a status.
+pub(super) fn refusal(status: &Status) -> Refusal {
+    refusal_in(status).unwrap_or_else(|| by_code(status.code(), status.message()))
+}
+
+/// Returns the refusal that a status was created from: it is its source, or further below for a message that could not be read.
+fn refusal_in(status: &Status) -> Option<Refusal> {
+    successors(status.source(), |&error| error.source()).find_map(|error| error.downcast_ref().cloned())
+}
+
+/// Classifies a status that the gRPC library created on its own.
+fn by_code(code: Code, message: &str) -> Refusal {
+    let reason = match (code, message) {
         (Code::Unimplemented, "") => Reason::MethodUnknown,
         (Code::Unimplemented, _) => Reason::EncodingUnsupported,
         // tonic's codes for a message that cannot be parsed, is cut short, missing, or compressed without a header.
         (Code::Internal | Code::InvalidArgument, _) => Reason::MessageInvalid,
         (Code::Cancelled, _) => Reason::Cancelled,
         (
-            Code::Unknown
+            Code::Ok
+            | Code::Unknown
             | Code::DeadlineExceeded
             | Code::NotFound
             | Code::AlreadyExists
@@ -91,7 +91,14 @@ pub(super) fn refusal_of(response: &Response<Body>, disconnected: Option<Refusal
         ) => Reason::Bug,
     };
     // The library's text may quote the message, so only its code is logged.
-    Some(Refusal::because(reason, format!("refused by the gRPC library: {}", code_name(code))))
+    Refusal::because(reason, format!("refused by the gRPC library: {}", code_name(code)))
+}
+
+/// Returns the response to a call that is refused outside the layers that record it. It gets an id and a log line here.
+pub(super) fn unrecorded(refusal: Refusal) -> Response<Body> {
+    let request_id = uuid::Uuid::new_v4().to_string();
+    tracing::error!(request_id, reason = refusal.reason().as_str(), cause = %refusal, "request refused");
+    final_response(&refusal, &request_id)
 }
 
 /// Returns the response that the caller receives.
@@ -117,7 +124,7 @@ mod tests {
     fn refusal_survives_the_round_trip_and_its_cause_is_never_sent() {
         let refusal = Refusal::because(Reason::NotOwner, "cause").caused_by(std::io::Error::other("source"));
         let response = Status::from(refusal).into_http();
-        let refusal = refusal_of(&response, None).unwrap();
+        let refusal = outcome(response, &CallerConnection::default()).unwrap_err();
         assert_eq!((refusal.reason(), refusal.to_string().as_str()), (Reason::NotOwner, "cause: source"));
         let sent = final_response(&refusal, "id");
         assert!(!format!("{:?}", sent.headers()).contains("cause"));

@@ -15,8 +15,7 @@ const RECORDS: [&str; 6] = [
 ];
 
 /// The layers inside `audit`, which can refuse a call.
-const CHECKS: [&str; 5] =
-    ["layers::refusal::", "layers::panic::", "layers::load_shed::", "layers::deadline::", "grpc::caller::"];
+const CHECKS: [&str; 4] = ["layers::panic::", "layers::load_shed::", "layers::deadline::", "grpc::caller::"];
 
 /// The layers inside the interceptor, which need a verified person.
 const PERSON: [&str; 2] = ["layers::person_limit::", "layers::message::"];
