@@ -136,3 +136,6 @@ fn broken_mapping(how: Integrity) -> Refusal {
     let cause = format!("mapping in the directory is broken: {}", how.as_str());
     Refusal::because(Reason::MappingIntegrity, cause).with_integrity(how)
 }
+
+#[cfg(test)]
+mod tests;

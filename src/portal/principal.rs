@@ -109,7 +109,7 @@ pub struct Principal {
 impl Principal {
     /// Creates a principal from the claims of a verified token. Only the token verifier may call this.
     #[must_use]
-    pub fn new(user: UserId, tenant: TenantId, role: Role) -> Self {
+    pub(crate) fn new(user: UserId, tenant: TenantId, role: Role) -> Self {
         Self { user, tenant, role }
     }
 
@@ -161,7 +161,7 @@ impl Owner {
     ///
     /// # Errors
     /// [`NotOwner`] for every role except the configured owner roles.
-    pub fn prove(principal: Principal) -> Result<Self, NotOwner> {
+    pub(crate) fn prove(principal: Principal) -> Result<Self, NotOwner> {
         if principal.role.is_owner { Ok(Self(principal)) } else { Err(NotOwner) }
     }
 

@@ -19,7 +19,7 @@ impl RecordedTenant {
     /// Creates the record from the customer that was read and the value of its metadata key: `None` if there is no metadata, no
     /// such key, or no string. An empty value counts as `None`. Only the Stripe adapter's checks may call this.
     #[must_use]
-    pub fn new(customer: CustomerId, tenant: Option<String>) -> Self {
+    pub(crate) fn new(customer: CustomerId, tenant: Option<String>) -> Self {
         Self { customer, tenant: tenant.filter(|tenant| !tenant.is_empty()) }
     }
 
@@ -28,7 +28,7 @@ impl RecordedTenant {
     /// # Errors
     /// TENANT_PROOF_MISSING when the customer names no tenant, MAPPING_INTEGRITY when it names a different one,
     /// STRIPE_RESPONSE_REJECTED when a different customer was read.
-    pub fn verify(self, tenant: &TenantId, customer: &CustomerId) -> Result<VerifiedMapping, Refusal> {
+    pub(crate) fn verify(self, tenant: &TenantId, customer: &CustomerId) -> Result<VerifiedMapping, Refusal> {
         if self.customer != *customer {
             return Err(mismatch("customer that was read at Stripe is not the customer in the directory"));
         }
@@ -81,7 +81,7 @@ impl CheckedSession {
     /// Creates a checked session for the customer that the session was created for. Only the Stripe adapter's checks may call
     /// this.
     #[must_use]
-    pub fn new(customer: CustomerId, url: String) -> Self {
+    pub(crate) fn new(customer: CustomerId, url: String) -> Self {
         Self { customer, url: WithheldUrl(url) }
     }
 
@@ -91,7 +91,7 @@ impl CheckedSession {
     /// # Errors
     /// STRIPE_RESPONSE_REJECTED when the session was created for a customer other than the verified one, or when the mapping was
     /// verified for a tenant other than the owner's.
-    pub fn release(self, mapping: VerifiedMapping, owner: &Owner) -> Result<SessionUrl, Refusal> {
+    pub(crate) fn release(self, mapping: VerifiedMapping, owner: &Owner) -> Result<SessionUrl, Refusal> {
         if self.customer != mapping.customer {
             return Err(mismatch("session was created for a different customer than the verified one"));
         }
@@ -121,7 +121,7 @@ pub struct SessionUrl(String);
 impl SessionUrl {
     /// Returns the URL, for the one response that it was created for.
     #[must_use]
-    pub fn into_string(self) -> String {
+    pub(crate) fn into_string(self) -> String {
         self.0
     }
 }

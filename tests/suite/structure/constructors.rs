@@ -7,8 +7,8 @@ use super::sources::{code_without_tests, sources};
 /// Each constructor, and the files that may name it. `access.rs` also names `Owner::prove`, because it decides for people of
 /// any role and refuses those who are not owners.
 const CONSTRUCTORS: [(&str, &[&str]); 6] = [
-    ("Principal::new", &["src/grpc/auth/token.rs", "src/grpc/auth/token/tests.rs"]),
-    ("Owner::prove", &["src/grpc/auth/interceptor.rs", "src/portal/access.rs"]),
+    ("Principal::new", &["src/grpc/auth/token.rs", "src/grpc/auth/token/tests.rs", "src/portal/access/tests.rs"]),
+    ("Owner::prove", &["src/grpc/auth/interceptor.rs", "src/portal/access.rs", "src/portal/access/tests.rs"]),
     ("RecordedTenant::new", &["src/adapters/stripe/response.rs"]),
     ("CheckedSession::new", &["src/adapters/stripe/response.rs"]),
     ("response::recorded_tenant(", &["src/adapters/stripe/mod.rs"]),

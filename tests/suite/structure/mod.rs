@@ -8,6 +8,7 @@ mod documents;
 mod instructions;
 mod layers;
 mod log_fields;
+mod outside;
 mod settings_page;
 mod sources;
 mod tasks;

@@ -4,7 +4,6 @@ mod caller;
 mod field_rules;
 mod keyset;
 mod mtls;
-mod predicate;
 mod providers;
 mod published_keys;
 mod refusals;

@@ -3,11 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use billing_portal::portal::{
-    CustomerId, Directory, DirectoryEntry, Flag, Integrity, Mapping, Owner, OwnerRoles, Principal, Reason, Refusal,
-    TenantId, UserId, Visibility,
-    access::{decide, decide_for},
-};
+
+use super::{Directory, DirectoryEntry, Flag, Visibility, decide, decide_for};
+use crate::portal::{CustomerId, Integrity, Mapping, Owner, OwnerRoles, Principal, Reason, Refusal, TenantId, UserId};
 
 /// A flag with a fixed value. Counts its evaluations.
 struct FixedFlag(bool, AtomicU32);
