@@ -25,7 +25,7 @@ use crate::{
         },
         services::{BillingPortalService, PortalAccessService},
     },
-    portal::UseCases,
+    portal::{Directory, UseCases},
     telemetry::metrics,
 };
 use readiness::FlagStatus;
@@ -76,6 +76,18 @@ pub struct Calls {
 /// # Errors
 /// If a file cannot be used; the error names its setting.
 pub async fn build(config: Config) -> Result<Service, SettingError> {
+    build_around(config, |directory| directory).await
+}
+
+/// Does the same for a program that embeds the service: `wrap` puts the directory of the calls into another one, for example one
+/// that counts the queries. Readiness depends on the directory of the settings.
+///
+/// # Errors
+/// If a file cannot be used; the error names its setting.
+pub async fn build_around(
+    config: Config,
+    wrap: impl FnOnce(Arc<dyn Directory>) -> Arc<dyn Directory>,
+) -> Result<Service, SettingError> {
     let audit = Arc::new(open::audit_log(&config.audit)?);
     let mut sources = open::Sources::new();
     let directory = Arc::new(open::directory(&config.directory, config.limits.deadline, &mut sources).await?);
@@ -85,7 +97,7 @@ pub async fn build(config: Config) -> Result<Service, SettingError> {
     let flag_status = FlagStatus::new(flag.changes(), config.flag.key.clone());
     let use_cases = UseCases {
         flag: Arc::new(FileFlag::new(flag, config.flag.key.clone()).await),
-        directory: Arc::clone(&directory) as _,
+        directory: wrap(Arc::clone(&directory) as _),
         portal_sessions: Arc::new(open::portal_sessions(&config, &mut sources).await?),
     };
     let tls = match &config.tls {

@@ -2,6 +2,7 @@
 //!
 //! | module | question |
 //! | --- | --- |
+//! | [`corpus`] | is every case of `tests/corpus` refused with its code and reason, and nothing behind the check touched? |
 //! | [`integration`] | does the real server behave as the contract says? |
 //! | [`regression`] | who sees the billing action on the page? |
 //! | [`smoke`] | does the happy path work with a real browser and a real grpcurl? |
@@ -10,6 +11,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
+mod corpus;
 mod integration;
 mod long;
 mod regression;

@@ -10,6 +10,7 @@ use tokio::{
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
@@ -57,8 +58,7 @@ impl RawClient {
     /// Sends the headers of a gRPC call, without the end of the stream.
     pub(crate) async fn call(&mut self, stream: u32, path: &str, token: &str) {
         let authorization = format!("Bearer {token}");
-        let mut block = Vec::new();
-        for (name, value) in [
+        let headers = [
             (":method", "POST"),
             (":scheme", "http"),
             (":authority", "localhost"),
@@ -66,10 +66,21 @@ impl RawClient {
             ("content-type", "application/grpc"),
             ("te", "trailers"),
             ("authorization", &authorization),
-        ] {
+        ];
+        self.send_headers(stream, headers.map(|(name, value)| (name, value.as_bytes()))).await;
+    }
+
+    /// Sends headers unchanged, without the end of the stream.
+    pub(crate) async fn send_headers<'a>(
+        &mut self,
+        stream: u32,
+        headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) {
+        let mut block = Vec::new();
+        for (name, value) in headers {
             // A literal without indexing (RFC 7541, section 6.2.2).
             block.push(0);
-            literal(&mut block, name);
+            literal(&mut block, name.as_bytes());
             literal(&mut block, value);
         }
         self.send(HEADERS, END_HEADERS, stream, &block).await;
@@ -102,7 +113,8 @@ impl RawClient {
         }
     }
 
-    async fn frame(&mut self) -> Option<Frame> {
+    /// Returns the next frame, or `None` when the connection is closed.
+    pub(crate) async fn frame(&mut self) -> Option<Frame> {
         let mut head = [0; 9];
         self.0.read_exact(&mut head).await.ok()?;
         let [a, b, c, kind, _, stream @ ..] = head;
@@ -113,7 +125,7 @@ impl RawClient {
 }
 
 /// Appends a string: its length as an integer with a prefix of 7 bits, and its bytes.
-fn literal(block: &mut Vec<u8>, text: &str) {
+fn literal(block: &mut Vec<u8>, text: &[u8]) {
     match text.len().checked_sub(127) {
         None => block.push(u8::try_from(text.len()).unwrap()),
         Some(mut rest) => {
@@ -125,5 +137,5 @@ fn literal(block: &mut Vec<u8>, text: &str) {
             block.push(u8::try_from(rest).unwrap());
         }
     }
-    block.extend(text.as_bytes());
+    block.extend(text);
 }

@@ -55,8 +55,17 @@ impl Issuer {
     /// Signs arbitrary text, so that a member can appear more than once.
     pub(crate) fn sign_raw(&self, header: &str, claims: &str) -> String {
         let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-        let signature = crypto::sign(message.as_bytes(), &self.key, Algorithm::EdDSA).unwrap();
+        let signature = URL_SAFE_NO_PAD.encode(self.signature(&message));
         format!("{message}.{signature}")
+    }
+
+    /// Signs arbitrary bytes.
+    pub(crate) fn signature(&self, message: &str) -> Vec<u8> {
+        URL_SAFE_NO_PAD.decode(crypto::sign(message.as_bytes(), &self.key, Algorithm::EdDSA).unwrap()).unwrap()
+    }
+
+    pub(crate) fn public_key(&self) -> &[u8] {
+        &self.public
     }
 }
 

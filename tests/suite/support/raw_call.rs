@@ -35,11 +35,27 @@ impl RawClient {
     where
         B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
+        let (status, headers, _) = self.exchange(request).await.unwrap();
+        (status, headers)
+    }
+
+    /// Does the same, and returns the body as well.
+    ///
+    /// # Errors
+    /// If the stream or the connection is reset.
+    pub(crate) async fn exchange<B>(
+        &self,
+        request: Request<B>,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), Box<dyn Error + Send + Sync>>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
         let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-        let (head, body) = self.0.request(request).await.unwrap().into_parts();
+        let (head, body) = self.0.request(request).await?.into_parts();
         let mut headers = head.headers;
-        headers.extend(body.collect().await.unwrap().trailers().cloned().unwrap_or_default());
-        (head.status, headers)
+        let body = body.collect().await?;
+        headers.extend(body.trailers().cloned().unwrap_or_default());
+        Ok((head.status, headers, body.to_bytes()))
     }
 
     /// Sends a request, and returns its refusal.

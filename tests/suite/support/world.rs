@@ -2,14 +2,9 @@
 
 use std::{fs::Permissions, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
-use billing_portal::{
-    commands,
-    grpc::proto::{
-        CreatePortalSessionRequest, GetPortalAccessRequest, GetPortalAccessResponse,
-        billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
-    },
-    server::Server,
-    wiring,
+use billing_portal::grpc::proto::{
+    CreatePortalSessionRequest, GetPortalAccessRequest, GetPortalAccessResponse,
+    billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
 };
 use serde_json::Value;
 use sqlx::SqlitePool;
@@ -22,7 +17,10 @@ use tonic::{
 };
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
-use super::{ClientError, Issuer};
+use super::{
+    ClientError, Issuer,
+    counted_directory::{self, Queries},
+};
 
 /// The URL of the settings page in every test.
 pub(crate) const RETURN_URL: &str = "https://app.example.com/settings";
@@ -53,6 +51,8 @@ pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) channel: Channel,
     pub(crate) database: SqlitePool,
+    /// The directory queries of calls.
+    pub(crate) queries: Queries,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<()>,
 }
@@ -91,7 +91,7 @@ impl World {
 
         let mut arguments = arguments(&folder, stripe.base_url());
         override_settings(&mut arguments, settings);
-        let server = Server::new(wiring::build(commands::parse(arguments).unwrap().1).await.unwrap());
+        let (server, queries) = counted_directory::server(arguments).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -99,7 +99,7 @@ impl World {
             server.serve(listener, async { drop(stopped.await) }, std::future::pending()).await.unwrap();
         });
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        Self { folder, stripe, issuer, address, channel, database, stop: Some(stop), served }
+        Self { folder, stripe, issuer, address, channel, database, queries, stop: Some(stop), served }
     }
 
     /// Sends the world's requests to another process from here on.

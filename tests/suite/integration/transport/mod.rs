@@ -1,5 +1,6 @@
 //! Tests of HTTP/2, gRPC, health and draining, and of the web backends that call the service.
 
+mod abuse;
 mod anonymous;
 mod backends;
 mod backends_mtls;
@@ -10,6 +11,7 @@ mod frames;
 mod health;
 mod health_listener;
 mod redirect;
+mod shutdown;
 mod slow_messages;
 mod terminal;
 mod tls;
