@@ -67,12 +67,9 @@ pub(super) async fn send(client: &RawClient, address: impl std::fmt::Display, he
 }
 
 /// Returns the refusal of a gRPC response, or `None` if it succeeds.
-pub(super) fn refusal(headers: &HeaderMap) -> Result<Option<ClientError>, String> {
-    let status = Status::from_header_map(headers).ok_or("the response has no grpc-status")?;
-    if status.code() == tonic::Code::Ok {
-        return Ok(None);
-    }
-    Ok(Some(ClientError::of(&status)))
+pub(super) fn refusal(headers: &HeaderMap) -> Option<ClientError> {
+    let status = Status::from_header_map(headers).unwrap_or_else(|| Status::unknown("not a gRPC response"));
+    (status.code() != tonic::Code::Ok).then(|| ClientError::of(&status))
 }
 
 /// Returns the name of a code, as in the contract: `PERMISSION_DENIED`.
@@ -87,8 +84,12 @@ pub(super) fn code_name(code: tonic::Code) -> String {
     name
 }
 
-/// The path of the method that owners call.
-pub(super) fn path(headers: &Headers) -> String {
-    let path = headers.iter().find(|(name, _)| name == ":path");
-    path.map_or_else(|| OPEN.to_owned(), |(_, value)| String::from_utf8_lossy(value).into_owned())
+/// Returns the path.
+pub(super) fn path(headers: &Headers) -> &[u8] {
+    headers.iter().find(|(name, _)| name == ":path").map_or(&[], |(_, value)| value)
+}
+
+/// Returns whether a call belongs to the service whose calls are audited.
+pub(super) fn is_audited(headers: &Headers) -> bool {
+    path(headers).starts_with(OPEN.trim_end_matches("CreatePortalSession").as_bytes())
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{case::Case, text};
+use super::{case::Case, text::expand};
 
 /// A file of the corpus.
 #[derive(Deserialize)]
@@ -25,9 +25,11 @@ pub(super) fn folder() -> PathBuf {
 }
 
 pub(super) fn read(name: &str) -> Class {
-    let path = folder().join(name).with_extension("toml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    basic_toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    basic_toml::from_str(&text(name)).unwrap_or_else(|error| panic!("{name}.toml: {error}"))
+}
+
+pub(super) fn text(name: &str) -> String {
+    std::fs::read_to_string(folder().join(name).with_extension("toml")).unwrap()
 }
 
 impl Class {
@@ -47,8 +49,8 @@ impl Class {
             if !variant.is_null() {
                 merge(&mut merged, variant);
             }
-            let mut case: Case = serde_json::from_value(text::expand(merged))
-                .unwrap_or_else(|error| panic!("{}: {error}", common["name"]));
+            let mut case: Case =
+                serde_json::from_value(expand(merged)).unwrap_or_else(|error| panic!("{}: {error}", common["name"]));
             if shown != "null" {
                 case.name = format!("{}: {}", case.name, shown.chars().take(200).collect::<String>());
             }

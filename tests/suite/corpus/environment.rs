@@ -14,11 +14,7 @@ use super::{
     relay::Relay,
     token::Keys,
 };
-use crate::support::{
-    World,
-    raw_call::{OPEN, RawClient},
-    stripe::hold_responses,
-};
+use crate::support::{World, raw_call::RawClient, stripe::hold_responses};
 
 /// A running server with everything around it.
 pub(super) struct Environment {
@@ -152,9 +148,4 @@ fn usual_directory() -> Directory {
         ]),
         sql: None,
     }
-}
-
-/// Whether a call belongs to the service whose calls are audited.
-pub(super) fn is_audited(path: &str) -> bool {
-    path.starts_with(OPEN.trim_end_matches("CreatePortalSession"))
 }

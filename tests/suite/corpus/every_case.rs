@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, path::Path};
 
+use stripe_simulator::Fault;
+
 use super::{CLASSES, case::Case, class};
 
 #[test]
@@ -44,6 +46,15 @@ fn every_example_is_a_case_and_every_case_is_complete() {
         );
     }
     println!("corpus: {} cases, {total_examples} of them examples; {driven} driven by rows alone", names.len());
+}
+
+#[test]
+fn every_fault_of_the_simulator_is_in_a_case() {
+    let texts: String = CLASSES.iter().map(|name| class::text(name)).collect();
+    for fault in Fault::ALL {
+        let is_named = [" ", "\""].iter().any(|end| texts.contains(&format!("\"{fault}{end}")));
+        assert!(is_named, "no case has the fault {fault}");
+    }
 }
 
 fn check(case: &Case) {

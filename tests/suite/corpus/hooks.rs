@@ -58,23 +58,32 @@ fn changed(mut answer: Answer, change: &Response) -> Answer {
 
 /// Changes the directory.
 pub(super) async fn change_directory(world: &World, directory: &Directory) {
+    let statements = statements(directory);
+    if !statements.is_empty() {
+        let statements = format!("PRAGMA synchronous = OFF; {statements}");
+        Writer::Sqlite(world.database.clone()).run(&statements).await;
+    }
+}
+
+/// Returns the statements that change a directory.
+pub(super) fn statements(directory: &Directory) -> String {
     let rows = |rows: &[(Value, Value)]| {
         let row = |(one, other): &(Value, Value)| format!("({}, {})", literal(one), literal(other));
         rows.iter().map(row).collect::<Vec<_>>().join(", ")
     };
     let mut statements = String::new();
-    for (relation, new) in [("tenants", &directory.tenants), ("owners", &directory.owners)] {
-        if let Some(new) = new {
-            statements += &format!("DELETE FROM billing_portal_{relation};");
-            if !new.is_empty() {
-                statements += &format!("INSERT INTO billing_portal_{relation} VALUES {};", rows(new));
-            }
+    for (columns, new) in [
+        ("billing_portal_tenants (tenant_id, stripe_customer_id)", &directory.tenants),
+        ("billing_portal_owners (tenant_id, user_id)", &directory.owners),
+    ] {
+        let Some(new) = new else { continue };
+        let (relation, _) = columns.split_once(' ').unwrap();
+        statements += &format!("DELETE FROM {relation};");
+        if !new.is_empty() {
+            statements += &format!("INSERT INTO {columns} VALUES {};", rows(new));
         }
     }
-    statements += directory.sql.as_deref().unwrap_or_default();
-    if !statements.is_empty() {
-        Writer::Sqlite(world.database.clone()).run(&statements).await;
-    }
+    statements + directory.sql.as_deref().unwrap_or_default()
 }
 
 /// Returns a value in SQL.
@@ -82,7 +91,7 @@ fn literal(value: &Value) -> String {
     match value {
         Value::Null => "NULL".to_owned(),
         Value::String(text) => format!("'{}'", text.replace('\'', "''")),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
 

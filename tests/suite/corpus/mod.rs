@@ -3,6 +3,7 @@
 
 mod call;
 mod case;
+mod checks;
 mod class;
 mod drive;
 mod environment;
@@ -11,6 +12,7 @@ mod hooks;
 mod http2;
 mod message;
 mod relay;
+mod rows;
 mod startup;
 mod text;
 mod token;
@@ -28,5 +30,8 @@ macro_rules! classes {
         )+
     };
 }
+
+/// The rows of the directory in cases that have the same outcome with any database.
+pub(crate) use rows::other_rows;
 
 classes! { base token caller authorization mapping return_url flow_and_locale transport stripe flag_and_secrets configuration leaks shutdown }

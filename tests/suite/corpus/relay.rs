@@ -67,7 +67,8 @@ async fn relay(mut client: TcpStream, shared: Arc<Mutex<Shared>>) {
         None => response,
         Some(template) => {
             let body = String::from_utf8(response[head_length(&response).unwrap()..].to_vec()).unwrap();
-            template.replace("{length}", &body.len().to_string()).replace("{body}", &body).into_bytes()
+            let (length, chunk) = (body.len().to_string(), format!("{:x}\r\n{body}\r\n", body.len()));
+            template.replace("{length}", &length).replace("{chunk}", &chunk).replace("{body}", &body).into_bytes()
         }
     };
     drop(client.write_all(&bytes).await);

@@ -26,7 +26,10 @@ pub(crate) struct RawClient(Client<HttpConnector, RawBody>);
 
 impl RawClient {
     pub(crate) fn new() -> Self {
-        Self(Client::builder(TokioExecutor::new()).http2_only(true).build_http())
+        let mut connector = HttpConnector::new();
+        // Otherwise the system holds the message back until the headers are acknowledged.
+        connector.set_nodelay(true);
+        Self(Client::builder(TokioExecutor::new()).http2_only(true).build(connector))
     }
 
     /// Sends a request. Returns the status, and the headers together with the trailers: after a message, those have the gRPC

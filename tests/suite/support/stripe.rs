@@ -1,15 +1,13 @@
-//! Faults of the Stripe simulator that several modules use, and the refusals that they cause.
+//! Faults of the Stripe simulator that several modules use.
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use stripe_simulator::{Answer, Customer, Permission, RecordedRequest, Settings, Simulator, Subscription, Tamper};
 use tokio::{
     net::TcpListener,
     sync::{Notify, Semaphore, SemaphorePermit},
 };
-
-use super::World;
 
 pub(crate) const SESSIONS: &str = "/v1/billing_portal/sessions";
 
@@ -67,15 +65,4 @@ pub(crate) fn hold_responses_after(stripe: &Simulator, responses: usize) -> (Arc
         })
     })));
     (held, release)
-}
-
-/// Calls as olivia against a fault, and returns the reason of the refusal. Asserts that the audit records the same reason
-/// without a release, and that Stripe's error text does not reach the client.
-pub(crate) async fn refusal_reason(world: &World, fault: Tamper) -> String {
-    world.stripe.tamper(Some(fault));
-    let refusal = world.open(&world.olivia()).await.unwrap_err();
-    let record = world.audit().pop().unwrap();
-    assert_eq!((record["reason"].as_str(), &record["released"]), (Some(refusal.reason.as_str()), &json!(false)));
-    assert!(!refusal.text.contains("secret text"));
-    refusal.reason
 }

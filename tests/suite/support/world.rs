@@ -35,6 +35,7 @@ pub(crate) const FLAG_OFF: &str =
 
 /// Tenants: acme and globex with customers, dark with the flag off, initech without an account.
 const DIRECTORY: &str = "
+    PRAGMA synchronous = OFF; -- a test does not wait for the disk
     CREATE TABLE billing_portal_tenants (tenant_id text, stripe_customer_id text);
     CREATE TABLE billing_portal_owners (tenant_id text, user_id text);
     CREATE INDEX customers ON billing_portal_tenants (stripe_customer_id);

@@ -77,3 +77,15 @@ async fn a_secret_or_a_set_without_usable_keys_keeps_the_last_good_set() {
     serving.wait_for_lines("\"document fetched\"", 1).await;
     assert_eq!(get_access(&channel, &issuer).await, Ok(()));
 }
+
+#[tokio::test]
+async fn accepts_published_key_and_rejects_withdrawn_key() {
+    let world = World::start().await;
+    let new = Issuer::new("key-2");
+    let token = new.token("olivia", "acme", "owner");
+    assert_eq!(world.open(&token).await.unwrap_err().reason, "TOKEN_INVALID");
+    std::fs::write(world.path("jwks.json"), new.jwks().to_string()).unwrap();
+    // The file is polled every 250 ms and takes effect at the second poll; until then the old key is valid.
+    while world.open(&token).await.is_err() {}
+    assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "TOKEN_INVALID");
+}

@@ -1,8 +1,10 @@
 //! Integration: database URLs as managed providers print them are accepted, or refused with a message that says what to change.
 
+use std::net::TcpListener;
+
 use rcgen::{CertificateParams, KeyPair};
 
-use super::settings::{assert_accepted, assert_refused};
+use crate::support::process::run_with;
 
 /// Where the documents say that the file with the provider's CA is.
 const CA: &str = "/ca.pem";
@@ -161,4 +163,28 @@ async fn documented_url_of_each_provider_is_accepted() {
     for url in urls {
         assert_accepted(&[&format!("--database-url=postgres://{}", url.replace(CA, &ca))]).await;
     }
+}
+
+/// The password in every setting of these tests that has one. It must never be printed.
+const SECRET: &str = "hunter2";
+
+async fn assert_refused(changes: &[&str], variables: &[(&str, &str)], named: &str, problem: &str) {
+    let output = run_with(changes, variables).await;
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(64), "{changes:?}: {text}");
+    let messages: Vec<_> = text.lines().filter(|line| !line.starts_with('{')).collect();
+    assert_eq!(messages.len(), 1, "{changes:?}: {text}");
+    assert!(messages[0].starts_with(&format!("billing-portal: {named}: ")), "{changes:?}: {text}");
+    assert!(messages[0].contains(problem), "{changes:?}: {text}");
+    assert!(!text.contains(SECRET), "{changes:?}: {text}");
+}
+
+/// Asserts that settings are accepted: the process fails only when it binds its address, which is in use.
+async fn assert_accepted(changes: &[&str]) {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = format!("--listen={}", taken.local_addr().unwrap());
+    let output = run_with(&[changes, &[&listen]].concat(), &[]).await;
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{changes:?}: {text}");
+    assert!(!text.contains(SECRET), "{changes:?}: {text}");
 }

@@ -132,14 +132,6 @@ async fn cancelled_call_is_audited_without_release() {
 }
 
 #[tokio::test]
-async fn user_id_cannot_forge_record() {
-    let world = World::start().await;
-    let token = world.issuer.token("x\\n{\"event\":\"outcome\"}", "acme", "owner");
-    assert!(world.open(&token).await.is_err());
-    assert_eq!(world.audit().len(), 1);
-}
-
-#[tokio::test]
 async fn record_has_only_visible_ascii() {
     let world = World::start().await;
     let role = "ownеr\u{202e}\u{2028}\u{85}";

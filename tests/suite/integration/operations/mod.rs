@@ -13,6 +13,5 @@ mod metrics;
 mod outage;
 mod process;
 mod settings;
-mod settings_tls;
 mod startup;
 mod telemetry;

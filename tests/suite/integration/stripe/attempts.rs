@@ -14,7 +14,7 @@ use tonic::Code;
 
 use crate::support::{
     World,
-    stripe::{SESSIONS, alter, hold_responses, refusal_reason, respond_with},
+    stripe::{SESSIONS, alter, hold_responses, respond_with},
 };
 
 /// Fails the first attempts to create a session, and counts all attempts.
@@ -43,28 +43,6 @@ async fn transient_failures_are_retried_with_same_key_and_body() {
         assert!(posts.iter().all(|post| {
             post.header("idempotency-key").is_some_and(|key| Some(key) == posts[0].header("idempotency-key"))
         }));
-    }
-}
-
-#[tokio::test]
-async fn other_failures_are_not_retried_and_stripe_should_retry_is_obeyed() {
-    let world = World::start().await;
-    let should_retry = |code: u16, retry: &'static str| {
-        move |_: Answer| {
-            let headers = vec![("stripe-should-retry".to_owned(), retry.to_owned())];
-            Answer { status: code, headers, body: b"{}".to_vec() }
-        }
-    };
-    for (fault, attempts) in [
-        (failing_first(9, respond_with(500, json!({}))), 1),
-        (failing_first(9, respond_with(429, json!({}))), 1),
-        (failing_first(9, respond_with(400, json!({}))), 1),
-        (failing_first(9, should_retry(503, "false")), 1),
-        (failing_first(9, should_retry(500, "true")), 3),
-        (failing_first(9, respond_with(429, json!({"error": {"code": "lock_timeout"}}))), 3),
-    ] {
-        refusal_reason(&world, fault.0).await;
-        assert_eq!(fault.1.load(Ordering::SeqCst), attempts);
     }
 }
 
@@ -132,15 +110,4 @@ async fn call_to_unresponsive_stripe_ends_with_last_attempt_or_deadline() {
     let refusal = world.open(&world.olivia()).await.unwrap_err();
     assert_eq!((refusal.code, refusal.reason.as_str()), (Code::DeadlineExceeded, "DEADLINE_EXCEEDED"));
     assert_eq!(world.outcomes(), ["DEADLINE_EXCEEDED"]);
-}
-
-#[tokio::test]
-async fn unreachable_stripe_gets_stripe_unavailable() {
-    // Connections to port 1 on loopback are refused immediately.
-    let world = World::with(&["--stripe-api-base=http://127.0.0.1:1"]).await;
-    let refusal = world.open(&world.olivia()).await.unwrap_err();
-    assert_eq!(
-        (refusal.code, refusal.reason.as_str(), refusal.may_retry),
-        (Code::Unavailable, "STRIPE_UNAVAILABLE", true)
-    );
 }

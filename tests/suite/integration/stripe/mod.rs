@@ -5,6 +5,5 @@ mod endless;
 mod faults;
 mod flows;
 mod rates;
-mod responses;
 mod sessions;
 mod simulator;

@@ -146,17 +146,6 @@ async fn call_uses_one_key_although_the_file_changes() {
 }
 
 #[tokio::test]
-async fn tenant_outside_token_is_ignored() {
-    let world = World::start().await;
-    let mut request = crate::support::world::bearer(&world.olivia(), home());
-    for name in ["x-tenant-id", "tenant", "baggage"] {
-        request.metadata_mut().insert(name, "tenant=globex".parse().unwrap());
-    }
-    let url = world.send(request).await.unwrap();
-    assert_eq!(world.stripe.customer_of(&url).as_deref(), Some("cus_A"));
-}
-
-#[tokio::test]
 async fn connections_to_stripe_are_reused() {
     let world = World::with(&["--session-rate=10000", "--stripe-rate=10000"]).await;
     let token = world.olivia();

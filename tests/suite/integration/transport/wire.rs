@@ -28,7 +28,6 @@ use billing_portal::{
     wiring::stacks::{self, Shared},
 };
 use bytes::Bytes;
-use http::{Request, StatusCode};
 use http_body_util::Full;
 use prost::Message as _;
 use tempfile::TempDir;
@@ -42,60 +41,9 @@ use tonic::{Code, Status};
 
 use crate::support::{
     Issuer, World,
-    raw_call::{OPEN, RawClient, frame, grpc},
+    raw_call::{RawClient, frame, grpc},
     world::home,
 };
-
-#[tokio::test]
-async fn malformed_message_is_refused_with_message_invalid() {
-    let world = World::start().await;
-    let good = home().encode_to_vec();
-    let truncated = &good[..good.len() - 1];
-    let client = RawClient::new();
-    for (name, body) in [
-        ("truncated", frame(0, truncated)),
-        ("wrong wire type", frame(0, &[0x08, 0x01])),
-        ("overlong varint", frame(0, &[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01])),
-        ("not UTF-8", frame(0, &[0x0a, 0x01, 0xff])),
-        ("no message", Vec::new()),
-        ("half a frame", frame(0, &good)[..4].to_vec()),
-        ("wrong length", [&[0, 0, 0, 1, 0][..], &good].concat()),
-        ("two messages", [frame(0, &good), frame(0, &good)].concat()),
-        ("two empty messages", [frame(0, &[]), frame(0, &[])].concat()),
-        ("a byte after the message", [&frame(0, &good)[..], &[0]].concat()),
-        ("compressed without a header", frame(1, &good)),
-        ("unknown flag", frame(7, &good)),
-    ] {
-        let request = grpc(world.address, &world.olivia()).body(Full::<Bytes>::from(body)).unwrap();
-        let error = client.refusal(request).await;
-        assert_eq!((error.code, error.reason.as_str()), (Code::InvalidArgument, "MESSAGE_INVALID"), "{name}");
-    }
-    assert!(world.stripe.requests().is_empty());
-    assert!(world.outcomes().iter().all(|reason| reason == "MESSAGE_INVALID"));
-    // The complete message is accepted; an unknown field that names a tenant is ignored.
-    let mut unknown = good.clone();
-    unknown.extend([0x9a, 0x06, 6]);
-    unknown.extend(b"globex");
-    let request = grpc(world.address, &world.olivia()).body(Full::<Bytes>::from(frame(0, &unknown))).unwrap();
-    assert_eq!(Status::from_header_map(&RawClient::new().send(request).await.1).unwrap().code(), Code::Ok);
-    assert_eq!(world.audit().pop().unwrap()["customer"], "cus_A");
-}
-
-#[tokio::test]
-async fn request_that_is_not_grpc_gets_plain_http() {
-    let world = World::start().await;
-    let url = format!("http://{}{OPEN}", world.address);
-    for (request, status) in [
-        (Request::get(&url).body(Full::<Bytes>::default()), 405),
-        (Request::post(&url).body(Full::<Bytes>::default()), 415),
-        (Request::post(&url).header("content-type", "application/json").body(Full::<Bytes>::default()), 415),
-        (Request::post(&url).header("content-type", "application/grpc-web").body(Full::<Bytes>::default()), 415),
-    ] {
-        assert_eq!(RawClient::new().send(request.unwrap()).await.0.as_u16(), status);
-    }
-    let large = grpc(world.address, &"x".repeat(40_000)).body(Full::<Bytes>::default()).unwrap();
-    assert_eq!(RawClient::new().send(large).await.0, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
-}
 
 #[tokio::test]
 async fn panic_is_refused_with_bug_and_audited() {
