@@ -8,6 +8,7 @@ use tonic::Status;
 use super::{case::Case, text};
 use crate::support::{
     ClientError,
+    http2::grpc_headers,
     raw_call::{OPEN, RawClient},
 };
 
@@ -24,16 +25,8 @@ pub(super) type Headers = Vec<(String, Vec<u8>)>;
 
 /// Returns the headers of a case. The path may be that of another method.
 pub(super) fn headers(case: &Case, token: &str, path: &str) -> Headers {
-    let usual = [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":authority", "localhost"),
-        (":path", path),
-        ("content-type", "application/grpc"),
-        ("te", "trailers"),
-    ];
-    let mut headers: Headers =
-        usual.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())).into_iter().collect();
+    let usual = grpc_headers(path).into_iter().map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    let mut headers: Headers = usual.collect();
     let authorization = case.authorization.clone().unwrap_or_else(|| vec!["Bearer {token}".to_owned()]);
     headers.extend(
         authorization.iter().map(|value| ("authorization".to_owned(), text::bytes(&value.replace("{token}", token)))),

@@ -58,15 +58,7 @@ impl RawClient {
     /// Sends the headers of a gRPC call, without the end of the stream.
     pub(crate) async fn call(&mut self, stream: u32, path: &str, token: &str) {
         let authorization = format!("Bearer {token}");
-        let headers = [
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":authority", "localhost"),
-            (":path", path),
-            ("content-type", "application/grpc"),
-            ("te", "trailers"),
-            ("authorization", &authorization),
-        ];
+        let headers = grpc_headers(path).into_iter().chain([("authorization", &*authorization)]);
         self.send_headers(stream, headers.map(|(name, value)| (name, value.as_bytes()))).await;
     }
 
@@ -122,6 +114,18 @@ impl RawClient {
         self.0.read_exact(&mut payload).await.ok()?;
         Some(Frame { kind, stream: u32::from_be_bytes(stream), payload })
     }
+}
+
+/// Returns the headers of a gRPC call without a token.
+pub(crate) fn grpc_headers(path: &str) -> [(&str, &str); 6] {
+    [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":authority", "localhost"),
+        (":path", path),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+    ]
 }
 
 /// Appends a string: its length as an integer with a prefix of 7 bits, and its bytes.

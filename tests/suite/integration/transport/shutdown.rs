@@ -18,17 +18,23 @@ async fn stopped(world: World) {
 }
 
 #[tokio::test]
-async fn signal_before_connections_are_accepted_serves_none_of_their_calls() {
+async fn signal_before_connections_are_accepted_leaves_none_of_their_calls_open() {
     let mut world = World::start().await;
-    world.shut_down();
+    let (token, message) = (world.olivia(), frame(0, &home().encode_to_vec()));
     let mut clients = Vec::new();
     for _ in 0..10 {
-        // The system has accepted these; whether the server does is a race.
-        if let Ok(mut client) = TcpStream::connect(world.address).await {
-            drop(client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await);
-            clients.push(client);
-        }
+        // The system has accepted the connection. Whether the server has is a race.
+        let mut client = RawClient::connect(world.address).await;
+        client.call(1, OPEN, &token).await;
+        client.send(DATA, END_STREAM, 1, &message).await;
+        clients.push(client);
     }
+    world.shut_down();
+    for mut client in clients {
+        // Returns an end or fails after 30 s without one.
+        while client.receive(HEADERS).await.is_some() {}
+    }
+    assert!(world.outcomes().iter().all(|reason| ["OK", "SHUTTING_DOWN", "CANCELLED"].contains(&reason.as_str())));
     stopped(world).await;
 }
 
