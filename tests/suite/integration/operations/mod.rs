@@ -1,5 +1,6 @@
 //! Tests of what operators configure, run and read: settings, commands, signals, the audit log and telemetry.
 
+mod alarms;
 mod audit;
 mod audit_mapping;
 mod audit_output;
