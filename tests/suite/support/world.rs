@@ -11,8 +11,8 @@ use billing_portal::{
     server::Server,
     wiring,
 };
+use rusqlite::Connection;
 use serde_json::Value;
-use sqlx::SqlitePool;
 use stripe_simulator::{Mode, Settings, Simulator};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -52,7 +52,6 @@ pub(crate) struct World {
     pub(crate) issuer: Issuer,
     pub(crate) address: SocketAddr,
     pub(crate) channel: Channel,
-    pub(crate) database: SqlitePool,
     stop: Option<oneshot::Sender<()>>,
     served: JoinHandle<()>,
 }
@@ -82,8 +81,7 @@ impl World {
     async fn start_with(stripe: Settings, settings: &[&str]) -> Self {
         let folder = private_folder();
         let stripe = super::stripe::simulator(stripe).await;
-        let database = SqlitePool::connect(&format!("{}?mode=rwc", database_url(&folder))).await.unwrap();
-        sqlx::raw_sql(DIRECTORY).execute(&database).await.unwrap();
+        Connection::open(folder.path().join("directory.db")).unwrap().execute_batch(DIRECTORY).unwrap();
         let issuer = Issuer::new("key-1");
         std::fs::write(folder.path().join("flags.json"), FLAG_ON).unwrap();
         std::fs::write(folder.path().join("jwks.json"), issuer.jwks().to_string()).unwrap();
@@ -99,7 +97,7 @@ impl World {
             server.serve(listener, async { drop(stopped.await) }, std::future::pending()).await.unwrap();
         });
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        Self { folder, stripe, issuer, address, channel, database, stop: Some(stop), served }
+        Self { folder, stripe, issuer, address, channel, stop: Some(stop), served }
     }
 
     /// Sends the world's requests to another process from here on.
@@ -111,8 +109,22 @@ impl World {
         self.folder.path().join(name)
     }
 
-    pub(crate) async fn sql(&self, statements: &'static str) {
-        sqlx::raw_sql(statements).execute(&self.database).await.unwrap();
+    /// Opens the directory, which the service opens only to read.
+    pub(crate) fn database(&self) -> Connection {
+        Connection::open(self.path("directory.db")).unwrap()
+    }
+
+    pub(crate) fn sql(&self, statements: &str) {
+        self.database().execute_batch(statements).unwrap();
+    }
+
+    /// Adds the tenants `t0`, `t1` and so on, with the customers `cus_T0`, `cus_T1` and so on.
+    pub(crate) fn add_tenants(&self, count: usize) {
+        self.sql(&format!(
+            "INSERT INTO billing_portal_tenants
+                WITH RECURSIVE numbers (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers LIMIT {count})
+                SELECT 't' || number, 'cus_T' || number FROM numbers"
+        ));
     }
 
     /// Waits on the health Watch stream until a service has the expected status.

@@ -181,7 +181,7 @@ impl Transaction {
         if failure.kind != FailureKind::Privilege || roll_back(connection).await.is_err() {
             return failure;
         }
-        let message = failure.error.as_ref().and_then(sqlx::Error::as_database_error).map(DatabaseError::message);
+        let message = failure.server_error().map(DatabaseError::message);
         let Some(message) = message else { return failure };
         let message = literal(&Value::Bytes(Some(message.as_bytes().to_vec())));
         let query = format!("{COLUMN_PRIVILEGES}pg_catalog.convert_from({message}, 'UTF8'), '[^[:alnum:]_]+'))");
