@@ -1,5 +1,7 @@
 //! The embedded directory: a SQLite file, opened read-only.
 
+mod threads;
+
 use std::{
     borrow::Cow,
     path::{Path, PathBuf},
@@ -9,10 +11,11 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, Row, params_from_iter, types::ValueRef};
 use tokio::{
-    sync::Semaphore,
-    task::spawn_blocking,
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::{timeout, timeout_at},
 };
+
+use threads::Threads;
 
 use super::{
     connections::Limits,
@@ -29,15 +32,28 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many instructions of its virtual machine SQLite executes before it compares the time with the limit.
 const CHECK_INTERVAL: i32 = 1_000;
 
-/// A pool that opens the file on first use. Queries run on threads on which they may wait for the disk or for a lock.
+/// A pool that opens the file on first use.
 pub(super) struct SqliteConnections {
     file: Arc<File>,
+    threads: Threads<Job>,
     max_connections: usize,
     /// As many as there may be queries.
     free: Arc<Semaphore>,
     acquire_timeout: Duration,
     /// The time limit of a query, whether or not a call still waits for it.
     query_limit: Duration,
+}
+
+/// What a query holds until it has ended.
+type Held = (OwnedSemaphorePermit, Option<TenantShare>);
+
+/// A query, and the call that waits for it. What the query holds is sent with the result, so that the thread of the call is
+/// woken once, and not a second time by the call that gets the connection next.
+struct Job {
+    query: Query,
+    deadline: Instant,
+    held: Held,
+    call: oneshot::Sender<(Result<Vec<Fact>, Failure>, Held)>,
 }
 
 /// The file and its connections.
@@ -51,12 +67,18 @@ impl SqliteConnections {
     pub(super) fn new(path: &Path, limits: Limits) -> Self {
         let max_connections = limits.max_connections as usize;
         let query_limit = limits.query + GRACE;
+        let file = Arc::new(File {
+            path: path.to_owned(),
+            idle: IdleConnections::new(limits.lifetime),
+            lock_timeout: LOCK_TIMEOUT.min(query_limit),
+        });
+        let threads = Threads::new(max_connections, {
+            let file = Arc::clone(&file);
+            move |Job { query, deadline, held, call }| drop(call.send((file.fetch(&query, deadline), held)))
+        });
         Self {
-            file: Arc::new(File {
-                path: path.to_owned(),
-                idle: IdleConnections::new(limits.lifetime),
-                lock_timeout: LOCK_TIMEOUT.min(query_limit),
-            }),
+            file,
+            threads,
             max_connections,
             free: Arc::new(Semaphore::new(max_connections)),
             acquire_timeout: limits.acquire,
@@ -74,13 +96,11 @@ impl SqliteConnections {
         let free = timeout(self.acquire_timeout, Arc::clone(&self.free).acquire_owned()).await;
         let free = free.ok().and_then(Result::ok).ok_or(FailureKind::NoConnection)?;
         let deadline = Instant::now() + self.query_limit;
-        let file = Arc::clone(&self.file);
-        let facts = spawn_blocking(move || {
-            let _held = (share, free);
-            file.fetch(&query, deadline)
-        });
-        // A disk that does not respond cannot be interrupted.
-        timeout_at(deadline.into(), facts).await??
+        let (call, outcome) = oneshot::channel();
+        self.threads.add(Job { query, deadline, held: (free, share), call });
+        // SQLite ends the query itself, unless the disk does not respond.
+        let (facts, _held) = timeout_at(deadline.into(), outcome).await?.map_err(|_| FailureKind::Driver)?;
+        facts
     }
 }
 
@@ -126,7 +146,7 @@ fn facts(connection: &Connection, query: &Query, deadline: Instant) -> Result<Ve
 }
 
 fn fact(row: &Row<'_>) -> Result<Fact, Failure> {
-    let cell = |column: &'static str| match row.get_ref(column) {
+    let cell = |column| match row.get_ref(column) {
         Ok(ValueRef::Null) => Cell::Null,
         Ok(ValueRef::Text(text)) => match str::from_utf8(text) {
             Ok(text) => Cell::Text(text.to_owned()),
@@ -134,5 +154,5 @@ fn fact(row: &Row<'_>) -> Result<Fact, Failure> {
         },
         Ok(ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_)) | Err(_) => Cell::NotText(Vec::new()),
     };
-    Ok(Fact::read(row.get("fact")?, cell))
+    Ok(Fact::read(row.get(0)?, cell))
 }

@@ -11,7 +11,6 @@ use billing_portal::{
     server::Server,
     wiring,
 };
-use rusqlite::Connection;
 use serde_json::Value;
 use stripe_simulator::{Mode, Settings, Simulator};
 use tempfile::TempDir;
@@ -22,7 +21,7 @@ use tonic::{
 };
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
-use super::{ClientError, Issuer};
+use super::{ClientError, Issuer, directory};
 
 /// The URL of the settings page in every test.
 pub(crate) const RETURN_URL: &str = "https://app.example.com/settings";
@@ -34,17 +33,6 @@ pub(crate) const FLAG_ON: &str = r#"{"flags":{"billing-portal":{"state":"ENABLED
 /// A flag that is off for everyone.
 pub(crate) const FLAG_OFF: &str =
     r#"{"flags":{"billing-portal":{"state":"DISABLED","variants":{"on":true,"off":false},"defaultVariant":"on"}}}"#;
-
-/// Tenants: acme and globex with customers, dark with the flag off, initech without an account.
-const DIRECTORY: &str = "
-    CREATE TABLE billing_portal_tenants (tenant_id text, stripe_customer_id text);
-    CREATE TABLE billing_portal_owners (tenant_id text, user_id text);
-    CREATE INDEX customers ON billing_portal_tenants (stripe_customer_id);
-    CREATE INDEX tenants ON billing_portal_tenants (tenant_id);
-    CREATE INDEX owners ON billing_portal_owners (tenant_id, user_id);
-    INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_A'), ('globex', 'cus_B'), ('dark', 'cus_D'), ('initech', NULL);
-    INSERT INTO billing_portal_owners VALUES ('acme', 'olivia'), ('globex', 'greta'), ('dark', 'dora'), ('initech', 'ines');
-";
 
 pub(crate) struct World {
     pub(crate) folder: TempDir,
@@ -81,7 +69,7 @@ impl World {
     async fn start_with(stripe: Settings, settings: &[&str]) -> Self {
         let folder = private_folder();
         let stripe = super::stripe::simulator(stripe).await;
-        Connection::open(folder.path().join("directory.db")).unwrap().execute_batch(DIRECTORY).unwrap();
+        directory::create(&folder);
         let issuer = Issuer::new("key-1");
         std::fs::write(folder.path().join("flags.json"), FLAG_ON).unwrap();
         std::fs::write(folder.path().join("jwks.json"), issuer.jwks().to_string()).unwrap();
@@ -107,24 +95,6 @@ impl World {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
-    }
-
-    /// Opens the directory, which the service opens only to read.
-    pub(crate) fn database(&self) -> Connection {
-        Connection::open(self.path("directory.db")).unwrap()
-    }
-
-    pub(crate) fn sql(&self, statements: &str) {
-        self.database().execute_batch(statements).unwrap();
-    }
-
-    /// Adds the tenants `t0`, `t1` and so on, with the customers `cus_T0`, `cus_T1` and so on.
-    pub(crate) fn add_tenants(&self, count: usize) {
-        self.sql(&format!(
-            "INSERT INTO billing_portal_tenants
-                WITH RECURSIVE numbers (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers LIMIT {count})
-                SELECT 't' || number, 'cus_T' || number FROM numbers"
-        ));
     }
 
     /// Waits on the health Watch stream until a service has the expected status.
@@ -220,7 +190,7 @@ pub(crate) fn arguments(folder: &TempDir, stripe: &str) -> Vec<String> {
         &format!("--principal-jwks={}", file("jwks.json")),
         "--principal-issuer=https://login.test",
         "--return-url-origins=https://app.example.com,http://127.0.0.1:3000",
-        &format!("--database-url={}", database_url(folder)),
+        &format!("--database-url=sqlite:{}", directory::path(folder).display()),
         &format!("--flags-file={}", file("flags.json")),
         &format!("--stripe-secret-key-file={}", file("stripe.key")),
         "--stripe-mode=test",
@@ -233,10 +203,6 @@ pub(crate) fn arguments(folder: &TempDir, stripe: &str) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into()
-}
-
-fn database_url(folder: &TempDir) -> String {
-    format!("sqlite:{}", folder.path().join("directory.db").display())
 }
 
 /// A request for the portal home.

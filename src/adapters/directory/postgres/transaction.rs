@@ -199,10 +199,10 @@ async fn roll_back(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 fn fact(row: &PgRow) -> Result<Fact, Failure> {
-    let cell = |column: &'static str| match row.try_get::<Option<Vec<u8>>, _>(column) {
+    let cell = |column: usize| match row.try_get::<Option<Vec<u8>>, _>(column) {
         Ok(None) => Cell::Null,
         Ok(Some(bytes)) => String::from_utf8(bytes).map_or_else(|error| Cell::NotText(error.into_bytes()), Cell::Text),
         Err(_) => Cell::NotText(Vec::new()),
     };
-    Ok(Fact::read(row.try_get("fact")?, cell))
+    Ok(Fact::read(row.try_get(0)?, cell))
 }
