@@ -83,9 +83,12 @@ async fn sqlite_query_ends_at_its_time_limit_although_its_caller_is_gone() {
             assert_eq!(slow.await, Err("directory did not answer in time".to_owned()));
         }
         assert_eq!(mapping(&directory, "acme").await, acme);
-        while directory.connections().0 > 0 {
-            tokio::task::yield_now().await;
-        }
+        let ended = async {
+            while directory.connections().0 > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(10), ended).await.unwrap();
         assert_eq!(directory.connections(), (0, 1), "the connection of the slow query is closed");
     }
 }
