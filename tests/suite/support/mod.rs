@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod certificates;
 pub(crate) mod client_error;
 pub(crate) mod collector;
+pub(crate) mod directory;
 pub(crate) mod example;
 pub(crate) mod gated_stripe;
 pub(crate) mod http2;

@@ -43,14 +43,14 @@ async fn removed_owner_with_valid_token_gets_not_owner() {
     let world = World::start().await;
     world.open(&world.olivia()).await.unwrap();
     world.stripe.forget_requests();
-    world.sql("DELETE FROM billing_portal_owners WHERE user_id = 'olivia'").await;
+    world.sql("DELETE FROM billing_portal_owners WHERE user_id = 'olivia'");
     assert_refused(&world, world.open(&world.olivia()).await, Code::PermissionDenied, "NOT_OWNER").await;
 }
 
 #[tokio::test]
 async fn ownership_token_does_not_query_owners() {
     let world = World::with(&["--ownership=token"]).await;
-    world.sql("DROP TABLE billing_portal_owners").await;
+    world.sql("DROP TABLE billing_portal_owners");
     world.open(&world.olivia()).await.unwrap();
 }
 
@@ -101,7 +101,7 @@ async fn disabled_flag_gets_feature_disabled_without_database() {
     let world = World::start().await;
     let dora = world.issuer.token("dora", "dark", "owner");
     // Switching the feature off must not need a database, so the flag is checked before the directory.
-    world.sql("DROP TABLE billing_portal_tenants").await;
+    world.sql("DROP TABLE billing_portal_tenants");
     assert_refused(&world, world.open(&dora).await, Code::FailedPrecondition, "FEATURE_DISABLED").await;
     std::fs::write(world.path("flags.json"), FLAG_OFF).unwrap();
     world.wait_for_health("billing.portal.v1.BillingPortal", tonic_health::ServingStatus::NotServing.into()).await;
@@ -113,7 +113,7 @@ async fn tenant_without_customer_gets_no_billing_account() {
     let world = World::start().await;
     let ines = world.issuer.token("ines", "initech", "owner");
     assert_refused(&world, world.open(&ines).await, Code::FailedPrecondition, "NO_BILLING_ACCOUNT").await;
-    world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = NULL").await;
+    world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = NULL");
     assert_refused(&world, world.open(&world.olivia()).await, Code::FailedPrecondition, "NO_BILLING_ACCOUNT").await;
 }
 
@@ -131,7 +131,7 @@ async fn audit_distinguishes_mapping_integrity_failures() {
             "malformed_customer",
         ),
     ] {
-        world.sql(change).await;
+        world.sql(change);
         assert_refused(&world, world.open(&world.olivia()).await, Code::Internal, "MAPPING_INTEGRITY").await;
         assert_eq!(world.audit().last().unwrap()["detail"], detail);
         assert_eq!(world.access(&world.olivia(), "").await.unwrap_err().reason, "MAPPING_INTEGRITY");
@@ -141,7 +141,7 @@ async fn audit_distinguishes_mapping_integrity_failures() {
 #[tokio::test]
 async fn failed_database_query_is_not_reported_as_no_account() {
     let world = World::start().await;
-    world.sql("DROP TABLE billing_portal_owners").await;
+    world.sql("DROP TABLE billing_portal_owners");
     assert_refused(&world, world.open(&world.olivia()).await, Code::Unavailable, "DATABASE_UNAVAILABLE").await;
     assert_eq!(world.access(&world.olivia(), "").await.unwrap_err().reason, "DATABASE_UNAVAILABLE");
 }

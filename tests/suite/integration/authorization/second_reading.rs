@@ -48,13 +48,13 @@ async fn change_during_call_prevents_the_release() {
             Some("shared_customer"),
         ),
     ] {
-        let outcome = changed_while_stripe_responds(&world, async || world.sql(change).await).await;
+        let outcome = changed_while_stripe_responds(&world, async || world.sql(change)).await;
         assert_eq!(outcome, Err(reason.to_owned()), "{change}");
         let record = world.audit().pop().unwrap();
         assert_eq!((record["reason"].as_str(), record["detail"].as_str()), (Some(reason), detail), "{change}");
         assert_eq!(record["released"], false, "{change}");
         assert!(record["session"].as_str().unwrap().starts_with("bps_"), "the created session is named: {record}");
-        world.sql(undo).await;
+        world.sql(undo);
     }
     // Without a change, the same call releases its URL.
     changed_while_stripe_responds(&world, async || {}).await.unwrap();

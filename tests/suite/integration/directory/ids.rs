@@ -1,13 +1,12 @@
 //! Integration: SQLite collations, and values that are not text in a text column.
 
-use super::{Writer, is_expected, lookup_outcome};
+use super::{is_expected, lookup_outcome};
 use crate::support::World;
 
 async fn world_with(schema: &str) -> World {
     let world = World::start().await;
-    let writer = Writer::Sqlite(world.database.clone());
-    writer.run("DROP TABLE billing_portal_tenants; DROP TABLE billing_portal_owners").await;
-    writer.run(schema).await;
+    world.sql("DROP TABLE billing_portal_tenants; DROP TABLE billing_portal_owners");
+    world.sql(schema);
     world
 }
 
@@ -23,7 +22,7 @@ async fn collations_do_not_make_different_ids_equal() {
     assert_eq!(lookup_outcome(&world, "olivia").await.0, "NOT_OWNER");
     assert_eq!(lookup_outcome(&world, "oscar").await, ("OK".to_owned(), None));
     // The shared customer must be found although other rows are equal under the collation.
-    world.sql("INSERT INTO billing_portal_tenants VALUES ('zulu', 'cus_A')").await;
+    world.sql("INSERT INTO billing_portal_tenants VALUES ('zulu', 'cus_A')");
     assert!(is_expected("shared_customer", &lookup_outcome(&world, "oscar").await));
 }
 

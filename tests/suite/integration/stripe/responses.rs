@@ -57,12 +57,10 @@ async fn customer_that_does_not_name_tenant_is_refused() {
 #[tokio::test]
 async fn swapped_tenants_get_mapping_integrity() {
     let world = World::start().await;
-    world
-        .sql(
-            "UPDATE billing_portal_tenants SET stripe_customer_id = 'cus_B' WHERE tenant_id = 'acme';
-              UPDATE billing_portal_tenants SET stripe_customer_id = 'cus_A' WHERE tenant_id = 'globex'",
-        )
-        .await;
+    world.sql(
+        "UPDATE billing_portal_tenants SET stripe_customer_id = 'cus_B' WHERE tenant_id = 'acme';
+         UPDATE billing_portal_tenants SET stripe_customer_id = 'cus_A' WHERE tenant_id = 'globex'",
+    );
     assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "MAPPING_INTEGRITY");
     let greta = world.issuer.token("greta", "globex", "owner");
     assert_eq!(world.open(&greta).await.unwrap_err().reason, "MAPPING_INTEGRITY");
