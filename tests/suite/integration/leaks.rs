@@ -105,7 +105,7 @@ async fn add_faulty_tenants(world: &World) -> Vec<String> {
              INSERT INTO billing_portal_owners VALUES ('{tenant}', 'olivia');"
         );
     }
-    world.sql(statements.leak()).await;
+    world.sql(statements.leak());
     faults.into_iter().map(tenant).collect()
 }
 
@@ -188,9 +188,9 @@ async fn no_secret_appears_on_any_path_at_trace_level() {
     let (mut tokens, faulty) = call_with_each_fault(world).await;
     let (bad, refused) = call_with_bad_tokens(world).await;
     tokens.extend(bad);
-    world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved").await;
+    world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved");
     received += &open(world, &good).await;
-    world.sql("ALTER TABLE moved RENAME TO billing_portal_tenants").await;
+    world.sql("ALTER TABLE moved RENAME TO billing_portal_tenants");
     // A client without HTTP/2, with its token in the first bytes.
     let mut plain = TcpStream::connect(serving.address).await.unwrap();
     plain.write_all(format!("POST / HTTP/1.1\r\nAuthorization: Bearer {good}\r\n\r\n").as_bytes()).await.unwrap();

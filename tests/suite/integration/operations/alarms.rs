@@ -53,7 +53,7 @@ async fn alarm(world: &mut World, reason: &str, detail: Option<&str>, cause: &st
 #[tokio::test]
 async fn swapped_customers_raise_one_alarm() {
     let mut world = World::start().await;
-    world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = CASE tenant_id WHEN 'acme' THEN 'cus_B' ELSE 'cus_A' END WHERE tenant_id IN ('acme', 'globex')").await;
+    world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = CASE tenant_id WHEN 'acme' THEN 'cus_B' ELSE 'cus_A' END WHERE tenant_id IN ('acme', 'globex')");
     let counted = ["billing_portal.mapping_integrity", "customer_of_another_tenant"];
     alarm(&mut world, "MAPPING_INTEGRITY", Some("customer_of_another_tenant"), "names a different tenant", counted)
         .await;
@@ -62,7 +62,7 @@ async fn swapped_customers_raise_one_alarm() {
 #[tokio::test]
 async fn customer_of_two_tenants_raises_one_alarm() {
     let mut world = World::start().await;
-    world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = 'cus_A' WHERE tenant_id = 'globex'").await;
+    world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = 'cus_A' WHERE tenant_id = 'globex'");
     let counted = ["billing_portal.mapping_integrity", "shared_customer"];
     alarm(&mut world, "MAPPING_INTEGRITY", Some("shared_customer"), "shared_customer", counted).await;
 }
