@@ -46,7 +46,7 @@ enum Keep<'a> {
     Everything,
     /// Members of an object.
     Members(&'a [&'a str]),
-    /// The value is discarded, so nothing is allocated for it.
+    /// The value is discarded.
     Nothing,
 }
 

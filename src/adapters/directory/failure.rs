@@ -162,6 +162,9 @@ impl From<sqlx::Error> for Failure {
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::Error::{SqlInputError, SqliteFailure};
+        if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) {
+            return FailureKind::Timeout.into();
+        }
         let is_answer = matches!(error, SqliteFailure(..) | SqlInputError { .. });
         let kind = if is_answer { FailureKind::Query } else { FailureKind::Driver };
         Self { kind, error: Some(DriverError::Sqlite(error)), servers: None }

@@ -14,9 +14,9 @@ pub(super) struct Template {
 }
 
 impl Template {
-    /// Composes a text with fewer than ten values. The function receives an expression for each of them. A parameter is `sign`
+    /// Composes a text with fewer than ten values. The function receives an expression for each of them. A parameter is `prefix`
     /// with the number of its value.
-    pub(super) fn new<const N: usize>(sign: char, text: impl FnOnce([String; N]) -> String) -> Self {
+    pub(super) fn new<const N: usize>(prefix: char, text: impl FnOnce([String; N]) -> String) -> Self {
         // Random, so that an operator's SELECT statement does not contain it.
         let mark = Uuid::new_v4().simple().to_string();
         let text = text(std::array::from_fn(|index| format!("{mark}{index}")));
@@ -26,12 +26,12 @@ impl Template {
             let (index, rest) = part.split_at_checked(1)?;
             Some((index.parse().ok()?, rest.to_owned()))
         });
-        Self::of_parts(sign, start, parts.collect())
+        Self::of_parts(prefix, start, parts.collect())
     }
 
-    fn of_parts(sign: char, start: Arc<str>, parts: Arc<[(usize, String)]>) -> Self {
+    fn of_parts(prefix: char, start: Arc<str>, parts: Arc<[(usize, String)]>) -> Self {
         let mut template = Self { with_parameters: Arc::default(), start, parts };
-        template.with_parameters = template.with(|index| format!("{sign}{}", index + 1)).into();
+        template.with_parameters = template.with(|index| format!("{prefix}{}", index + 1)).into();
         template
     }
 

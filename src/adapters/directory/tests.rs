@@ -42,7 +42,7 @@ fn connection_to_file_is_read_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("directory.db");
     Connection::open(&path).unwrap();
-    let connection = sqlite::open(&path, Duration::ZERO).unwrap();
+    let connection = sqlite::open(&path).unwrap();
     let error = connection.execute("CREATE TABLE x (y text)", ()).unwrap_err();
     assert!(error.to_string().contains("readonly"), "{error}");
 }
@@ -57,7 +57,7 @@ fn slow_for_one_tenant(path: &Path) {
 }
 
 /// Limits with a query that may take a second and with four connections, of which a tenant may use one.
-const SHORT: ConnectionLimits = ConnectionLimits { max_connections: 4, query: Duration::ZERO };
+const SHORT: ConnectionLimits = ConnectionLimits { max_connections: 4, query: Duration::from_secs(1) };
 
 async fn mapping(directory: &SqlDirectory, tenant: &str) -> Result<Mapping, String> {
     let entry = directory.look_up(&TenantId::parse(tenant).unwrap(), &UserId::parse("olivia").unwrap()).await;
@@ -65,7 +65,7 @@ async fn mapping(directory: &SqlDirectory, tenant: &str) -> Result<Mapping, Stri
 }
 
 #[tokio::test]
-async fn sqlite_query_ends_at_its_time_limit_although_its_caller_is_gone() {
+async fn sqlite_query_ends_at_its_time_limit_or_with_its_call() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("directory.db");
     slow_for_one_tenant(&path);
@@ -101,7 +101,8 @@ async fn query_waits_for_lock_of_another_process_until_its_time_limit() {
     let lock = Connection::open(&path).unwrap();
     let directory = SqlDirectory::new(&Database::Sqlite(path), None, &relations(Ownership::Token), SHORT);
     lock.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    assert_eq!(mapping(&directory, "acme").await, Err("directory did not answer in time".to_owned()));
+    assert_eq!(mapping(&directory, "acme").await, Err("directory query failed: database is locked".to_owned()));
+    assert_eq!(directory.connections(), (0, 0));
     let (found, ()) = tokio::join!(mapping(&directory, "acme"), async { lock.execute_batch("ROLLBACK").unwrap() });
     assert_eq!(found, Ok(Mapping::Customer(CustomerId::parse("cus_A").unwrap())));
 }

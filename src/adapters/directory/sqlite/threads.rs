@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-/// Threads that are started when they are needed, and end with this value when the work that they have begun has ended.
+/// Threads that are started when they are needed, and end with this value when all work that was added has ended.
 pub(super) struct Threads<J: Send + 'static>(Arc<Shared<J>>);
 
 struct Shared<J> {
@@ -66,7 +66,8 @@ impl<J: Send + 'static> Shared<J> {
         let shared = Arc::clone(self);
         match thread::Builder::new().name("sqlite".to_owned()).spawn(move || shared.work()) {
             Ok(_) => state.threads += 1,
-            Err(_) => {
+            Err(error) => {
+                tracing::warn!(%error, "thread for SQLite cannot be started");
                 state.is_waking = false;
                 if state.threads == 0 {
                     state.queue.clear();
@@ -102,7 +103,10 @@ impl<J: Send + 'static> Shared<J> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::channel;
+    use std::{
+        sync::mpsc::{RecvTimeoutError, channel},
+        time::Duration,
+    };
 
     use super::*;
 
@@ -120,10 +124,11 @@ mod tests {
             done.send(job).unwrap();
         });
         (0..100).for_each(|job| threads.add(job));
-        assert!(results.iter().take(98).eq(2..100));
+        let next = || results.recv_timeout(Duration::from_secs(30));
+        assert!((2..100).all(|job| next() == Ok(job)));
         drop(threads);
         release.send(()).unwrap();
         // The channel is closed when the last thread ends.
-        assert_eq!(results.iter().collect::<Vec<_>>(), [0]);
+        assert_eq!((next(), next()), (Ok(0), Err(RecvTimeoutError::Disconnected)));
     }
 }

@@ -98,3 +98,19 @@ fn checks_of_a_session_need_only_what_is_kept() {
         }
     }
 }
+
+/// The source names each member that a check reads.
+#[test]
+fn every_member_that_a_check_names_is_kept() {
+    let source = include_str!("../response.rs");
+    let mut named = Vec::new();
+    for read in
+        ["object.get(\"", "session.get(\"", "string(object, \"", "boolean(object, \"", "expandable_id(object, \""]
+    {
+        named.extend(source.split(read).skip(1).map(|rest| rest.split('"').next().unwrap()));
+    }
+    assert!(named.len() >= CUSTOMER_MEMBERS.len() + SESSION_MEMBERS.len() - 1, "{named:?}");
+    for name in named {
+        assert!(CUSTOMER_MEMBERS.contains(&name) || SESSION_MEMBERS.contains(&name), "{name} is read and not kept");
+    }
+}

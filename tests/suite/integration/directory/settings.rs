@@ -135,6 +135,8 @@ async fn invalid_or_unsafe_database_url_prevents_startup() {
         // SQLite: an existing file, read only.
         ("sqlite:", "missing file name"),
         ("sqlite::memory:", "missing file name"),
+        ("sqlite:file:directory.db%3Fvfs=unix-none", "begins with file:"),
+        ("sqlite://file:directory.db", "begins with file:"),
         ("sqlite://:memory:", "missing file name"),
         ("sqlite:d.db?mode=memory", "mode=ro"),
         ("sqlite:d.db?immutable=1", "mode=ro"),
