@@ -218,7 +218,7 @@ async fn no_secret_appears_on_any_path_at_trace_level() {
     ];
     sources.extend(ended);
     tokens.push(good);
-    // The signature alone is as good as the token for whoever knows the rest.
+    // The signature alone is as good as the token for anyone who knows the rest.
     let mut secrets: Vec<_> = tokens.iter().map(|token| token.rsplit('.').next().unwrap().to_owned()).collect();
     secrets.extend(tokens);
     secrets.extend(
