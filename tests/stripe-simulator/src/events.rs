@@ -1,8 +1,11 @@
 //! `GET /v1/events`: <https://docs.stripe.com/api/events/list>.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::{
+    Simulator,
     auth::ACCOUNT_VERSION,
     error::Error,
     form::{self, Form},
@@ -14,6 +17,15 @@ use crate::{
 
 /// The maximum number of `types`.
 const MAX_TYPES: usize = 20;
+
+impl Simulator {
+    /// Moves every event so far into the past, as if it had happened earlier.
+    pub fn age_events(&self, by: Duration) {
+        for event in self.shared.state().events.values_mut() {
+            event.created = event.created.saturating_sub(by.as_secs());
+        }
+    }
+}
 
 /// Lists events, newest first.
 pub(crate) fn list(state: &State, mode: Mode, query: &str) -> Result<Value, Error> {

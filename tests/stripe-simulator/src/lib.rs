@@ -1,6 +1,5 @@
-//! A simulator of Stripe for tests, examples and benches, as strict as Stripe. It serves the customers, portal sessions, portal
-//! configurations, subscriptions, checkout sessions and events of one account in test and live mode, and the hosted page that a
-//! session's URL opens.
+//! A simulator of Stripe for tests, examples and benches, as strict as Stripe. It serves the objects of one account in test and
+//! live mode, and the hosted page that a session's URL opens.
 //!
 //! The API follows <https://docs.stripe.com/api> at version 2026-09-30.endive. Suggested reading order:
 //!
@@ -8,8 +7,7 @@
 //! - `server`: connections
 //! - `api`: the processing that all requests share, with `auth`, `key`, `permission` and `idempotency`
 //! - `form`, `parameters` and `expand`: the accepted parameters
-//! - `endpoint`, with `account`, `customers`, `sessions`, `flows`, and lists (`list`): `configurations`, `subscriptions`,
-//!   `checkout`, `events`
+//! - `endpoint`, with a module for each kind of object, and `list` for their lists
 //! - `error`: Stripe's error responses
 //! - `portal`: the hosted page
 //!
@@ -55,7 +53,6 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -202,13 +199,6 @@ impl Simulator {
     /// Removes all portal configurations of a mode, as in a new account.
     pub fn remove_configurations(&self, mode: Mode) {
         self.shared.state().remove_configurations(mode);
-    }
-
-    /// Moves every event so far into the past, as if it had happened earlier.
-    pub fn age_events(&self, by: Duration) {
-        for event in self.shared.state().events.values_mut() {
-            event.created = event.created.saturating_sub(by.as_secs());
-        }
     }
 
     /// The recorded API requests, in order of arrival.

@@ -82,8 +82,8 @@ pub(crate) fn create(state: &mut State, mode: Mode, form: &Form, cause: Cause<'_
     });
     let (return_url, locale) = (return_url.map(str::to_owned), locale.map(str::to_owned));
     state.add_event(Event::new(mode, "billing_portal.session.created", &object, cause));
-    if let Some(expanded) = expanded {
-        object["configuration"] = expanded;
+    if let (Some(expanded), Some(members)) = (expanded, object.as_object_mut()) {
+        members.insert("configuration".to_owned(), expanded);
     }
     state.sessions.insert(secret, Session { customer: customer.to_owned(), mode, return_url, locale, flow });
     Ok(object)
