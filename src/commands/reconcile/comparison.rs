@@ -3,7 +3,7 @@
 use std::{collections::HashSet, fmt, time::SystemTime};
 
 use super::{
-    entries::{AuditedSessions, MARGIN},
+    entries::{AuditedSessions, MARGIN, Place},
     finding::{Finding, Outcome},
 };
 use crate::adapters::stripe::CreatedSession;
@@ -28,6 +28,7 @@ struct Counts {
     audited: u64,
     other_customer: u64,
     not_audited: u64,
+    response_lost: u64,
     before: u64,
     recent: u64,
     entries: u64,
@@ -65,6 +66,10 @@ impl Comparison {
                 let audit_entry = self.audited.name(place);
                 Finding { audit_customer, audit_entry, ..at_stripe(Outcome::OtherCustomer, created) }
             }));
+        } else if let Some(place) = self.unanswered_call(created) {
+            self.counts.response_lost += 1;
+            let audit_entry = self.audited.name(place);
+            self.findings.push(Finding { audit_entry, ..at_stripe(Outcome::ResponseLost, created) });
         } else if self.audited.range.is_some_and(|(first, _)| created.created < first + MARGIN) {
             self.counts.before += 1;
         } else if created.created > self.until {
@@ -73,6 +78,10 @@ impl Comparison {
             self.counts.not_audited += 1;
             self.findings.push(at_stripe(Outcome::NotAudited, created));
         }
+    }
+
+    fn unanswered_call(&mut self, created: &CreatedSession) -> Option<Place> {
+        self.audited.unanswered.take(created.customer.as_deref()?, created.created)
     }
 
     /// Returns the findings, the worst first, and the counts.
@@ -122,12 +131,12 @@ impl Comparison {
 /// The first two lines of the summary.
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { audited, other_customer, not_audited, before, recent, .. } = self;
+        let Self { audited, other_customer, not_audited, response_lost, before, recent, .. } = self;
         let Self { entries, no_event, entries_older, entries_recent, .. } = self;
         writeln!(
             f,
             "sessions at Stripe: {audited} audited, {other_customer} of them with another customer; {not_audited} not \
-             audited; not compared: {before} before the audit files begin, {recent} too recent"
+             audited, {response_lost} of calls without a response; not compared: {before} before the audit files begin, {recent} too recent"
         )?;
         write!(
             f,

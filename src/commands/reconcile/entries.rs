@@ -6,8 +6,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde::Deserialize;
-
+use super::{
+    entry::{Entry, Event},
+    unanswered::UnansweredCalls,
+};
 use crate::config::{AuditSource, SettingError};
 
 /// Differences between the clocks of the service and of Stripe, and the duration of a call: between the creation of a session
@@ -41,7 +43,7 @@ pub(super) struct AuditedSession {
 }
 
 /// The sessions of all files.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct AuditedSessions {
     /// Sorted by session. Two entries can name the same one.
     pub(super) sessions: Vec<AuditedSession>,
@@ -51,28 +53,10 @@ pub(super) struct AuditedSessions {
     pub(super) older: u64,
     /// The first lines that are not entries, and how many there are.
     pub(super) invalid: (Vec<Place>, u64),
+    /// The calls of which no entry names a session.
+    pub(super) unanswered: UnansweredCalls,
     /// The names of the files.
     names: Vec<String>,
-}
-
-/// The members of an entry that are compared, or without which a line is not an entry.
-#[derive(Deserialize)]
-struct Entry<'a> {
-    time: &'a str,
-    event: Event,
-    #[serde(rename = "request_id")]
-    _request_id: &'a str,
-    reason: Option<&'a str>,
-    customer: Option<&'a str>,
-    session: Option<&'a str>,
-    released: Option<bool>,
-}
-
-#[derive(Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum Event {
-    Intent,
-    Outcome,
 }
 
 impl AuditedSessions {
@@ -81,8 +65,7 @@ impl AuditedSessions {
     /// # Errors
     /// If a file cannot be read.
     pub(super) fn read(sources: &[AuditSource], since: SystemTime) -> Result<Self, SettingError> {
-        let mut read =
-            Self { sessions: Vec::new(), range: None, older: 0, invalid: (Vec::new(), 0), names: Vec::new() };
+        let mut read = Self::default();
         for (position, source) in sources.iter().enumerate() {
             let (name, outcome) = match source {
                 AuditSource::Stdin => {
@@ -98,6 +81,7 @@ impl AuditedSessions {
             outcome.map_err(|error| SettingError::new("--audit", format!("{name} cannot be read: {error}")))?;
             read.names.push(name);
         }
+        read.unanswered.end();
         read.sessions.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         Ok(read)
     }
@@ -132,39 +116,26 @@ impl AuditedSessions {
     }
 
     fn add(&mut self, place: Place, line: &[u8], since: SystemTime) {
-        let Some((time, session)) = parse(line, place) else {
+        let Some(entry) = Entry::parse(line) else {
             self.invalid.1 += 1;
             if self.invalid.0.len() < MAX_LISTED {
                 self.invalid.0.push(place);
             }
             return;
         };
+        let time = entry.time;
         self.range = Some(self.range.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
-        match session {
+        let Some(customer) = entry.customer else { return };
+        self.unanswered.add(&entry, customer, place);
+        match entry.session {
             // An event at the beginning of the range can have an entry that is older by the margin.
-            Some(session) if session.time + MARGIN < since => self.older += 1,
-            Some(session) => self.sessions.push(session),
+            Some(_) if time + MARGIN < since => self.older += 1,
+            Some(id) => {
+                let is_ok = matches!(entry.event, Event::Outcome { is_ok: true, .. });
+                let (id, customer) = (id.into(), customer.into());
+                self.sessions.push(AuditedSession { id, customer, time, is_ok, has_event: false, place });
+            }
             None => {}
         }
     }
-}
-
-/// Returns the time of an entry, and the session that it names; `None` if the line is not an entry.
-fn parse(line: &[u8], place: Place) -> Option<(SystemTime, Option<AuditedSession>)> {
-    let entry: Entry<'_> = serde_json::from_slice(line).ok()?;
-    let time = humantime::parse_rfc3339(entry.time).ok()?;
-    let is_complete = match entry.event {
-        Event::Intent => entry.customer.is_some(),
-        Event::Outcome => entry.reason.is_some() && entry.released? <= entry.session.is_some(),
-    };
-    let session = match (entry.session, entry.customer) {
-        (Some(id), Some(customer)) => {
-            let is_ok = entry.event == Event::Outcome && entry.reason == Some("OK");
-            let (id, customer) = (id.into(), customer.into());
-            Some(AuditedSession { id, customer, time, is_ok, has_event: false, place })
-        }
-        (Some(_), None) => return None,
-        (None, _) => None,
-    };
-    is_complete.then_some((time, session))
 }

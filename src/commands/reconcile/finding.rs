@@ -11,6 +11,8 @@ pub(super) enum Outcome {
     OtherCustomer,
     /// No entry names the session.
     NotAudited,
+    /// No entry names the session, but there was a call for its customer at that time, whose response was lost.
+    ResponseLost,
     /// Stripe does not report the session of an entry `OK`.
     NoEvent,
     /// The line is not an entry. A session that it named cannot be compared.
@@ -22,6 +24,7 @@ impl Outcome {
         match self {
             Self::OtherCustomer => "other_customer",
             Self::NotAudited => "not_audited",
+            Self::ResponseLost => "response_lost",
             Self::NoEvent => "no_event",
             Self::InvalidEntry => "invalid_entry",
         }
@@ -94,7 +97,7 @@ impl Row for Finding {
     fn severity(&self) -> Severity {
         match self.result {
             Outcome::OtherCustomer | Outcome::NotAudited | Outcome::InvalidEntry => Severity::Failure,
-            Outcome::NoEvent => Severity::Warning,
+            Outcome::ResponseLost | Outcome::NoEvent => Severity::Warning,
         }
     }
 }

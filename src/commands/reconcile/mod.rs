@@ -3,7 +3,9 @@
 
 mod comparison;
 mod entries;
+mod entry;
 mod finding;
+mod unanswered;
 
 use std::time::SystemTime;
 

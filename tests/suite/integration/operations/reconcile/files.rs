@@ -28,6 +28,7 @@ async fn line_that_is_not_an_entry_is_reported_with_its_place() {
         without("request_id"),
         without("reason"),
         without("released"),
+        without("duration_ms"),
         without("customer"),
         released.to_string(),
         good.to_string().replace("outcome", "other"),

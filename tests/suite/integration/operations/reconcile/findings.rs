@@ -1,6 +1,9 @@
 //! What the report says about sessions and entries.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stripe_simulator::{Endpoint, Fault, Injection};
 
 use super::{HOUR, audit_file, leak, outcome, reconcile, rows, world};
 use crate::support::{
@@ -20,8 +23,8 @@ async fn sessions_of_the_service_have_an_entry_each() {
     assert_eq!((text(&output.stdout), output.status.code()), ("[]\n", Some(0)), "{output:?}");
     let summary = text(&output.stderr);
     for line in [
-        "sessions at Stripe: 2 audited, 0 of them with another customer; 0 not audited; not compared: 0 before the audit \
-         files begin, 0 too recent\n",
+        "sessions at Stripe: 2 audited, 0 of them with another customer; 0 not audited, 0 of calls without a response; not \
+         compared: 0 before the audit files begin, 0 too recent\n",
         "sessions in the audit files: 2, 0 of them without an event; not compared: 0 older than the events, 0 too recent\n",
         "audit files: from ",
         "; lines that are not entries: 0\n",
@@ -44,7 +47,7 @@ async fn session_around_the_service_is_reported_with_the_request_that_created_it
         "stripe_request_id": request, "event": event});
     assert_eq!(*row, expected);
     assert!(
-        text(&output.stderr).contains("sessions at Stripe: 1 audited, 0 of them with another customer; 1 not audited;")
+        text(&output.stderr).contains("sessions at Stripe: 1 audited, 0 of them with another customer; 1 not audited,")
     );
     // The event contains the URL, which opens the portal of the customer.
     let output = [output.stdout, output.stderr].concat();
@@ -82,7 +85,7 @@ async fn session_for_another_customer_than_that_of_its_entry_is_reported_first()
     assert_eq!(rows[0], expected);
     assert_eq!((rows.len(), &rows[1]["result"]), (2, &json!("not_audited")));
     assert!(
-        text(&output.stderr).contains("sessions at Stripe: 1 audited, 1 of them with another customer; 1 not audited;")
+        text(&output.stderr).contains("sessions at Stripe: 1 audited, 1 of them with another customer; 1 not audited,")
     );
 }
 
@@ -118,4 +121,48 @@ async fn entry_without_an_event_is_a_warning() {
         "audit_entry": format!("{path}:1")});
     assert_eq!((rows(&output), output.status.code()), (vec![expected], Some(0)), "{output:?}");
     assert!(text(&output.stderr).contains("sessions in the audit files: 3, 1 of them without an event;"), "{output:?}");
+}
+
+#[tokio::test]
+async fn session_whose_response_was_lost_is_explained_by_its_call() {
+    let world = world().await;
+    world.stripe.inject(Injection::from(Fault::ResetInHead).on(Endpoint::Sessions));
+    let refusal = world.open(&world.olivia()).await.unwrap_err();
+    assert_eq!(refusal.reason, "STRIPE_UNAVAILABLE");
+    world.stripe.clear_faults();
+    assert!(world.audit().iter().all(|entry| entry.get("session").is_none()));
+    let output = reconcile(&world, &["--format=json"]).await;
+    let [row] = &rows(&output)[..] else { panic!("{output:?}") };
+    let place = format!("{}:2", world.path("audit.jsonl").display());
+    assert_eq!((&row["result"], &row["audit_entry"]), (&json!("response_lost"), &json!(place)));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    // The call explains one session of its customer, and no other.
+    leak(&world, "cus_A").await;
+    let output = reconcile(&world, &["--format=json"]).await;
+    let results: Vec<_> = rows(&output).iter().map(|row| row["result"].clone()).collect();
+    assert_eq!((results, output.status.code()), (vec![json!("not_audited"), json!("response_lost")], Some(1)));
+}
+
+#[tokio::test]
+async fn intent_explains_a_session_only_if_no_outcome_follows() {
+    let world = world().await;
+    leak(&world, "cus_B").await;
+    let now = outcome(Duration::ZERO, "bps_Other", "cus_B", "OK");
+    let mut intent = now.clone();
+    let members = intent.as_object_mut().unwrap();
+    members.retain(|name, _| ["time", "request_id", "rpc", "customer"].contains(&name.as_str()));
+    members.insert("event".to_owned(), json!("intent"));
+    let result = async |lines: &[Value]| {
+        let path = audit_file(&world, "crash.jsonl", lines).display().to_string();
+        let output = reconcile(&world, &["--format=json", "--audit", &path]).await;
+        rows(&output)[0]["result"].clone()
+    };
+    assert_eq!(result(&[intent.clone()]).await, "response_lost");
+    // The files may be in any order.
+    assert_eq!(result(&[intent.clone(), now.clone()]).await, "not_audited");
+    assert_eq!(result(&[now.clone(), intent.clone()]).await, "not_audited");
+    let early = outcome(HOUR, "", "cus_B", "STRIPE_UNAVAILABLE");
+    let mut early = early.clone();
+    early.as_object_mut().unwrap().remove("session");
+    assert_eq!(result(&[early]).await, "not_audited");
 }

@@ -27,7 +27,7 @@ fn ago(duration: Duration) -> String {
 
 /// An outcome with a session.
 fn outcome(age: Duration, session: &str, customer: &str, reason: &str) -> Value {
-    json!({"time": ago(age), "event": "outcome", "request_id": "r", "rpc": "CreatePortalSession", "customer": customer,
+    json!({"time": ago(age), "event": "outcome", "request_id": session, "rpc": "CreatePortalSession", "customer": customer,
         "reason": reason, "session": session, "released": reason == "OK", "duration_ms": 1})
 }
 
