@@ -5,6 +5,7 @@
 
 mod attempts;
 mod error;
+mod events;
 mod headers;
 mod inspect;
 mod objects;
@@ -23,8 +24,9 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 pub use attempts::Attempts;
+pub use events::{CreatedSession, CreatedSessions};
 pub use inspect::{Account, Inspected, PortalConfiguration};
-pub use objects::StripeObjects;
+pub use objects::{StripeObjects, is_too_large};
 pub use pace::Pace;
 pub use permission::Permission;
 pub use response::{check_customer, checked_session, parse_customer, parse_session, recorded_tenant};

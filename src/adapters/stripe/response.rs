@@ -12,7 +12,7 @@ use crate::{
     portal::{CheckedSession, CustomerId, Flow, PortalRequest, Reason, RecordedTenant, Refusal, ReturnUrl},
 };
 
-type Object = Map<String, Value>;
+pub(super) type Object = Map<String, Value>;
 
 /// The members that the checks of a customer read. All others are missing in what [`parse_customer`] returns.
 const CUSTOMER_MEMBERS: [&str; 5] = ["object", "id", "deleted", "livemode", "metadata"];
@@ -163,19 +163,19 @@ fn check_flow(session: &Object, requested: &Flow, completed_url: &ReturnUrl) -> 
 }
 
 /// Returns whether a text has the shape of a session id, `bps_[A-Za-z0-9]+`.
-fn is_session_id(id: &str) -> bool {
+pub(super) fn is_session_id(id: &str) -> bool {
     crate::portal::account::is_stripe_id(id, &["bps_"])
 }
 
-fn string<'a>(object: &'a Object, member: &str) -> Result<&'a str, Refusal> {
+pub(super) fn string<'a>(object: &'a Object, member: &str) -> Result<&'a str, Refusal> {
     object.get(member).and_then(Value::as_str).ok_or_else(|| invalid(member, "a string"))
 }
 
-fn boolean(object: &Object, member: &str) -> Result<bool, Refusal> {
+pub(super) fn boolean(object: &Object, member: &str) -> Result<bool, Refusal> {
     object.get(member).and_then(Value::as_bool).ok_or_else(|| invalid(member, "a boolean"))
 }
 
-fn nested<'a>(object: &'a Object, member: &str) -> Result<&'a Object, Refusal> {
+pub(super) fn nested<'a>(object: &'a Object, member: &str) -> Result<&'a Object, Refusal> {
     object.get(member).and_then(Value::as_object).ok_or_else(|| invalid(member, "an object"))
 }
 
@@ -188,7 +188,7 @@ fn expandable_id<'a>(object: &'a Object, member: &str) -> Result<&'a str, Refusa
 }
 
 /// Rejects the response unless the member has the requested value.
-fn check(member: &str, has_requested_value: bool) -> Result<(), Refusal> {
+pub(super) fn check(member: &str, has_requested_value: bool) -> Result<(), Refusal> {
     if has_requested_value { Ok(()) } else { Err(rejected(member)) }
 }
 
@@ -199,7 +199,7 @@ fn rejected(member: &str) -> Refusal {
     )
 }
 
-fn invalid(member: &str, expected: &str) -> Refusal {
+pub(super) fn invalid(member: &str, expected: &str) -> Refusal {
     Refusal::because(Reason::StripeProtocol, format!("{member} in the Stripe response is missing or not {expected}"))
 }
 

@@ -13,6 +13,7 @@ mod messages;
 mod metrics;
 mod outage;
 mod process;
+mod reconcile;
 mod settings;
 mod settings_tls;
 mod startup;
