@@ -92,3 +92,5 @@ fn decode(text: &str) -> Result<Vec<u8>, KeyError> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
