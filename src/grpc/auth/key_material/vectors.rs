@@ -134,3 +134,14 @@ fn rfc_signatures() {
     ];
     assert_counts("RFC 7515, 7520 and 8037", &counts, &expected);
 }
+
+#[test]
+fn key_with_the_weakness_roca_is_refused() {
+    let file = read("wycheproof/json_web_key_test.json");
+    let groups = file["testGroups"].as_array().unwrap();
+    let roca = groups.iter().find(|group| group["comment"] == "jws_rsa_roca_key").unwrap();
+    let good = groups.iter().find(|group| group["comment"] == "rs256").unwrap();
+    let verifier = |group: &Value| verifier_of(group["public"]["keys"][0].clone(), Algorithm::RS256).map(drop);
+    assert_eq!(verifier(roca), Err(KeyError::Roca));
+    assert_eq!(verifier(good), Ok(()));
+}
