@@ -1,6 +1,7 @@
 //! Tests at scale: tenants stay isolated under load, a change during a call prevents the release of a URL, a call stays
 //! cheap with a million tenants, slow calls of one person do not affect others, and refused connections are counted.
 
+mod agreement;
 mod attacks;
 mod audit_memory;
 mod isolation;
