@@ -2,6 +2,7 @@
 //! cheap with a million tenants, commands keep their memory small, slow calls of one person do not affect
 //! others, and refused connections are counted.
 
+mod agreement;
 mod attacks;
 mod audit_memory;
 mod isolation;

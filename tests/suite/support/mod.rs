@@ -21,6 +21,7 @@ pub(crate) mod service;
 pub(crate) mod stripe;
 pub(crate) mod test_database;
 pub(crate) mod tinyproxy;
+pub(crate) mod token_verifier;
 pub(crate) mod world;
 
 pub(crate) use client_error::ClientError;
