@@ -13,7 +13,7 @@ use anyhow::Result;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, sqlite::SqliteConnectOptions};
+use sqlx::{AssertSqlSafe, Connection as _};
 use tempfile::TempDir;
 use tonic::metadata::{Ascii, MetadataValue};
 
@@ -82,10 +82,7 @@ impl Stage {
         let url = match directory {
             Directory::Sqlite(tenants) => {
                 let path = self.path(&format!("tenants-{tenants}.db"));
-                let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-                let mut connection = options.connect().await?;
-                sqlx::raw_sql(AssertSqlSafe(fill(tenants))).execute(&mut connection).await?;
-                connection.close().await?;
+                rusqlite::Connection::open(&path)?.execute_batch(&fill(tenants))?;
                 format!("sqlite:{}", path.display())
             }
             Directory::Postgres(tenants) => {

@@ -83,7 +83,7 @@ pub(crate) async fn prepare(arguments: &Arguments, page: &str, issuer: &Issuer) 
         Stripe::Simulated(simulator) => files.write_stripe_key(simulator.secret_key(Mode::Test))?,
         Stripe::Real { key_file, .. } => files.use_stripe_key(key_file),
     }
-    files.write_directory(&mapped_tenants(&stripe)).await?;
+    files.write_directory(&mapped_tenants(&stripe))?;
     let origins = format!("{page},{}", arguments.backend_origin.origin().ascii_serialization());
     if let Some(service) = arguments.service.clone() {
         drop(telemetry::install(None, "info")?);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use rusqlite::Connection;
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::people::{GLOBEX, PEOPLE};
@@ -118,24 +118,15 @@ impl Files {
     }
 
     /// Recreates the two relations that the service reads.
-    pub(crate) async fn write_directory(&self, tenants: &[(&str, String)]) -> Result<()> {
-        let options = SqliteConnectOptions::new().filename(self.directory()).create_if_missing(true);
-        let mut connection = SqliteConnection::connect_with(&options).await.context("cannot create the directory")?;
-        sqlx::raw_sql(SCHEMA).execute(&mut connection).await?;
+    pub(crate) fn write_directory(&self, tenants: &[(&str, String)]) -> Result<()> {
+        let database = Connection::open(self.directory()).context("cannot create the directory")?;
+        database.execute_batch(SCHEMA)?;
         for (tenant, customer) in tenants {
-            sqlx::query("INSERT INTO billing_portal_tenants VALUES (?1, ?2)")
-                .bind(*tenant)
-                .bind(customer)
-                .execute(&mut connection)
-                .await?;
+            database.execute("INSERT INTO billing_portal_tenants VALUES (?1, ?2)", (tenant, customer))?;
         }
         for owner in PEOPLE.iter().filter(|person| person.is_owner_in_directory) {
-            sqlx::query("INSERT INTO billing_portal_owners VALUES (?1, ?2)")
-                .bind(owner.tenant.id)
-                .bind(owner.id)
-                .execute(&mut connection)
-                .await?;
+            database.execute("INSERT INTO billing_portal_owners VALUES (?1, ?2)", (owner.tenant.id, owner.id))?;
         }
-        Ok(connection.close().await?)
+        Ok(())
     }
 }

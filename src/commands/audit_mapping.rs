@@ -50,7 +50,8 @@ pub async fn run(config: &Config, options: &AuditMappingOptions) -> Result<bool,
     let mut resume = ResumeFile::of_option(options.resume.as_deref(), &run_settings(config))?;
     let mut audit = Audit::default();
     let check = |mapped: MappedTenant| async move {
-        with_retries(&mapped.tenant, async || verify(portal_sessions, &mapped, config.limits.deadline).await).await
+        with_retries(Some(&mapped.tenant), async || verify(portal_sessions, &mapped, config.limits.deadline).await)
+            .await
     };
     let (stop, key_setting) = (CancellationToken::new(), "--stripe-secret-key-file");
     check_all(&directory, resume.as_mut(), &stop, key_setting, check, |row| audit.record(row)).await?;

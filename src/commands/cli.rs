@@ -1,4 +1,4 @@
-//! The command line: `serve`, `check` and `audit-mapping`, each with its own options in addition to the shared settings. `serve`
+//! The command line: `serve`, `check`, `audit-mapping` and `reconcile`, each with its own options in addition to the shared settings. `serve`
 //! is the default.
 
 use std::{ffi::OsString, path::PathBuf};
@@ -7,7 +7,7 @@ use clap::{Args as _, FromArgMatches as _};
 
 use crate::{
     commands::report::ReportFormat,
-    config::{Arguments, Config, SettingError, refuse_unknown},
+    config::{Arguments, Config, ReconcileArguments, SettingError, refuse_unknown},
 };
 
 const ABOUT: &str = "Lets the owner of a tenant open Stripe's hosted billing portal, for their own tenant and no other";
@@ -27,7 +27,7 @@ const EXAMPLE: &str = "Example:
 --help lists every setting.";
 
 /// What an argument can be.
-const EXPECTED: &str = "a flag or one command (serve, check or audit-mapping)";
+const EXPECTED: &str = "a flag or one command (serve, check, audit-mapping or reconcile)";
 
 /// The command to run.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub enum Command {
     Check(CheckOptions),
     /// Compares each tenant's row with its Stripe customer.
     AuditMapping(AuditMappingOptions),
+    /// Compares the sessions at Stripe with audit entries.
+    Reconcile(ReconcileOptions),
 }
 
 /// The options of `check`.
@@ -64,6 +66,19 @@ pub struct AuditMappingOptions {
     /// File that records what was checked, so that a run that ends early can be resumed
     #[arg(long, value_name = "FILE")]
     pub resume: Option<PathBuf>,
+}
+
+/// The options of `reconcile`.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Report")]
+pub struct ReconcileOptions {
+    /// What is compared
+    #[command(flatten)]
+    pub comparison: ReconcileArguments,
+
+    /// How the report is written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table")]
+    pub format: ReportFormat,
 }
 
 /// Why the process exits without running a command.
@@ -99,6 +114,7 @@ where
             None | Some(CommandName::Serve) => Command::Serve,
             Some(CommandName::Check) => Command::Check(CheckOptions::from_arg_matches(&matches)?),
             Some(CommandName::AuditMapping) => Command::AuditMapping(AuditMappingOptions::from_arg_matches(&matches)?),
+            Some(CommandName::Reconcile) => Command::Reconcile(ReconcileOptions::from_arg_matches(&matches)?),
         };
         Ok((command, Arguments::from_arg_matches(&matches)?))
     });
@@ -115,16 +131,18 @@ enum CommandName {
     Serve,
     Check,
     AuditMapping,
+    Reconcile,
 }
 
 impl CommandName {
-    const ALL: [Self; 3] = [Self::Serve, Self::Check, Self::AuditMapping];
+    const ALL: [Self; 4] = [Self::Serve, Self::Check, Self::AuditMapping, Self::Reconcile];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Serve => "serve",
             Self::Check => "check",
             Self::AuditMapping => "audit-mapping",
+            Self::Reconcile => "reconcile",
         }
     }
 }
@@ -173,8 +191,17 @@ fn subcommand(name: CommandName) -> clap::Command {
         CommandName::AuditMapping => {
             (AuditMappingOptions::augment_args(command), "Compare each tenant's row with its Stripe customer")
         }
+        CommandName::Reconcile => {
+            (ReconcileOptions::augment_args(command), "Find sessions at Stripe that the audit entries do not have")
+        }
     };
-    Arguments::augment_args(command)
+    let command = match name {
+        CommandName::Serve | CommandName::Check | CommandName::AuditMapping => Arguments::augment_args(command),
+        // Its own --audit names the files to read. The setting of the service remains under a hidden name, with its default.
+        CommandName::Reconcile => Arguments::augment_args(command)
+            .mut_arg("audit", |audit| audit.long("audit-target").env(None::<&'static str>).hide(true)),
+    };
+    command
         .about(about)
         .display_name("billing-portal")
         .version(env!("CARGO_PKG_VERSION"))

@@ -1,4 +1,4 @@
-//! The commands of the process, one file each, and what they share with the backfill, which is a binary of its own.
+//! The commands of the process, and what they share with the backfill, which is a binary of its own.
 
 pub mod audit_mapping;
 pub mod check;
@@ -7,6 +7,7 @@ pub mod exposed;
 mod failure;
 pub mod process;
 pub mod progress;
+mod reconcile;
 pub mod report;
 pub mod resume;
 pub mod retries;
@@ -16,7 +17,7 @@ pub mod tenants;
 
 use std::process::ExitCode;
 
-pub use cli::{AuditMappingOptions, CheckOptions, Command, EarlyExit, command, parse};
+pub use cli::{AuditMappingOptions, CheckOptions, Command, EarlyExit, ReconcileOptions, command, parse};
 pub use failure::Failure;
 pub use report::ReportFormat;
 
@@ -37,6 +38,7 @@ pub async fn run(command: Command, config: Config) -> Result<ExitCode, Failure> 
             Ok(passed) => passed,
             Err(error) => return Err(error.into()),
         },
+        Command::Reconcile(options) => reconcile::run(&config, &options).await?,
     };
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

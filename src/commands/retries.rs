@@ -1,4 +1,4 @@
-//! Retries of the check of one tenant at Stripe, for commands that check many.
+//! Retries of what a long command reads at Stripe, such as the customer of one of many tenants.
 
 use std::time::Duration;
 
@@ -10,14 +10,17 @@ use crate::{
 /// The pause before the first retry. It doubles for each further retry.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The maximum number of retries for one customer.
+/// The maximum number of retries of one read.
 const MAX_RETRIES: u32 = 5;
 
-/// Repeats the check of a tenant while its refusal says that a later one may pass.
+/// Repeats a check while its refusal says that a later one may pass. The log names the tenant, if there is one.
 ///
 /// # Errors
 /// The refusal of the last check.
-pub async fn with_retries<T>(tenant: &TenantId, check: impl AsyncFn() -> Result<T, Refusal>) -> Result<T, Refusal> {
+pub async fn with_retries<T>(
+    tenant: Option<&TenantId>,
+    check: impl AsyncFn() -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
     let mut pauses = (0..MAX_RETRIES).map(|retry| FIRST_PAUSE * 2_u32.pow(retry));
     loop {
         let refusal = match check().await {
@@ -29,8 +32,8 @@ pub async fn with_retries<T>(tenant: &TenantId, check: impl AsyncFn() -> Result<
             Recheck::SameUntilDataChanges | Recheck::RefusedUntilKeyChanges | Recheck::Unknown => None,
         };
         let Some(pause) = pause else { return Err(refusal) };
-        let (tenant, pause_ms) = (tenant.as_str(), milliseconds(pause));
-        tracing::warn!(tenant, cause = %refusal, pause_ms, "customer cannot be checked; retrying after a pause");
+        let (tenant, pause_ms) = (tenant.map(TenantId::as_str), milliseconds(pause));
+        tracing::warn!(tenant, cause = %refusal, pause_ms, "check at Stripe failed; retrying after a pause");
         tokio::time::sleep(pause).await;
     }
 }

@@ -80,6 +80,10 @@ fn sqlite(text: &str) -> Result<PathBuf, Error> {
     if path.is_empty() || path == ":memory:" {
         return Err(Error::NoFile);
     }
+    // SQLite would read parameters from it, such as one that turns off locks.
+    if path.starts_with("file:") {
+        return Err(Error::SqliteUri);
+    }
     Ok(path.into_owned().into())
 }
 

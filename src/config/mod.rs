@@ -13,6 +13,7 @@ mod limits;
 mod listener;
 mod logging;
 mod principal;
+mod reconcile;
 mod return_url;
 mod stripe;
 mod tls;
@@ -29,6 +30,7 @@ pub use limits::{LimitsConfig, StripeLimits, StripeLimitsArguments};
 pub use listener::ListenerConfig;
 pub use logging::{LoggingArguments, LoggingConfig};
 pub use principal::{KeySource, PrincipalConfig};
+pub use reconcile::{AuditSource, ReconcileArguments, ReconcileConfig};
 pub use stripe::{StripeAccount, StripeAccountArguments, StripeConfig, key_file};
 pub use tls::TlsConfig;
 

@@ -5,11 +5,11 @@
 
 pub mod ascii;
 
-use std::fmt;
+use std::{borrow::Cow, collections::HashSet, fmt};
 
 use serde::{
     Deserialize,
-    de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Number, Value};
 
@@ -18,26 +18,65 @@ use serde_json::{Map, Number, Value};
 /// # Errors
 /// Not JSON, not an object, text after it, or a duplicate member at any depth.
 pub fn parse_object(text: &[u8]) -> serde_json::Result<Map<String, Value>> {
+    parse(text, Keep::Everything)
+}
+
+/// Accepts the same texts as [`parse_object`], but keeps only the members of the object that are named, which costs less.
+///
+/// # Errors
+/// The same as [`parse_object`], also about members that are not kept.
+pub fn parse_members(text: &[u8], names: &[&str]) -> serde_json::Result<Map<String, Value>> {
+    parse(text, Keep::Members(names))
+}
+
+fn parse(text: &[u8], keep: Keep<'_>) -> serde_json::Result<Map<String, Value>> {
     // Text that is known to be UTF-8 is not checked again, string by string.
-    let parsed = std::str::from_utf8(text).map_or_else(|_| serde_json::from_slice(text), serde_json::from_str);
-    match parsed? {
-        UniqueValue(Value::Object(members)) => Ok(members),
-        UniqueValue(_) => Err(serde_json::Error::custom("not an object")),
+    let text = std::str::from_utf8(text).map_err(serde_json::Error::custom)?;
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = keep.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    let Value::Object(members) = value else { return Err(serde_json::Error::custom("not an object")) };
+    Ok(members)
+}
+
+/// What is kept of a value in which no object has duplicate members. What is not kept is parsed as well, because serde's
+/// `IgnoredAny` accepts more: numbers out of range, lone surrogates, any depth.
+#[derive(Clone, Copy)]
+enum Keep<'a> {
+    Everything,
+    /// Members of an object.
+    Members(&'a [&'a str]),
+    /// The value is discarded.
+    Nothing,
+}
+
+impl Keep<'_> {
+    const fn is_everything(self) -> bool {
+        matches!(self, Self::Everything)
+    }
+
+    fn of_member(self, name: &str) -> Self {
+        match self {
+            Self::Everything => Self::Everything,
+            Self::Members(names) if names.contains(&name) => Self::Everything,
+            Self::Members(_) | Self::Nothing => Self::Nothing,
+        }
+    }
+
+    const fn of_element(self) -> Self {
+        if self.is_everything() { Self::Everything } else { Self::Nothing }
     }
 }
 
-/// A value in which no object has duplicate members.
-struct UniqueValue(Value);
+impl<'de> DeserializeSeed<'de> for Keep<'_> {
+    type Value = Value;
 
-impl<'de> Deserialize<'de> for UniqueValue {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UniqueVisitor).map(Self)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct UniqueVisitor;
-
-impl<'de> Visitor<'de> for UniqueVisitor {
+impl<'de> Visitor<'de> for Keep<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,25 +104,31 @@ impl<'de> Visitor<'de> for UniqueVisitor {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
+        Ok(if self.is_everything() { Value::String(value.to_owned()) } else { Value::Null })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(UniqueValue(value)) = access.next_element()? {
-            values.push(value);
+        while let Some(value) = access.next_element_seed(self.of_element())? {
+            if self.is_everything() {
+                values.push(value);
+            }
         }
         Ok(Value::Array(values))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let mut members = Map::new();
-        while let Some((name, UniqueValue(value))) = access.next_entry::<String, UniqueValue>()? {
-            if members.insert(name, value).is_some() {
+        let (mut members, mut discarded) = (Map::new(), Names::default());
+        while let Some(Name(name)) = access.next_key()? {
+            let keep = self.of_member(&name);
+            let value = access.next_value_seed(keep)?;
+            // Members with the same name are either all kept or all discarded.
+            let is_unique = if keep.is_everything() {
+                members.insert(name.into_owned(), value).is_none()
+            } else {
+                discarded.insert(name)
+            };
+            if !is_unique {
                 return Err(A::Error::custom("duplicate member"));
             }
         }
@@ -91,26 +136,34 @@ impl<'de> Visitor<'de> for UniqueVisitor {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The name of a member, borrowed from the text if it has no escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-    #[test]
-    fn parses_objects_as_serde_json_does() {
-        let text = r#"{"a":[1,-2,3.5,null,true,{"b":"\u0041"}],"c":{}}"#;
-        assert_eq!(Value::Object(parse_object(text.as_bytes()).unwrap()), serde_json::from_str::<Value>(text).unwrap());
-    }
+/// The names of the members that are discarded. Comparing with a few names costs less than hashing; the set is for an object with
+/// so many members that comparing them all would take long.
+#[derive(Default)]
+struct Names<'a> {
+    few: Vec<Cow<'a, str>>,
+    more: HashSet<Cow<'a, str>>,
+}
 
-    #[test]
-    fn refuses_duplicate_members_at_any_depth_however_they_are_escaped() {
-        let parses = |text: &str| parse_object(text.as_bytes()).is_ok();
-        assert!(parses(r#"{"tenant":"a","other":{"tenant":1}}"#));
-        assert!(!parses(r#"{"tenant":"a","tenant":"a"}"#));
-        assert!(!parses(r#"{"tenant":"a","\u0074enant":"b"}"#));
-        assert!(!parses(r#"{"metadata":{"tenant_id":"a","tenant_id":"b"}}"#));
-        assert!(!parses(r#"{"keys":[{"kid":"a","kid":"b"}]}"#));
-        for text in ["[]", "null", "{} {}", "", "{", "\"x\""] {
-            assert!(!parses(text), "{text}");
+impl<'a> Names<'a> {
+    const FEW: usize = 32;
+
+    /// Returns whether the name was not there yet.
+    fn insert(&mut self, name: Cow<'a, str>) -> bool {
+        if self.few.contains(&name) {
+            return false;
         }
+        if self.few.len() == Self::FEW {
+            return self.more.insert(name);
+        }
+        self.few.push(name);
+        true
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,7 +151,7 @@ impl fmt::Debug for Principal {
     }
 }
 
-/// The proof that a role in a person's token is an owner role. [`Owner::prove`] is the only constructor, so code that
+/// The proof that a role in a person's token is an owner role. `Owner::prove` is the only constructor, so code that
 /// has an `Owner` has passed the check. Current ownership in the directory is checked later, by the use case.
 #[derive(Clone, Debug)]
 pub struct Owner(Principal);

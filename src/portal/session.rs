@@ -49,7 +49,7 @@ impl RecordedTenant {
     }
 }
 
-/// A mapping on which the directory and Stripe agree. [`RecordedTenant::verify`] is the only constructor.
+/// A mapping on which the directory and Stripe agree. `RecordedTenant::verify` is the only constructor.
 #[derive(Debug, PartialEq, Eq)]
 pub struct VerifiedMapping {
     tenant: TenantId,

@@ -132,11 +132,11 @@ impl Metrics {
 
     /// Counts one attempt. Without a status, no complete response was received. `rate_limited` is Stripe's reason for a 429.
     pub fn stripe_attempt(&self, method: &'static str, status: Option<u16>, rate_limited: Option<&'static str>) {
-        let mut attributes = vec![KeyValue::new(HTTP_REQUEST_METHOD, method)];
-        match status {
-            Some(status) => attributes.push(KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(status))),
-            None => attributes.push(KeyValue::new(ERROR_TYPE, "no_answer")),
-        }
+        let outcome = match status {
+            Some(status) => KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(status)),
+            None => KeyValue::new(ERROR_TYPE, "no_answer"),
+        };
+        let mut attributes = vec![KeyValue::new(HTTP_REQUEST_METHOD, method), outcome];
         attributes.extend(rate_limited.map(|reason| KeyValue::new("stripe.rate_limited_reason", reason)));
         self.stripe_attempts.add(1, &attributes);
     }

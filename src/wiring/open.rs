@@ -58,18 +58,29 @@ fn log_skipped(setting: &str, keys: &KeySet) {
     }
 }
 
-/// Reads Stripe's key and creates a pool of connections, which are opened on first use.
+/// Creates the sender of the requests of a call.
 pub(crate) async fn portal_sessions(
     config: &Config,
     sources: &mut Sources,
 ) -> Result<StripePortalSessions, SettingError> {
+    let attempts = service_attempts(config, sources).await?;
+    Ok(StripePortalSessions::new(attempts, Pace::new(config.limits.stripe_rate), config.stripe.sessions.clone()))
+}
+
+/// Creates the sender of a command that reads other objects than a call does, with the key and the rate of the service.
+pub(crate) async fn service_objects(config: &Config) -> Result<StripeObjects, SettingError> {
+    let attempts = service_attempts(config, &mut Vec::new()).await?;
+    Ok(StripeObjects::new(attempts, Pace::new(config.limits.stripe_rate)))
+}
+
+/// Reads the service's key and creates a pool of connections, which are opened on first use.
+async fn service_attempts(config: &Config, sources: &mut Sources) -> Result<Attempts, SettingError> {
     let stripe = &config.stripe;
     let mode: Mode = stripe.sessions.mode;
     let parse = move |bytes: &[u8]| SecretKey::parse(bytes, mode);
     let key = stripe_key("--stripe-secret-key-file", &stripe.secret_key_file, parse).await?;
     sources.push(key.source());
-    let attempts = attempts(key, &stripe.api_base, stripe.proxy.as_ref(), config.limits.stripe_attempt_timeout)?;
-    Ok(StripePortalSessions::new(attempts, Pace::new(config.limits.stripe_rate), stripe.sessions.clone()))
+    attempts(key, &stripe.api_base, stripe.proxy.as_ref(), config.limits.stripe_attempt_timeout)
 }
 
 /// Reads a file with a Stripe key.

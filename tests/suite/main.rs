@@ -7,14 +7,18 @@
 //! | [`regression`] | who sees the billing action on the page? |
 //! | [`smoke`] | does the happy path work with a real browser and a real grpcurl? |
 //! | [`structure`] | do the modules depend on each other in the documented order, and do the documents agree with the code? |
+//! | [`differential`] | does a second implementation read what the service accepts in the same way? |
+//! | [`vectors`] | does the service agree with published test data? |
 //! | [`long`] | are tenants isolated under load, and does a call stay cheap with a million tenants? |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod corpus;
+mod differential;
 mod integration;
 mod long;
 mod regression;
 mod smoke;
 mod structure;
 mod support;
+mod vectors;

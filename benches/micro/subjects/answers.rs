@@ -4,8 +4,9 @@ use std::hint::black_box;
 
 use async_trait::async_trait;
 use billing_portal::{
-    adapters::stripe::{Mode, SessionHosts, SessionSettings, checked_session, recorded_tenant},
-    json,
+    adapters::stripe::{
+        Mode, SessionHosts, SessionSettings, checked_session, parse_customer, parse_session, recorded_tenant,
+    },
     portal::{CallAudit, CheckedSession, CustomerId, Flow, PortalRequest, PortalSessions, RecordedTenant, Refusal},
 };
 use tokio::time::Instant;
@@ -64,7 +65,7 @@ const SESSION: &[u8] = br#"{
 pub(super) fn prepare_customer() -> Call {
     let (customer, settings) = (customer(), settings());
     Box::new(move || {
-        let object = json::parse_object(black_box(CUSTOMER)).expect("an object");
+        let object = parse_customer(black_box(CUSTOMER)).expect("an object");
         black_box(recorded_tenant(&object, &customer, &settings).expect("the customer"));
     })
 }
@@ -73,7 +74,7 @@ pub(super) fn prepare_session() -> Call {
     let (customer, settings, return_url) = (customer(), settings(), return_url::parsed());
     let request = PortalRequest { completed_url: return_url.clone(), return_url, locale: None, flow: Flow::Home };
     Box::new(move || {
-        let object = json::parse_object(black_box(SESSION)).expect("an object");
+        let object = parse_session(black_box(SESSION)).expect("an object");
         black_box(checked_session(&object, &customer, &request, &settings).expect("the session"));
     })
 }

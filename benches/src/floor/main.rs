@@ -113,7 +113,7 @@ async fn main() -> Result<()> {
         None => None,
     };
     let sessions = match (arguments.directory, stripe, arguments.audit) {
-        (Some(directory), Some(stripe), Some(audit)) => Some(Sessions::new(&directory, stripe, &audit).await?),
+        (Some(directory), Some(stripe), Some(audit)) => Some(Sessions::new(&directory, stripe, &audit)?),
         _ => None,
     };
     let floor = Arc::new(Floor { key, sessions });

@@ -77,8 +77,8 @@ mod tests {
 
     fn row(kind: &str, tenant: &str, customer: Cell) -> Fact {
         Fact::read(kind.to_owned(), |column| match column {
-            "tenant_id" => Cell::Text(tenant.to_owned()),
-            "stripe_customer_id" => customer.clone(),
+            1 => Cell::Text(tenant.to_owned()),
+            3 => customer.clone(),
             _ => Cell::Null,
         })
     }

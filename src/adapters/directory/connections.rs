@@ -47,7 +47,7 @@ impl Database {
 pub struct ConnectionLimits {
     /// The maximum number of connections, at least 1. Further calls wait for a connection within their deadline.
     pub max_connections: u32,
-    /// The time limit of a query. PostgreSQL enforces it itself.
+    /// The time limit of a query. The database enforces it itself.
     pub query: Duration,
 }
 

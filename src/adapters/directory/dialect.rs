@@ -16,6 +16,14 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// Returns what a parameter begins with. SQLite also accepts `$1`, but as a name, whose number depends on its place in the text.
+    pub(super) const fn parameter(self) -> char {
+        match self {
+            Self::Sqlite => '?',
+            Self::Postgres => '$',
+        }
+    }
+
     /// Returns the collation that compares bytes.
     pub(super) const fn binary_collation(self) -> &'static str {
         match self {

@@ -51,9 +51,9 @@ pub(super) struct Fact {
 }
 
 impl Fact {
-    /// Reads the columns of a row.
-    pub(super) fn read(kind: String, cell: impl Fn(&'static str) -> Cell) -> Self {
-        Self { kind, tenant: cell("tenant_id"), user: cell("user_id"), customer: cell("stripe_customer_id") }
+    /// Reads the columns of a row after the first, which is the kind, by their position in every query.
+    pub(super) fn read(kind: String, cell: impl Fn(usize) -> Cell) -> Self {
+        Self { kind, tenant: cell(1), user: cell(2), customer: cell(3) }
     }
 }
 

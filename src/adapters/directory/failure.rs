@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{
-    error::{DatabaseError, Error},
-    postgres::PgDatabaseError,
-};
+use sqlx::{error::DatabaseError, postgres::PgDatabaseError};
 
 use crate::portal::{Reason, Refusal};
 
@@ -15,16 +12,31 @@ use crate::portal::{Reason, Refusal};
 pub(super) struct Failure {
     pub(super) kind: FailureKind,
     #[source]
-    pub(super) error: Option<Error>,
+    pub(super) error: Option<DriverError>,
     /// Why each of several servers cannot be used.
     pub(super) servers: Option<String>,
 }
 
+/// What a driver reports.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(super) enum DriverError {
+    Postgres(sqlx::Error),
+    Sqlite(rusqlite::Error),
+}
+
 impl Failure {
+    /// Returns the error of the server, if PostgreSQL has answered with one.
+    pub(super) fn server_error(&self) -> Option<&dyn DatabaseError> {
+        match &self.error {
+            Some(DriverError::Postgres(error)) => error.as_database_error(),
+            Some(DriverError::Sqlite(_)) | None => None,
+        }
+    }
+
     /// Returns whether the session has no prepared statement of the name.
     pub(super) fn is_unknown_statement(&self) -> bool {
-        let error = self.error.as_ref().and_then(Error::as_database_error);
-        error.is_some_and(|error| error.code().as_deref() == Some("26000"))
+        self.server_error().is_some_and(|error| error.code().as_deref() == Some("26000"))
     }
 
     /// Combines the failures of several servers, each with its address. One that says what must be fixed decides on the kind, and
@@ -109,7 +121,6 @@ impl FailureKind {
     }
 
     fn of_database_error(error: &dyn DatabaseError) -> Self {
-        // The codes of SQLite are numbers, which could be mistaken for an SQLSTATE.
         let Some(error) = error.try_downcast_ref::<PgDatabaseError>() else { return Self::Query };
         match (error.code(), error.code().get(..2).unwrap_or_default()) {
             // PostgreSQL has no code of its own for this error, and its texts are translated.
@@ -132,8 +143,9 @@ impl From<FailureKind> for Failure {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error;
         let kind = if let Some(error) = error.as_database_error() {
             FailureKind::of_database_error(error)
         } else if matches!(error, Error::PoolTimedOut) {
@@ -143,7 +155,19 @@ impl From<Error> for Failure {
         } else {
             FailureKind::Driver
         };
-        Self { kind, error: Some(error), servers: None }
+        Self { kind, error: Some(DriverError::Postgres(error)), servers: None }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error::{SqlInputError, SqliteFailure};
+        if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted) {
+            return FailureKind::Timeout.into();
+        }
+        let is_answer = matches!(error, SqliteFailure(..) | SqlInputError { .. });
+        let kind = if is_answer { FailureKind::Query } else { FailureKind::Driver };
+        Self { kind, error: Some(DriverError::Sqlite(error)), servers: None }
     }
 }
 
@@ -167,17 +191,19 @@ impl From<Failure> for Refusal {
         if let Some(servers) = servers {
             return refusal.caused_by(servers);
         }
-        match error {
-            // The driver's own text repeats the message.
-            Some(Error::Database(error)) => {
+        let cause = match error {
+            None => return refusal,
+            // The driver's own texts repeat the message, or contain the whole query.
+            Some(DriverError::Postgres(sqlx::Error::Database(error))) => {
                 let code = error.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::code);
                 let code = code.map(|code| format!(" (SQLSTATE {code})")).unwrap_or_default();
-                refusal.caused_by(format!("{}{code}", error.message()))
+                format!("{}{code}", error.message())
             }
+            Some(DriverError::Sqlite(rusqlite::Error::SqlInputError { msg, .. })) => msg,
             // The driver's texts contain those of their sources.
-            Some(error) => refusal.caused_by(error.to_string()),
-            None => refusal,
-        }
+            Some(error) => error.to_string(),
+        };
+        refusal.caused_by(cause)
     }
 }
 
@@ -193,7 +219,7 @@ mod tests {
 
     #[test]
     fn each_text_appears_once() {
-        let refused = || Failure::from(Error::Io(io::Error::other("Connection refused")));
+        let refused = || Failure::from(sqlx::Error::Io(io::Error::other("Connection refused")));
         let cause = Refusal::from(refused()).to_string();
         assert_eq!(cause, "connection to the directory failed: error communicating with database: Connection refused");
         let failed = |kind: FailureKind, address: &str, cause: &str| (kind, address.to_owned(), cause.to_owned());

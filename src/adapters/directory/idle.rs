@@ -1,5 +1,5 @@
-//! Connections between two queries. The pools of sqlx ask the database before and after each query whether a connection still
-//! works, which triples the round trips, so they only open connections here.
+//! Connections between two queries. The pools of sqlx ask PostgreSQL before and after each query whether a connection still works,
+//! which triples the round trips, so they only open connections here.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -67,8 +67,12 @@ impl<C> IdleConnections<C> {
 
     fn with<T>(&self, change: impl FnOnce(&mut State<C>) -> T) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.idle.retain(|open| open.since.elapsed() < self.lifetime);
-        change(&mut state)
+        let expired: Vec<_> = state.idle.extract_if(.., |open| open.since.elapsed() >= self.lifetime).collect();
+        let changed = change(&mut state);
+        drop(state);
+        // Closing may wait for a disk.
+        drop(expired);
+        changed
     }
 }
 

@@ -115,7 +115,8 @@ impl SqlDirectory {
     }
 
     async fn try_probe(&self) -> Result<(), Failure> {
-        timeout(PROBE_TIMEOUT, self.fetch_facts("", "")).await?.map(drop)
+        // Without the share of a tenant: probes that hang must not be mistaken for a tenant that uses up its share.
+        timeout(PROBE_TIMEOUT, self.connections.fetch(self.call.with("", ""))).await?.map(drop)
     }
 
     /// Probes repeatedly, so that an outage is noticed without calls, and ends when the directory works again.

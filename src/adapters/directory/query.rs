@@ -23,7 +23,12 @@ pub struct Query {
 impl Query {
     /// Composes a query. The function receives an expression for each value.
     fn new<const N: usize>(dialect: Dialect, values: [Value; N], text: impl FnOnce([String; N]) -> String) -> Self {
-        Self { dialect, template: Template::new(text), values: Vec::from(values), has_general_plan: false }
+        Self {
+            dialect,
+            template: Template::new(dialect.parameter(), text),
+            values: Vec::from(values),
+            has_general_plan: false,
+        }
     }
 
     /// Returns the SQL: with parameters for SQLite, and for PostgreSQL with the values, because parameters would need more
@@ -63,9 +68,11 @@ impl CallQuery {
     pub(super) fn new(relations: &Relations, dialect: Dialect) -> Self {
         let template = match relations.ownership {
             Ownership::TokenAndDirectory => {
-                Template::new(|[tenant, user]| relations.call_query(dialect, &tenant, Some(&user)))
+                Template::new(dialect.parameter(), |[tenant, user]| relations.call_query(dialect, &tenant, Some(&user)))
             }
-            Ownership::Token => Template::new(|[tenant]| relations.call_query(dialect, &tenant, None)),
+            Ownership::Token => {
+                Template::new(dialect.parameter(), |[tenant]| relations.call_query(dialect, &tenant, None))
+            }
         };
         // When a statement is prepared, a literal such as `'now'` becomes a constant. In a view, it already is one.
         let has_general_plan = relations.tenants.is_none() && relations.owners.is_none();

@@ -14,8 +14,9 @@ pub(super) struct Template {
 }
 
 impl Template {
-    /// Composes a text with fewer than ten values. The function receives an expression for each of them.
-    pub(super) fn new<const N: usize>(text: impl FnOnce([String; N]) -> String) -> Self {
+    /// Composes a text with fewer than ten values. The function receives an expression for each of them. A parameter is `prefix`
+    /// with the number of its value.
+    pub(super) fn new<const N: usize>(prefix: char, text: impl FnOnce([String; N]) -> String) -> Self {
         // Random, so that an operator's SELECT statement does not contain it.
         let mark = Uuid::new_v4().simple().to_string();
         let text = text(std::array::from_fn(|index| format!("{mark}{index}")));
@@ -25,16 +26,16 @@ impl Template {
             let (index, rest) = part.split_at_checked(1)?;
             Some((index.parse().ok()?, rest.to_owned()))
         });
-        Self::of_parts(start, parts.collect())
+        Self::of_parts(prefix, start, parts.collect())
     }
 
-    fn of_parts(start: Arc<str>, parts: Arc<[(usize, String)]>) -> Self {
+    fn of_parts(prefix: char, start: Arc<str>, parts: Arc<[(usize, String)]>) -> Self {
         let mut template = Self { with_parameters: Arc::default(), start, parts };
-        template.with_parameters = template.with(|index| format!("${}", index + 1)).into();
+        template.with_parameters = template.with(|index| format!("{prefix}{}", index + 1)).into();
         template
     }
 
-    /// Returns the text with the parameters `$1`, `$2` and so on.
+    /// Returns the text with a parameter for each value.
     pub(super) fn with_parameters(&self) -> Arc<str> {
         Arc::clone(&self.with_parameters)
     }
@@ -56,9 +57,9 @@ mod tests {
 
     #[test]
     fn inserts_each_value_where_its_expression_was_and_nowhere_else() {
-        let template = Template::new(|[a, b]| format!("SELECT '$1 0', {b} + {a}1, {a}"));
+        let template = Template::new('$', |[a, b]| format!("SELECT '$1 0', {b} + {a}1, {a}"));
         assert_eq!(&*template.with_parameters(), "SELECT '$1 0', $2 + $11, $1");
         assert_eq!(template.with(|index| format!("<{index}>")), "SELECT '$1 0', <1> + <0>1, <0>");
-        assert_eq!(&*Template::new(|[]| "SELECT 1".to_owned()).with_parameters(), "SELECT 1");
+        assert_eq!(&*Template::new('?', |[]| "SELECT 1".to_owned()).with_parameters(), "SELECT 1");
     }
 }

@@ -1,16 +1,21 @@
 //! The headers of Stripe's responses.
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("stripe-should-retry");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+const RATE_LIMITED_REASON: HeaderName = HeaderName::from_static("stripe-rate-limited-reason");
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
 /// Returns `Stripe-Should-Retry`.
 pub(super) fn should_retry(headers: &HeaderMap) -> Option<bool> {
-    text(headers, "stripe-should-retry").and_then(|value| value.parse().ok())
+    text(headers, SHOULD_RETRY).and_then(|value| value.parse().ok())
 }
 
 /// Returns whether a response may belong to an earlier request: only an absent `Idempotent-Replayed` or a single `false` says
 /// that it does not.
 pub(super) fn is_replayed(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all("idempotent-replayed").iter();
+    let mut values = headers.get_all(REPLAYED).iter();
     !matches!((values.next().map(HeaderValue::as_bytes), values.next()), (None | Some(b"false"), None))
 }
 
@@ -18,7 +23,7 @@ pub(super) fn is_replayed(headers: &HeaderMap) -> bool {
 pub(super) fn rate_limited_reason(headers: &HeaderMap) -> Option<&'static str> {
     const DOCUMENTED: [&str; 5] =
         ["global-concurrency", "global-rate", "endpoint-concurrency", "endpoint-rate", "resource-specific"];
-    let reason = text(headers, "stripe-rate-limited-reason")?;
+    let reason = text(headers, RATE_LIMITED_REASON)?;
     Some(DOCUMENTED.into_iter().find(|known| *known == reason).unwrap_or("other"))
 }
 
@@ -28,10 +33,10 @@ pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     let is_valid = |id: &&str| {
         id.len() <= 255 && id.starts_with("req_") && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
-    text(headers, "request-id").filter(is_valid).map(str::to_owned)
+    text(headers, REQUEST_ID).filter(is_valid).map(str::to_owned)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
@@ -42,8 +47,7 @@ mod tests {
     #[test]
     fn only_documented_reasons_of_a_rate_limit_are_kept() {
         let reason = |value: &'static str| {
-            let name = http::HeaderName::from_static("stripe-rate-limited-reason");
-            rate_limited_reason(&HeaderMap::from_iter([(name, HeaderValue::from_static(value))]))
+            rate_limited_reason(&HeaderMap::from_iter([(RATE_LIMITED_REASON, HeaderValue::from_static(value))]))
         };
         assert_eq!(reason("endpoint-rate"), Some("endpoint-rate"));
         assert_eq!(reason("per-customer"), Some("other"));
@@ -52,15 +56,13 @@ mod tests {
     #[test]
     fn response_is_replayed_unless_header_is_absent_or_a_single_false() {
         let replayed = |values: &[&'static str]| {
-            let values = values
-                .iter()
-                .map(|value| (http::HeaderName::from_static("idempotent-replayed"), value.parse().unwrap()));
+            let values = values.iter().map(|value| (REPLAYED, value.parse().unwrap()));
             is_replayed(&HeaderMap::from_iter(values))
         };
         assert!(!replayed(&[]) && !replayed(&["false"]));
         let mut headers = HeaderMap::new();
         for value in ["false", "true"] {
-            headers.append("idempotent-replayed", value.parse().unwrap());
+            headers.append(REPLAYED, value.parse().unwrap());
         }
         assert!(is_replayed(&headers), "false, then true");
         for value in ["true", "True", "", "1", "true, true", "False", "false, false"] {

@@ -5,6 +5,7 @@
 
 mod attempts;
 mod error;
+mod events;
 mod headers;
 mod inspect;
 mod objects;
@@ -23,11 +24,12 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 pub use attempts::Attempts;
+pub use events::{CreatedSession, CreatedSessions};
 pub use inspect::{Account, Inspected, PortalConfiguration};
-pub use objects::StripeObjects;
+pub use objects::{StripeObjects, is_too_large};
 pub use pace::Pace;
 pub use permission::Permission;
-pub use response::{check_customer, checked_session, recorded_tenant};
+pub use response::{check_customer, checked_session, parse_customer, parse_session, recorded_tenant};
 pub use secret_key::{SecretKey, SecretKeyError};
 pub use session_hosts::SessionHosts;
 use transport::StripeResponse;
@@ -118,7 +120,7 @@ impl StripePortalSessions {
         if response.status != http::StatusCode::OK {
             return Err(error::refusal(&response, error::StripeRequest::Read));
         }
-        response::recorded_tenant(&response::parse_object(&response.body)?, customer, &self.settings)
+        response::recorded_tenant(&response::parse_customer(&response.body)?, customer, &self.settings)
     }
 
     async fn session(
@@ -135,7 +137,7 @@ impl StripePortalSessions {
         }
         // The id of a created session is recorded before the checks, so that the audit names a session that they
         // reject.
-        let object = response::parse_object(&response.body);
+        let object = response::parse_session(&response.body);
         if let Some(id) = response::session_id(object.as_ref().ok(), &response.body) {
             audit.record_session(&id);
         }

@@ -1,14 +1,14 @@
 //! Requests of tools beside the service, one object or list at a time, with the transport, the attempts and the pace of the
 //! service. Which requests, only the tool knows.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
 use serde_json::{Map, Value};
 use stripe_client_core::{RequestBuilder, StripeMethod};
 use tokio::time::Instant;
 
 use crate::{
-    adapters::stripe::{Attempts, Pace, error, response},
+    adapters::stripe::{Attempts, Pace, TransportError, error, response},
     portal::Refusal,
 };
 
@@ -50,4 +50,11 @@ impl StripeObjects {
         }
         response::parse_object(&response.body)
     }
+}
+
+/// Returns whether a response was larger than what is read. A page with fewer objects may be small enough.
+#[must_use]
+pub fn is_too_large(refusal: &Refusal) -> bool {
+    let error = refusal.source().and_then(|source| source.downcast_ref());
+    matches!(error, Some(TransportError::TooLarge))
 }

@@ -12,18 +12,55 @@ use crate::{
     portal::{CheckedSession, CustomerId, Flow, PortalRequest, Reason, RecordedTenant, Refusal, ReturnUrl},
 };
 
-type Object = Map<String, Value>;
+pub(super) type Object = Map<String, Value>;
+
+/// The members that the checks of a customer read. All others are missing in what [`parse_customer`] returns.
+const CUSTOMER_MEMBERS: [&str; 5] = ["object", "id", "deleted", "livemode", "metadata"];
+
+/// The members that the checks of a session read. All others are missing in what [`parse_session`] returns.
+const SESSION_MEMBERS: [&str; 10] = [
+    "object",
+    "id",
+    "customer",
+    "livemode",
+    "return_url",
+    "on_behalf_of",
+    "after_expiration",
+    "configuration",
+    "flow",
+    "url",
+];
 
 /// Parses a body that must be exactly one JSON object.
 pub(super) fn parse_object(body: &[u8]) -> Result<Object, Refusal> {
-    json::parse_object(body).map_err(|_| match serde_json::from_slice::<Object>(body) {
-        Ok(_) => Refusal::because(Reason::StripeResponseRejected, "Stripe response has duplicate members"),
-        Err(_) => Refusal::because(Reason::StripeProtocol, "Stripe response is not a JSON object"),
-    })
+    json::parse_object(body).map_err(|_| not_unique_json(body))
 }
 
-/// Returns the id of a session that was created, even if the response is rejected later. A body that [`parse_object`] rejects may
-/// still name one.
+/// Parses a body that must be exactly one JSON object, and returns the members that the checks of a customer read.
+///
+/// # Errors
+/// STRIPE_RESPONSE_REJECTED if it has duplicate members, otherwise STRIPE_PROTOCOL.
+pub fn parse_customer(body: &[u8]) -> Result<Object, Refusal> {
+    json::parse_members(body, &CUSTOMER_MEMBERS).map_err(|_| not_unique_json(body))
+}
+
+/// Parses a body that must be exactly one JSON object, and returns the members that the checks of a session read.
+///
+/// # Errors
+/// STRIPE_RESPONSE_REJECTED if it has duplicate members, otherwise STRIPE_PROTOCOL.
+pub fn parse_session(body: &[u8]) -> Result<Object, Refusal> {
+    json::parse_members(body, &SESSION_MEMBERS).map_err(|_| not_unique_json(body))
+}
+
+fn not_unique_json(body: &[u8]) -> Refusal {
+    match serde_json::from_slice::<Object>(body) {
+        Ok(_) => Refusal::because(Reason::StripeResponseRejected, "Stripe response has duplicate members"),
+        Err(_) => Refusal::because(Reason::StripeProtocol, "Stripe response is not a JSON object"),
+    }
+}
+
+/// Returns the id of a session that was created, even if the response is rejected later. A body that [`parse_session`] rejects
+/// may still name one.
 pub(super) fn session_id(object: Option<&Object>, body: &[u8]) -> Option<String> {
     let id = |object: &Object| object.get("id")?.as_str().filter(|id| is_session_id(id)).map(str::to_owned);
     object.map_or_else(|| id(&serde_json::from_slice(body).ok()?), id)
@@ -126,19 +163,19 @@ fn check_flow(session: &Object, requested: &Flow, completed_url: &ReturnUrl) -> 
 }
 
 /// Returns whether a text has the shape of a session id, `bps_[A-Za-z0-9]+`.
-fn is_session_id(id: &str) -> bool {
+pub(super) fn is_session_id(id: &str) -> bool {
     crate::portal::account::is_stripe_id(id, &["bps_"])
 }
 
-fn string<'a>(object: &'a Object, member: &str) -> Result<&'a str, Refusal> {
+pub(super) fn string<'a>(object: &'a Object, member: &str) -> Result<&'a str, Refusal> {
     object.get(member).and_then(Value::as_str).ok_or_else(|| invalid(member, "a string"))
 }
 
-fn boolean(object: &Object, member: &str) -> Result<bool, Refusal> {
+pub(super) fn boolean(object: &Object, member: &str) -> Result<bool, Refusal> {
     object.get(member).and_then(Value::as_bool).ok_or_else(|| invalid(member, "a boolean"))
 }
 
-fn nested<'a>(object: &'a Object, member: &str) -> Result<&'a Object, Refusal> {
+pub(super) fn nested<'a>(object: &'a Object, member: &str) -> Result<&'a Object, Refusal> {
     object.get(member).and_then(Value::as_object).ok_or_else(|| invalid(member, "an object"))
 }
 
@@ -151,7 +188,7 @@ fn expandable_id<'a>(object: &'a Object, member: &str) -> Result<&'a str, Refusa
 }
 
 /// Rejects the response unless the member has the requested value.
-fn check(member: &str, has_requested_value: bool) -> Result<(), Refusal> {
+pub(super) fn check(member: &str, has_requested_value: bool) -> Result<(), Refusal> {
     if has_requested_value { Ok(()) } else { Err(rejected(member)) }
 }
 
@@ -162,18 +199,9 @@ fn rejected(member: &str) -> Refusal {
     )
 }
 
-fn invalid(member: &str, expected: &str) -> Refusal {
+pub(super) fn invalid(member: &str, expected: &str) -> Refusal {
     Refusal::because(Reason::StripeProtocol, format!("{member} in the Stripe response is missing or not {expected}"))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn response_must_be_exactly_one_json_object() {
-        for bad in ["", "[]", "null", "<html>", "{\"id\":", "{}{}", "\"x\""] {
-            assert_eq!(parse_object(bad.as_bytes()).unwrap_err().reason(), Reason::StripeProtocol, "{bad}");
-        }
-    }
-}
+mod tests;

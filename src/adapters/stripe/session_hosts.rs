@@ -1,6 +1,6 @@
 //! The hosts that a session URL may have, and the characters that it may contain.
 
-use url::Url;
+use url::{Position, Url};
 
 /// The longest session URL, in bytes.
 const MAX_URL_BYTES: usize = 2_048;
@@ -18,7 +18,8 @@ impl SessionHosts {
 
     /// Returns whether a URL has an allowed loopback origin, or uses https and has exactly an allowed host as its
     /// authority: without user information and without a port. The raw text is checked as well as the parsed URL,
-    /// because this parser is lenient, and other parsers may read the same text differently.
+    /// because this parser is lenient, and other parsers may read the same text differently: for example, not every
+    /// parser resolves `..` and `%2e%2e` in a path.
     pub(super) fn allow(&self, raw: &str) -> bool {
         let Ok(url) = Url::parse(raw) else { return false };
         if raw.len() > MAX_URL_BYTES || !raw.bytes().all(is_url_byte) {
@@ -26,6 +27,9 @@ impl SessionHosts {
         }
         let Some((scheme, rest)) = raw.split_once("://") else { return false };
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if rest.strip_prefix(authority) != Some(&url[Position::BeforePath..]) {
+            return false;
+        }
         self.0.iter().any(|allowed| match allowed.split_once("://") {
             Some(origin) => (scheme, authority) == origin && url.origin().ascii_serialization() == *allowed,
             None => {
@@ -91,6 +95,12 @@ mod tests {
             "https://billing.stripe\u{3002}com/x",
             "http:///127.0.0.1:4242/x",
             "http://127.1:4242/x",
+            "https://billing.stripe.com",
+            "https://billing.stripe.com?x",
+            "https://billing.stripe.com/a/../x",
+            "https://billing.stripe.com/./x",
+            "https://billing.stripe.com/%2E./x",
+            "https://billing.stripe.com/%2e%2E/x",
         ] {
             assert!(!hosts.allow(bad), "{bad}");
         }

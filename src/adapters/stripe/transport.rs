@@ -183,7 +183,7 @@ impl Transport {
     }
 
     fn uri(&self, request: &RequestBuilder) -> Result<Uri, http::Error> {
-        let mut path = format!("/v1{}", request.path);
+        let mut path = ["/v1", &request.path].concat();
         if let Some(query) = request.query.as_deref().filter(|query| !query.is_empty()) {
             path.extend(["?", query]);
         }

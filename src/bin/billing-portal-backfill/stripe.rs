@@ -3,10 +3,10 @@
 //! API: <https://docs.stripe.com/api/customers/update>, <https://docs.stripe.com/api/subscriptions/list>,
 //! <https://docs.stripe.com/api/checkout/sessions/list>.
 
-use std::{collections::HashMap, error::Error as _, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use billing_portal::{
-    adapters::stripe::{Mode, StripeObjects, TransportError, check_customer},
+    adapters::stripe::{Mode, StripeObjects, check_customer, is_too_large},
     config::StripeAccount,
     portal::{CustomerId, Reason, Refusal, TenantId},
 };
@@ -131,11 +131,6 @@ fn list(source: Source, customer: &CustomerId, limit: usize, last: Option<&str>)
     let mut request = RequestBuilder::new(StripeMethod::Get, path);
     request.query = Some(query.finish());
     (request, name)
-}
-
-fn is_too_large(refusal: &Refusal) -> bool {
-    let error = refusal.source().and_then(|source| source.downcast_ref());
-    matches!(error, Some(TransportError::TooLarge))
 }
 
 fn invalid(member: &str) -> Refusal {

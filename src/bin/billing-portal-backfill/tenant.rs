@@ -33,7 +33,7 @@ impl Backfill {
     pub(crate) async fn run(&self, mapped: &MappedTenant) -> Result<CheckedRow, Refusal> {
         // A write whose response was lost may have been executed. The customer is therefore read again before another one.
         let was_sent = Cell::new(false);
-        with_retries(&mapped.tenant, async || self.attempt(mapped, &was_sent).await).await
+        with_retries(Some(&mapped.tenant), async || self.attempt(mapped, &was_sent).await).await
     }
 
     async fn attempt(&self, mapped: &MappedTenant, was_sent: &Cell<bool>) -> Result<CheckedRow, Refusal> {

@@ -18,6 +18,10 @@ pub(in crate::config) enum DatabaseUrlError {
     #[error("missing file name; expected sqlite:PATH")]
     NoFile,
     #[error(
+        "path begins with file:, which is not needed; expected sqlite:PATH (for a file with this name, sqlite:./file:PATH)"
+    )]
+    SqliteUri,
+    #[error(
         "not a valid URL; expected postgres://USER@HOST/DATABASE (in a user name or password, percent-encode each of :/?#[]@%, \
          for example / as %2F)"
     )]

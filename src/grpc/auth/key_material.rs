@@ -1,6 +1,8 @@
 //! The material of a public key: numbers and points that a signature can be verified with. A key that passes here is one
 //! that an issuer can have generated.
 
+use std::iter;
+
 use aws_lc_rs::{
     encoding::{AsDer as _, PublicKeyX509Der},
     rsa::PublicEncryptingKey,
@@ -26,11 +28,18 @@ const UNCOMPRESSED: u8 = 4;
 
 const MIN_RSA_BITS: usize = 2_048;
 
+/// The generator of the library whose keys have the weakness ROCA, and the end of the primes that it uses for moduli of at least
+/// 2,048 bits.
+///
+/// Source: Nemec et al., "The Return of Coppersmith's Attack: Practical Factorization of Widely Used RSA Moduli", 2017.
+const ROCA_GENERATOR: u32 = 65_537;
+const ROCA_PRIMES_END: u32 = 702;
+
 /// Returns the verifier for a key's parameters and the only algorithm that it may be used with. The key is parsed here, and not at
 /// each verification.
 ///
 /// # Errors
-/// [`KeyError::BadParameters`], or [`KeyError::ShortRsa`].
+/// [`KeyError::BadParameters`], [`KeyError::ShortRsa`], or [`KeyError::Roca`].
 pub(super) fn verifier(parameters: &AlgorithmParameters, algorithm: Algorithm) -> Result<ParsedPublicKey, KeyError> {
     match parameters {
         AlgorithmParameters::RSA(rsa) if algorithm == Algorithm::PS256 => self::rsa(rsa, &RSA_PSS_2048_8192_SHA256),
@@ -46,6 +55,9 @@ fn rsa(parameters: &RSAKeyParameters, scheme: &'static RsaParameters) -> Result<
     let [n, e] = [number(&parameters.n)?, number(&parameters.e)?];
     if bits(&n) < MIN_RSA_BITS {
         return Err(KeyError::ShortRsa);
+    }
+    if is_roca(&n) {
+        return Err(KeyError::Roca);
     }
     let der: Result<PublicKeyX509Der<'_>, _> = RsaPublicKeyComponents { n: &n, e: &e }.as_der();
     let der = der.map_err(|_| KeyError::BadParameters)?;
@@ -82,6 +94,17 @@ fn number(text: &str) -> Result<Vec<u8>, KeyError> {
     Ok(decode(text)?.into_iter().skip_while(|byte| *byte == 0).collect())
 }
 
+/// Returns whether a modulus has the form of those that can be factored because of ROCA (CVE-2017-15361): modulo each small prime,
+/// it is a power of the same number. Of random moduli, one in 2¹⁶⁷ is.
+fn is_roca(modulus: &[u8]) -> bool {
+    let is_prime = |number: &u32| (2..*number).all(|divisor| !number.is_multiple_of(divisor));
+    (2..ROCA_PRIMES_END).filter(is_prime).all(|prime| {
+        let remainder = modulus.iter().fold(0, |remainder, byte| (remainder * 256 + u32::from(*byte)) % prime);
+        let powers = iter::successors(Some(1), |power| Some(power * ROCA_GENERATOR % prime));
+        powers.take(prime as usize).any(|power| power == remainder)
+    })
+}
+
 fn bits(number: &[u8]) -> usize {
     number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
 }
@@ -92,3 +115,5 @@ fn decode(text: &str) -> Result<Vec<u8>, KeyError> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

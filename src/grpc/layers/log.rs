@@ -13,6 +13,7 @@ use crate::{
         },
         status::{Severity, code_and_text, code_name, severity},
     },
+    portal::Integrity,
     telemetry::milliseconds,
 };
 
@@ -39,7 +40,8 @@ impl Layer for Write {
         match severity(code) {
             Severity::Error => {
                 span.record("otel.status_code", "ERROR");
-                tracing::error!(path, reason, cause, duration_ms, "request refused");
+                let detail = refusal.integrity().map(Integrity::as_str);
+                tracing::error!(path, reason, detail, cause, duration_ms, "request refused");
             }
             Severity::Warning => {
                 span.record("otel.status_code", "ERROR");

@@ -18,7 +18,7 @@ use crate::{
     portal::{Reason, Refusal},
 };
 
-/// A response that is sent.
+/// A response to a call that is not refused.
 pub type Response = http::Response<Body>;
 
 /// How a call ends: with a response, or with the reason why it is refused.

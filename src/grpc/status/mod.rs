@@ -1,8 +1,8 @@
 //! Refusals as gRPC statuses. The table from reason to code and text is in `table.rs`; the conversions are here.
 //!
 //! A layer refuses a call with the [`Refusal`] itself. Interceptors and handlers can only return a [`tonic::Status`], so there the
-//! refusal makes a round trip: [`From<Refusal>`] keeps it as the status's source, and [`refusal`] and [`outcome`] take it out again.
-//! The audit, the metrics and the log read it, and [`final_response`] turns it into the response that is sent.
+//! refusal makes a round trip: [`From<Refusal>`] keeps it as the status's source, and `refusal` and `outcome` take it out again.
+//! The audit, the metrics and the log read it, and `final_response` turns it into the response that is sent.
 //!
 //! Formats of the details: `google.rpc.ErrorInfo`, `BadRequest` and `RetryInfo`, see <https://google.aip.dev/193>.
 

@@ -98,6 +98,12 @@ test('updates the metadata of a customer, and lists what names its buyer', async
   assert.deepEqual(sessions.data.map((one) => one.client_reference_id), ['acme']);
 });
 
+test('lists the events of sessions', async () => {
+  const created = await stripe('billing_portal', 'sessions', 'create', '--customer', 'cus_C');
+  const list = await stripe('events', 'list', '--type', 'billing_portal.session.created', '--limit', '1');
+  assert.deepEqual(list.data.map((event) => event.data.object), [created]);
+});
+
 test('reads the account and its configurations', async () => {
   const account = await stripe('get', '/v1/account');
   assert.equal(account.object, 'account');

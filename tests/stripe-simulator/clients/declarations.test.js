@@ -10,6 +10,7 @@ const { request } = require('./simulator.js');
 
 const SESSIONS = '/v1/billing_portal/sessions';
 const CONFIGURATIONS = '/v1/billing_portal/configurations';
+const EVENTS = '/v1/events';
 const post = (sent) => request('POST', SESSIONS, sent);
 
 const session = parameters(declared('sessions', 'BillingPortal.SessionCreateParams'));
@@ -95,13 +96,16 @@ const NOT_SIMULATED = {
     'customer_account', 'expand', 'plan', 'price', 'test_clock'],
   'Checkout.SessionListParams': ['created', 'customer_account', 'customer_details', 'expand', 'payment_intent',
     'payment_link', 'subscription'],
+  EventListParams: ['delivery_success', 'expand'],
 };
 
 test('updates of customers and the other lists accept the declared parameters that are simulated', async (t) => {
   const samples = {
     customer: 'cus_A', ending_before: 'cs_A', expand: undefined, limit: '1', starting_after: 'cs_A', status: undefined,
-    email: 'a@b.test', metadata: undefined, name: 'Acme',
+    email: 'a@b.test', metadata: undefined, name: 'Acme', created: '1',
   };
+  await post([['customer', 'cus_A']]);
+  const [event] = (await request('GET', EVENTS)).json.data;
   let compared = 0;
   for (const [method, path, file, name, own] of [
     ['POST', '/v1/customers/cus_B', 'customers', 'CustomerUpdateParams',
@@ -109,6 +113,8 @@ test('updates of customers and the other lists accept the declared parameters th
     ['GET', '/v1/subscriptions', 'subscriptions', 'SubscriptionListParams',
       { starting_after: [['starting_after', 'sub_A']], ending_before: [['ending_before', 'sub_A']] }],
     ['GET', '/v1/checkout/sessions', 'checkout', 'Checkout.SessionListParams', {}],
+    ['GET', EVENTS, 'events', 'EventListParams',
+      { starting_after: [['starting_after', event.id]], ending_before: [['ending_before', event.id]], types: [['types[]', 'x']] }],
   ]) {
     const all = parameters(declared(file, name));
     const top = new Set(all.map((one) => one.name.split('[')[0]));
@@ -157,6 +163,7 @@ test('every response has exactly the declared members, with the declared types',
   await compare(customer, request('POST', '/v1/customers/cus_B', [['metadata[tenant_id]', 'b']]));
   await compare(declared('subscriptions', 'Subscription'), request('GET', '/v1/subscriptions', [['status', 'all']]), listDifferences);
   await compare(declared('checkout', 'Session'), request('GET', '/v1/checkout/sessions'), listDifferences);
+  await compare(declared('events', 'BillingPortalSessionCreatedEvent'), request('GET', EVENTS, [['limit', '100']]), listDifferences);
   await compare(declared('customers', 'DeletedCustomer'), request('GET', '/v1/customers/cus_Deleted'));
   await compare(declared('accounts', 'Account'), request('GET', '/v1/account'));
   t.diagnostic(`responses compared: ${count.responses}, members: ${count.members}`);

@@ -13,6 +13,7 @@ const FILES = {
   subscriptions: 'Subscriptions.d.ts',
   checkout: 'Checkout/Sessions.d.ts',
   accounts: 'Accounts.d.ts',
+  events: 'Events.d.ts',
   library: '../lib.d.ts',
 };
 

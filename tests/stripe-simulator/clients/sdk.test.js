@@ -120,6 +120,21 @@ test('updates the metadata of a customer once per idempotency key, and lists wha
   assert.deepEqual([sessions.data[0].metadata, sessions.data[0].client_reference_id], [{ org: 'acme' }, 'acme']);
 });
 
+test('lists the events of sessions page by page, and names the permission that is missing', async () => {
+  const type = 'billing_portal.session.created';
+  const sessions = [await open({}), await open({ customer: 'cus_B' }), await open({ locale: 'de' }, { idempotencyKey: 'sdk-event' })];
+  const found = [];
+  for await (const event of stripe.events.list({ type, limit: 2, created: { gte: sessions[0].created } })) {
+    assert.deepEqual([event.type, event.api_version, event.livemode], [type, VERSION, false]);
+    if (sessions.some(({ id }) => id === event.data.object.id)) found.unshift(event);
+  }
+  assert.deepEqual(found.map((event) => event.data.object), sessions.map((session) => ({ ...session })));
+  assert.deepEqual(found[2].request, { id: sessions[2].lastResponse.requestId, idempotency_key: 'sdk-event' });
+  assert.deepEqual((await live.events.list({ type })).data, []);
+  const error = await refused(client('rk_test_customersonly').events.list(), errors.StripePermissionError, { statusCode: 403 });
+  assert.match(error.message, /'rak_event_read'/);
+});
+
 test('an invalid parameter is an invalid request error with its code and name', async () => {
   for (const [parameters, code, param] of [
     [{ customer: 'cus_X' }, 'resource_missing', 'customer'],

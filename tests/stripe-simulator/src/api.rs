@@ -10,10 +10,11 @@ use crate::{
     customers,
     endpoint::Route,
     error::{Error, Log},
+    events,
     faults::{self, Effect, Refusal, RequestInfo},
     form::Form,
     idempotency::{self, InProgress, Lookup},
-    model::Mode,
+    model::{Cause, Mode},
     parameters, sessions,
     state::{State, now, random},
     subscriptions,
@@ -124,7 +125,7 @@ fn execute(
         Ok(Lookup::Unkeyed) => None,
         Err(error) => return (error.answer(log), None),
     };
-    let outcome = failure.map_or_else(|| change(state, mode, call), Err);
+    let outcome = failure.map_or_else(|| change(state, mode, call, log.request_id), Err);
     // Errors before the endpoint started are not kept, so that a corrected request can use the same key.
     let kept = key.filter(|_| outcome.as_ref().map_or_else(|error| error.executed, |_| true));
     let answer = finish(outcome, log);
@@ -163,13 +164,14 @@ fn retrieve(state: &State, mode: Mode, call: &RecordedRequest) -> Result<Value, 
         Some(Route::Configuration(id)) => configurations::retrieve(state, mode, id, query),
         Some(Route::CheckoutSessions) => checkout::list(state, mode, query),
         Some(Route::Customer(id)) => customers::retrieve(state, mode, id, query),
+        Some(Route::Events) => events::list(state, mode, query),
         Some(Route::Subscriptions) => subscriptions::list(state, mode, query),
         Some(Route::CreateSession | Route::UpdateCustomer(_)) | None => Err(Error::unrecognized(&call.method, path)),
     }
 }
 
 /// Creates or updates an object.
-fn change(state: &mut State, mode: Mode, call: &RecordedRequest) -> Result<Value, Error> {
+fn change(state: &mut State, mode: Mode, call: &RecordedRequest, request_id: &str) -> Result<Value, Error> {
     let (path, query) = call.target();
     let separator = if query.is_empty() || call.body.is_empty() { "" } else { "&" };
     let form = |known| {
@@ -177,7 +179,10 @@ fn change(state: &mut State, mode: Mode, call: &RecordedRequest) -> Result<Value
         Form::parse(&format!("{query}{separator}{}", call.body), known)
     };
     match Route::of(&call.method, path) {
-        Some(Route::CreateSession) => sessions::create(state, mode, &form(parameters::SESSION)?),
+        Some(Route::CreateSession) => {
+            let cause = Cause { request_id, idempotency_key: call.header("idempotency-key") };
+            sessions::create(state, mode, &form(parameters::SESSION)?, cause)
+        }
         Some(Route::UpdateCustomer(id)) => customers::update(state, mode, id, &form(parameters::CUSTOMER_UPDATE)?),
         Some(
             Route::Account
@@ -185,6 +190,7 @@ fn change(state: &mut State, mode: Mode, call: &RecordedRequest) -> Result<Value
             | Route::Configurations
             | Route::Configuration(_)
             | Route::Customer(_)
+            | Route::Events
             | Route::Subscriptions,
         )
         | None => Err(Error::unrecognized(&call.method, path)),

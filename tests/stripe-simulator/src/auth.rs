@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The default version of the account, for requests without a version.
-const ACCOUNT_VERSION: &str = "2026-09-30.endive";
+pub(crate) const ACCOUNT_VERSION: &str = "2026-09-30.endive";
 
 const MISSING: &str = "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.";
 

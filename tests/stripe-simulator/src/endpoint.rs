@@ -15,6 +15,8 @@ pub enum Endpoint {
     Customers,
     /// `POST /v1/customers/{id}`.
     CustomerUpdates,
+    /// `GET /v1/events`.
+    Events,
     /// `POST /v1/billing_portal/sessions`.
     Sessions,
     /// `GET /v1/subscriptions`.
@@ -23,12 +25,13 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Account,
         Self::Configurations,
         Self::CheckoutSessions,
         Self::Customers,
         Self::CustomerUpdates,
+        Self::Events,
         Self::Sessions,
         Self::Subscriptions,
     ];
@@ -42,6 +45,7 @@ impl Endpoint {
             Self::CheckoutSessions => "checkout-sessions",
             Self::Customers => "customers",
             Self::CustomerUpdates => "customer-updates",
+            Self::Events => "events",
             Self::Sessions => "sessions",
             Self::Subscriptions => "subscriptions",
         }
@@ -58,6 +62,7 @@ pub(crate) enum Route<'a> {
     Customer(&'a str),
     UpdateCustomer(&'a str),
     CreateSession,
+    Events,
     Subscriptions,
 }
 
@@ -75,6 +80,7 @@ impl<'a> Route<'a> {
             "POST" => id("/v1/customers").map(Self::UpdateCustomer),
             "GET" if path == "/v1/account" => Some(Self::Account),
             "GET" if path == "/v1/checkout/sessions" => Some(Self::CheckoutSessions),
+            "GET" if path == "/v1/events" => Some(Self::Events),
             "GET" if path == "/v1/subscriptions" => Some(Self::Subscriptions),
             "GET" if path == CONFIGURATIONS => Some(Self::Configurations),
             "GET" => id("/v1/customers").map(Self::Customer).or_else(|| id(CONFIGURATIONS).map(Self::Configuration)),
@@ -90,6 +96,7 @@ impl<'a> Route<'a> {
             Self::Customer(_) => Endpoint::Customers,
             Self::UpdateCustomer(_) => Endpoint::CustomerUpdates,
             Self::CreateSession => Endpoint::Sessions,
+            Self::Events => Endpoint::Events,
             Self::Subscriptions => Endpoint::Subscriptions,
         }
     }
@@ -102,6 +109,7 @@ impl<'a> Route<'a> {
             Endpoint::CheckoutSessions => Permission::CheckoutSessionsRead,
             Endpoint::Customers => Permission::CustomersRead,
             Endpoint::CustomerUpdates => Permission::CustomersWrite,
+            Endpoint::Events => Permission::EventsRead,
             Endpoint::Sessions => Permission::PortalSessionsWrite,
             Endpoint::Subscriptions => Permission::SubscriptionsRead,
         }

@@ -1,6 +1,5 @@
-//! A simulator of Stripe for tests, examples and benches, as strict as Stripe. It serves the customers, portal sessions, portal
-//! configurations, subscriptions and checkout sessions of one account in test and live mode, and the hosted page that a
-//! session's URL opens.
+//! A simulator of Stripe for tests, examples and benches, as strict as Stripe. It serves the objects of one account in test and
+//! live mode, and the hosted page that a session's URL opens.
 //!
 //! The API follows <https://docs.stripe.com/api> at version 2026-09-30.endive. Suggested reading order:
 //!
@@ -8,7 +7,7 @@
 //! - `server`: connections
 //! - `api`: the processing that all requests share, with `auth`, `key`, `permission` and `idempotency`
 //! - `form`, `parameters` and `expand`: the accepted parameters
-//! - `endpoint`, with `account`, `customers`, `sessions`, `flows`, and lists (`list`): `configurations`, `subscriptions`, `checkout`
+//! - `endpoint`, with a module for each kind of object, and `list` for their lists
 //! - `error`: Stripe's error responses
 //! - `portal`: the hosted page
 //!
@@ -24,6 +23,7 @@ mod connection;
 mod customers;
 mod endpoint;
 mod error;
+mod events;
 mod expand;
 mod faults;
 mod flows;

@@ -32,6 +32,20 @@ pub(crate) const CHECKOUT_SESSIONS: &[&str] = &["customer", "ending_before", "li
 /// Values of `status` for checkout sessions.
 pub(crate) const CHECKOUT_STATUSES: [&str; 3] = ["complete", "expired", "open"];
 
+/// Parameters of `GET /v1/events` that are simulated.
+pub(crate) const EVENTS: &[&str] = &[
+    "created",
+    "created[gt]",
+    "created[gte]",
+    "created[lt]",
+    "created[lte]",
+    "ending_before",
+    "limit",
+    "starting_after",
+    "type",
+    "types[]",
+];
+
 /// Parameters of `GET /v1/account`.
 pub(crate) const ACCOUNT: &[&str] = &["expand[]"];
 

@@ -11,6 +11,8 @@ pub enum Permission {
     CustomersRead,
     /// Updating customers, `customer_write`. It includes reading them.
     CustomersWrite,
+    /// Reading events, `event_read`.
+    EventsRead,
     /// Reading portal configurations, `customer_portal_read`.
     PortalConfigurationsRead,
     /// Creating portal sessions, `customer_portal_write`. It includes reading portal configurations: for Stripe, sessions and
@@ -22,11 +24,12 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AccountRead,
         Self::CheckoutSessionsRead,
         Self::CustomersRead,
         Self::CustomersWrite,
+        Self::EventsRead,
         Self::PortalConfigurationsRead,
         Self::PortalSessionsWrite,
         Self::SubscriptionsRead,
@@ -40,6 +43,7 @@ impl Permission {
             Self::CheckoutSessionsRead => "checkout_session_read",
             Self::CustomersRead => "customer_read",
             Self::CustomersWrite => "customer_write",
+            Self::EventsRead => "event_read",
             Self::PortalConfigurationsRead => "customer_portal_read",
             Self::PortalSessionsWrite => "customer_portal_write",
             Self::SubscriptionsRead => "subscription_read",
@@ -60,6 +64,7 @@ impl Permission {
             Self::AccountRead
             | Self::CheckoutSessionsRead
             | Self::CustomersRead
+            | Self::EventsRead
             | Self::PortalConfigurationsRead
             | Self::SubscriptionsRead => None,
         };

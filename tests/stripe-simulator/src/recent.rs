@@ -1,5 +1,5 @@
-//! Bounded storage for sessions and idempotency keys. Stripe also discards them, after an hour and after a day. Without a
-//! bound, a load test would fill the memory within minutes.
+//! Bounded storage for sessions, idempotency keys and events. Stripe also discards them, after an hour, a day and 30 days.
+//! Without a bound, a load test would fill the memory within minutes.
 
 use std::{
     borrow::Borrow,
@@ -43,6 +43,15 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
         self.values.get(key)
     }
 
+    /// Returns the values by the age of their keys.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = &V> {
+        self.order.iter().rev().filter_map(|key| self.values.get(key))
+    }
+
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.values.values_mut()
+    }
+
     pub(crate) fn get_mut<Q: Eq + Hash + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
     where
         K: Borrow<Q>,
@@ -66,6 +75,7 @@ mod tests {
         recent.insert(CAPACITY, CAPACITY);
         assert_eq!((recent.get(&0), recent.get(&1), recent.get(&CAPACITY)), (None, Some(&1), Some(&CAPACITY)));
         assert!(recent.get_mut(&0).is_none() && recent.get_mut(&1).is_some());
+        assert_eq!(recent.newest_first().take(2).copied().collect::<Vec<_>>(), [CAPACITY, CAPACITY - 1]);
         assert_eq!((recent.values.len(), recent.order.len()), (CAPACITY, CAPACITY));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     expand,
     flows::{self, FlowData},
     form::Form,
-    model::{Configuration, Mode, Session},
+    model::{Cause, Configuration, Event, Mode, Session},
     parameters::LOCALES,
     state::{State, now, other_mode_with, random},
 };
@@ -52,7 +52,7 @@ fn expanded(form: &Form) -> Result<Option<Vec<&str>>, Error> {
     Ok((!requested.is_empty()).then_some(members))
 }
 
-pub(crate) fn create(state: &mut State, mode: Mode, form: &Form) -> Result<Value, Error> {
+pub(crate) fn create(state: &mut State, mode: Mode, form: &Form, cause: Cause<'_>) -> Result<Value, Error> {
     let CreateSession { customer, return_url, configuration, locale, flow, expanded } = parse(form, mode)?;
     let found = state.customers.get(&(mode, customer.to_owned()));
     if found.is_none_or(|found| found.deleted) {
@@ -63,16 +63,13 @@ pub(crate) fn create(state: &mut State, mode: Mode, form: &Form) -> Result<Value
     if let Some(flow) = &flow {
         flow.check(state, mode, customer, configuration)?;
     }
-    let configuration = match expanded {
-        Some(expanded) => configurations::object(state, configuration, &expanded),
-        None => configuration.id.as_str().into(),
-    };
+    let expanded = expanded.map(|members| configurations::object(state, configuration, &members));
     let secret = format!("{}_{}{}", mode.as_str(), random(), random());
     let url = format!("{}/p/session/{secret}", state.portal_origin);
-    let object = json!({
+    let mut object = json!({
         "id": format!("bps_1{}", random()),
         "object": "billing_portal.session",
-        "configuration": configuration,
+        "configuration": configuration.id,
         "created": now(),
         "customer": customer,
         "customer_account": null,
@@ -84,6 +81,10 @@ pub(crate) fn create(state: &mut State, mode: Mode, form: &Form) -> Result<Value
         "url": url,
     });
     let (return_url, locale) = (return_url.map(str::to_owned), locale.map(str::to_owned));
+    state.add_event(Event::new(mode, "billing_portal.session.created", &object, cause));
+    if let (Some(expanded), Some(members)) = (expanded, object.as_object_mut()) {
+        members.insert("configuration".to_owned(), expanded);
+    }
     state.sessions.insert(secret, Session { customer: customer.to_owned(), mode, return_url, locale, flow });
     Ok(object)
 }

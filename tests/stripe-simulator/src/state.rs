@@ -9,7 +9,7 @@ use crate::{
     faults::Active,
     idempotency::{self, Saved},
     key::Key,
-    model::{Added, CheckoutSession, Configuration, Customer, Mode, Session, Subscription},
+    model::{Added, CheckoutSession, Configuration, Customer, Event, Mode, Session, Subscription},
     recent::Recent,
     wire::RecordedRequest,
 };
@@ -41,6 +41,8 @@ pub(crate) struct State {
     configurations_added: usize,
     /// Sessions by the secret part of their URL.
     pub(crate) sessions: Recent<String, Session>,
+    /// Events by ID.
+    pub(crate) events: Recent<String, Event>,
     /// Requests by idempotency key.
     pub(crate) saved: Recent<idempotency::Key, Saved>,
     pub(crate) requests: Vec<RecordedRequest>,
@@ -64,6 +66,7 @@ impl State {
             defaults: HashMap::new(),
             configurations_added: 0,
             sessions: Recent::default(),
+            events: Recent::default(),
             saved: Recent::default(),
             requests: Vec::new(),
             recording: true,
@@ -87,6 +90,10 @@ impl State {
     pub(crate) fn add_checkout_session(&mut self, mut session: CheckoutSession) {
         session.position = self.next_position();
         self.checkout_sessions.insert((session.mode, session.id.clone()), session);
+    }
+
+    pub(crate) fn add_event(&mut self, event: Event) {
+        self.events.insert(event.id.clone(), event);
     }
 
     fn next_position(&mut self) -> usize {

@@ -62,7 +62,7 @@ impl Environment {
         if case.after_valid_call {
             self.world.open(&self.world.olivia()).await.unwrap();
         }
-        hooks::change_directory(&self.world, &case.directory).await;
+        hooks::change_directory(&self.world, &case.directory);
         if let Some(flag) = &case.flag {
             hooks::change_flag(&self.world, flag);
             // Reads the file after Stripe has answered, unless the change already counts.
@@ -101,7 +101,7 @@ impl Environment {
     pub(super) async fn restore(&self, case: &Case) {
         hooks::restore_stripe(&self.world);
         if case.directory.tenants.is_some() || case.directory.owners.is_some() {
-            hooks::change_directory(&self.world, &usual_directory()).await;
+            hooks::change_directory(&self.world, &usual_directory());
         }
     }
 
@@ -123,7 +123,7 @@ impl Environment {
     }
 
     async fn change(&self, during: &During) {
-        hooks::change_directory(&self.world, &during.directory).await;
+        hooks::change_directory(&self.world, &during.directory);
         if let Some(flag) = &during.flag {
             hooks::change_flag(&self.world, flag);
         }

@@ -6,10 +6,7 @@ use serde_json::Value;
 use stripe_simulator::{Answer, Injection, RecordedRequest, Tamper};
 
 use super::case::{Directory, FlagFile, Response, Stripe};
-use crate::{
-    integration::directory::Writer,
-    support::{World, world::FLAG_ON},
-};
+use crate::support::{World, world::FLAG_ON};
 
 /// Changes the responses of Stripe.
 pub(super) fn change_stripe(world: &World, stripe: &Stripe) {
@@ -57,11 +54,11 @@ fn changed(mut answer: Answer, change: &Response) -> Answer {
 }
 
 /// Changes the directory.
-pub(super) async fn change_directory(world: &World, directory: &Directory) {
+pub(super) fn change_directory(world: &World, directory: &Directory) {
     let statements = statements(directory);
     if !statements.is_empty() {
         let statements = format!("PRAGMA synchronous = OFF; {statements}");
-        Writer::Sqlite(world.database.clone()).run(&statements).await;
+        world.sql(&statements);
     }
 }
 

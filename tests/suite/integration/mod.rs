@@ -4,6 +4,7 @@ mod authorization;
 mod backfill;
 pub(crate) mod directory;
 mod egress;
+mod leaks;
 mod operations;
 mod page;
 mod stripe;

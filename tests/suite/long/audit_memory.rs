@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{
     Postgres, World,
-    process::binary,
+    process::{binary, output_and_peak_memory},
     world::{arguments, override_settings},
 };
 
@@ -14,13 +14,6 @@ const TENANTS: u32 = 3_000_000;
 
 /// The limit, in KiB.
 const MAX_MEMORY: u64 = 128 * 1024;
-
-/// Returns the largest memory that a process has used so far, in KiB; `None` after its end.
-fn peak_memory(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
-}
 
 #[tokio::test]
 #[ignore = "fills three million tenants: run it with `tests/run --long`"]
@@ -55,18 +48,7 @@ async fn audit_of_three_million_tenants_keeps_its_memory_small() {
     let started = Instant::now();
     let mut command = binary();
     command.arg("audit-mapping").args(settings).arg(format!("--resume={}", resume.display()));
-    let audit = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
-    let process = audit.id().unwrap();
-    let mut output = std::pin::pin!(audit.wait_with_output());
-    let mut peak = 0;
-    let output = loop {
-        tokio::select! {
-            output = &mut output => break output.unwrap(),
-            () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {
-                peak = peak.max(peak_memory(process).unwrap_or_default());
-            }
-        }
-    };
+    let (output, peak) = output_and_peak_memory(command).await;
     let summary = String::from_utf8(output.stderr).unwrap();
     println!("audit-mapping of {TENANTS} tenants: {:.0?}, at most {} MiB", started.elapsed(), peak / 1024);
     assert!(

@@ -11,7 +11,7 @@ use std::{
 };
 
 use billing_portal::grpc::proto::billing_portal_client::BillingPortalClient;
-use sqlx::SqlitePool;
+use rusqlite::Connection;
 use stripe_simulator::Customer;
 use tonic::transport::{Channel, Endpoint};
 
@@ -39,17 +39,17 @@ struct History(Mutex<HashMap<usize, Vec<Period>>>);
 
 impl History {
     /// Changes the rows of tenants in one transaction, and records when the change starts and ends.
-    async fn change(&self, database: &SqlitePool, rows: &[(usize, Option<String>)]) {
+    fn change(&self, database: &mut Connection, rows: &[(usize, Option<String>)]) {
         for (tenant, customer) in rows {
             let period = Period { customer: customer.clone(), from: Instant::now(), until: None };
             self.0.lock().unwrap().entry(*tenant).or_default().push(period);
         }
-        let mut transaction = database.begin().await.unwrap();
+        let transaction = database.transaction().unwrap();
         for (tenant, customer) in rows {
             let update = "UPDATE billing_portal_tenants SET stripe_customer_id = ? WHERE tenant_id = ?";
-            sqlx::query(update).bind(customer).bind(format!("t{tenant}")).execute(&mut *transaction).await.unwrap();
+            transaction.execute(update, (customer, format!("t{tenant}"))).unwrap();
         }
-        transaction.commit().await.unwrap();
+        transaction.commit().unwrap();
         let mut periods = self.0.lock().unwrap();
         for (tenant, _) in rows {
             let periods = periods.get_mut(tenant).unwrap();
@@ -73,38 +73,31 @@ fn customer_id(tenant: usize, suffix: &str) -> String {
     format!("cus_{tenant}{suffix}")
 }
 
-async fn populate(world: &World, history: &History) {
-    world.sql("PRAGMA journal_mode = WAL; DELETE FROM billing_portal_tenants; DELETE FROM billing_portal_owners").await;
-    let mut transaction = world.database.begin().await.unwrap();
+fn populate(world: &World, history: &History) {
+    world.sql("PRAGMA journal_mode = WAL; DELETE FROM billing_portal_tenants; DELETE FROM billing_portal_owners");
+    let mut database = world.database();
+    let transaction = database.transaction().unwrap();
     for tenant in 0..TENANTS {
         for suffix in ["a", "b"] {
             world
                 .stripe
                 .add_customer(Customer::new(&customer_id(tenant, suffix)).metadata("tenant_id", &format!("t{tenant}")));
         }
-        let insert = "INSERT INTO billing_portal_tenants VALUES (?, ?)";
-        sqlx::query(insert)
-            .bind(format!("t{tenant}"))
-            .bind(customer_id(tenant, "a"))
-            .execute(&mut *transaction)
-            .await
-            .unwrap();
-        let insert = "INSERT INTO billing_portal_owners VALUES (?, ?)";
-        sqlx::query(insert)
-            .bind(format!("t{tenant}"))
-            .bind(format!("u{tenant}"))
-            .execute(&mut *transaction)
-            .await
-            .unwrap();
+        for (insert, value) in [
+            ("INSERT INTO billing_portal_tenants VALUES (?, ?)", customer_id(tenant, "a")),
+            ("INSERT INTO billing_portal_owners VALUES (?, ?)", format!("u{tenant}")),
+        ] {
+            transaction.execute(insert, [format!("t{tenant}"), value]).unwrap();
+        }
         let period = Period { customer: Some(customer_id(tenant, "a")), from: Instant::now(), until: None };
         history.0.lock().unwrap().insert(tenant, vec![period]);
     }
-    transaction.commit().await.unwrap();
+    transaction.commit().unwrap();
 }
 
 /// Changes the mappings of one tenant after another: to the tenant's other customer, to a neighbor's customer (which must
 /// never be released), to none, and back.
-async fn change_mappings(database: &SqlitePool, history: &History, done: &AtomicBool) -> usize {
+async fn change_mappings(mut database: Connection, history: &History, done: &AtomicBool) -> usize {
     let mut changes = 0;
     while !done.load(Ordering::Relaxed) {
         let tenant = (changes * 7) % TENANTS;
@@ -115,7 +108,7 @@ async fn change_mappings(database: &SqlitePool, history: &History, done: &Atomic
             2 => vec![(tenant, None)],
             _ => vec![(tenant, Some(customer_id(tenant, "a"))), (neighbor, Some(customer_id(neighbor, "a")))],
         };
-        history.change(database, &step).await;
+        history.change(&mut database, &step);
         changes += 1;
         tokio::task::yield_now().await;
     }
@@ -134,13 +127,13 @@ async fn run(calls: usize, concurrency: usize, refusals: &[&str]) {
     .await;
     world.stripe.record_requests(false);
     let history = Arc::new(History::default());
-    populate(&world, &history).await;
+    populate(&world, &history);
     let world = Arc::new(world);
     let (next, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let started = Instant::now();
     let changing = tokio::spawn({
-        let (database, history, done) = (world.database.clone(), Arc::clone(&history), Arc::clone(&done));
-        async move { change_mappings(&database, &history, &done).await }
+        let (database, history, done) = (world.database(), Arc::clone(&history), Arc::clone(&done));
+        async move { change_mappings(database, &history, &done).await }
     });
     let mut callers = tokio::task::JoinSet::new();
     let mut channel = world.channel.clone();

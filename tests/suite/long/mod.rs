@@ -1,10 +1,13 @@
 //! Tests at scale: tenants stay isolated under load, a change during a call prevents the release of a URL, a call stays
-//! cheap with a million tenants, slow calls of one person do not affect others, and refused connections are counted.
+//! cheap with a million tenants, commands keep their memory small, slow calls of one person do not affect
+//! others, and refused connections are counted.
 
+mod agreement;
 mod attacks;
 mod audit_memory;
 mod isolation;
 mod plan;
 mod races;
+mod reconcile_memory;
 mod refused_connections;
 mod slow_bodies;

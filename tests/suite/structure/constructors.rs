@@ -12,7 +12,10 @@ const CONSTRUCTORS: [(&str, &[&str]); 6] = [
     ("RecordedTenant::new", &["src/adapters/stripe/response.rs"]),
     ("CheckedSession::new", &["src/adapters/stripe/response.rs"]),
     ("response::recorded_tenant(", &["src/adapters/stripe/mod.rs"]),
-    ("checked_session(", &["src/adapters/stripe/mod.rs", "src/adapters/stripe/response.rs"]),
+    (
+        "checked_session(",
+        &["src/adapters/stripe/mod.rs", "src/adapters/stripe/response.rs", "src/adapters/stripe/response/tests.rs"],
+    ),
 ];
 
 #[test]

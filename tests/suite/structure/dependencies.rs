@@ -55,7 +55,8 @@ fn main_uses_commands_and_telemetry_only() {
 #[test]
 fn domain_names_no_framework() {
     for (path, text) in sources("src/portal") {
-        for framework in ["tonic", "axum", "hyper", "http::", "sqlx", "stripe_", "open_feature", "jsonwebtoken", "clap"]
+        for framework in
+            ["tonic", "axum", "hyper", "http::", "sqlx", "rusqlite", "stripe_", "open_feature", "jsonwebtoken", "clap"]
         {
             let code = code(&text);
             // The constant STRIPE_LOCALES is allowed; a crate would be named in a path.

@@ -11,4 +11,5 @@ mod log_fields;
 mod outside;
 mod settings_page;
 mod sources;
+mod supply_chain;
 mod tasks;

@@ -1,8 +1,9 @@
 //! What a program that uses this crate cannot write: the compiler refuses to construct or to print a proof.
 //!
 //! Each file in `outside/` is compiled by itself against the library of this test. A line that ends with `//~ CODE` must have
-//! exactly that error, and no other line may have one. The library of `rustc` tests does the same; here it takes a second,
-//! because the dependencies are not compiled again.
+//! exactly that error, and no other line may have one. The crate `trybuild` does the same, but compiles all dependencies once
+//! more. The functions that check Stripe's responses can be called from outside, so their results can be had, but not without
+//! the check.
 
 use std::{
     collections::BTreeSet,
@@ -45,18 +46,17 @@ fn errors(path: &Path) -> BTreeSet<(u64, String)> {
         .arg(format!("billing_portal={}", library.display()))
         .arg(path)
         .output()
-        .unwrap();
+        .expect("rustc is needed");
     let messages = String::from_utf8(compiler.stderr).unwrap();
     let messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let errors = messages.filter(|message| message["level"] == "error" && message["spans"][0].is_object());
-    errors
-        .map(|error| {
-            (
-                error["spans"][0]["line_start"].as_u64().unwrap(),
-                error["code"]["code"].as_str().unwrap_or("none").to_owned(),
-            )
-        })
-        .collect()
+    let errors: Vec<_> = messages.filter(|message| message["level"] == "error").collect();
+    assert_eq!(compiler.status.success(), errors.is_empty());
+    let primary =
+        |error: &Value| error["spans"].as_array().unwrap().iter().find(|span| span["is_primary"] == true).cloned();
+    // The last error only counts the others.
+    let of_lines =
+        errors.iter().filter_map(|error| Some((primary(error)?, error["code"]["code"].as_str().unwrap_or("none"))));
+    of_lines.map(|(span, code)| (span["line_start"].as_u64().unwrap(), code.to_owned())).collect()
 }
 
 /// Returns the newest library of this crate, in the folder of this test's program.
@@ -67,5 +67,6 @@ fn library() -> PathBuf {
         let name = path.file_name().unwrap().to_string_lossy();
         name.starts_with("libbilling_portal-") && name.ends_with(".rlib")
     };
-    files.filter(is_library).max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap()).unwrap()
+    let newest = files.filter(is_library).max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());
+    newest.expect("the library of this crate is next to the test")
 }

@@ -11,7 +11,8 @@ const STARTS: [(&str, usize); 12] = [
     ("src/adapters/directory/postgres/primary.rs", 2),
     // It returns or closes one connection; a panic closes it.
     ("src/adapters/directory/postgres/transaction.rs", 1),
-    ("src/adapters/directory/sqlite.rs", 1),
+    // A panic is DATABASE_UNAVAILABLE for the query that has caused it, and the thread continues.
+    ("src/adapters/directory/sqlite/threads.rs", 1),
     // Without signals, the process exits.
     ("src/commands/serve.rs", 1),
     // The call waits for its task; a panic is BUG.

@@ -62,6 +62,11 @@ impl HttpCollector {
         self.status.store(status, Ordering::SeqCst);
     }
 
+    /// Returns the exports that have arrived and were not taken yet.
+    pub(crate) fn received(&mut self) -> Vec<Export> {
+        std::iter::from_fn(|| self.exports.try_recv().ok()).collect()
+    }
+
     /// Waits for the next export of a path.
     pub(crate) async fn next(&mut self, path: &str) -> Export {
         let next = async {

@@ -6,6 +6,7 @@ pub(crate) mod certificates;
 pub(crate) mod client_error;
 pub(crate) mod collector;
 pub(crate) mod counted_directory;
+pub(crate) mod directory;
 pub(crate) mod example;
 pub(crate) mod gated_stripe;
 pub(crate) mod http2;
@@ -21,6 +22,7 @@ pub(crate) mod service;
 pub(crate) mod stripe;
 pub(crate) mod test_database;
 pub(crate) mod tinyproxy;
+pub(crate) mod token_verifier;
 pub(crate) mod world;
 
 pub(crate) use client_error::ClientError;

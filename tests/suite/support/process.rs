@@ -194,6 +194,25 @@ pub(crate) async fn run(world: &World, command: &[&str], changes: &[&str]) -> Ou
     binary().args(command).args(arguments).output().await.unwrap()
 }
 
+/// Runs a program until it exits. Also returns the largest memory that it has used, in KiB.
+pub(crate) async fn output_and_peak_memory(mut command: Command) -> (Output, u64) {
+    let child = command.spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id().unwrap());
+    let mut output = std::pin::pin!(child.wait_with_output());
+    let mut peak = 0;
+    loop {
+        tokio::select! {
+            output = &mut output => return (output.unwrap(), peak),
+            () = tokio::time::sleep(Duration::from_millis(50)) => {
+                let status = std::fs::read_to_string(&status).unwrap_or_default();
+                let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+                let size = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+                peak = peak.max(size.unwrap_or_default());
+            }
+        }
+    }
+}
+
 pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }

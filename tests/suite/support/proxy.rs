@@ -100,7 +100,9 @@ async fn serve(mut stream: TcpStream, behavior: Behavior, log: &watch::Sender<Ve
 async fn relay(mut stream: impl AsyncRead + AsyncWrite + Unpin, log: &watch::Sender<Vec<String>>) {
     let head = read_head(&mut stream, log).await;
     let server = head.strip_prefix("CONNECT ").unwrap().split(' ').next().unwrap();
-    let mut server = TcpStream::connect(server).await.unwrap();
+    let Ok(mut server) = TcpStream::connect(server).await else {
+        return stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").await.unwrap();
+    };
     stream.write_all(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n").await.unwrap();
     drop(copy_bidirectional(&mut stream, &mut server).await);
 }

@@ -22,6 +22,7 @@ pub(crate) async fn simulator(settings: Settings) -> Simulator {
         .restricted_key("rk_test_customers", &[Permission::CustomersRead])
         .restricted_key(BACKFILL_KEY, &BACKFILL_PERMISSIONS)
         .restricted_key("rk_test_sessions", &[Permission::PortalSessionsWrite])
+        .restricted_key("rk_test_events", &[Permission::EventsRead])
         .restricted_key("rk_test_all", &Permission::ALL);
     let stripe = Simulator::start_with(TcpListener::bind("127.0.0.1:0").await.unwrap(), settings).unwrap();
     for (tenant, customer) in [("acme", "cus_A"), ("globex", "cus_B"), ("dark", "cus_D")] {
@@ -30,6 +31,14 @@ pub(crate) async fn simulator(settings: Settings) -> Simulator {
     stripe.add_subscription(Subscription::new("sub_A", "cus_A").item("si_A", "price_A", 1));
     stripe.add_subscription(Subscription::new("sub_B", "cus_B").item("si_B", "price_A", 1));
     stripe
+}
+
+/// Creates a session with a key of its own, as something beside the service would, and returns it.
+pub(crate) async fn create_session_around_the_service(stripe: &Simulator, key: &str, customer: &str) -> Value {
+    let request = reqwest::Client::new().post(format!("{}{SESSIONS}", stripe.base_url())).bearer_auth(key);
+    let form = "application/x-www-form-urlencoded";
+    let request = request.header("content-type", form).body(format!("customer={customer}"));
+    request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
 }
 
 /// Alters the responses of the endpoints whose path starts with `path`.

@@ -7,7 +7,6 @@ use billing_portal::grpc::proto::{
     billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
 };
 use serde_json::Value;
-use sqlx::SqlitePool;
 use stripe_simulator::{Mode, Settings, Simulator};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
@@ -20,6 +19,7 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 use super::{
     ClientError, Issuer,
     counted_directory::{self, Queries},
+    directory,
 };
 
 /// The URL of the settings page in every test.
@@ -33,25 +33,12 @@ pub(crate) const FLAG_ON: &str = r#"{"flags":{"billing-portal":{"state":"ENABLED
 pub(crate) const FLAG_OFF: &str =
     r#"{"flags":{"billing-portal":{"state":"DISABLED","variants":{"on":true,"off":false},"defaultVariant":"on"}}}"#;
 
-/// Tenants: acme and globex with customers, dark with the flag off, initech without an account.
-const DIRECTORY: &str = "
-    PRAGMA synchronous = OFF; -- a test does not wait for the disk
-    CREATE TABLE billing_portal_tenants (tenant_id text, stripe_customer_id text);
-    CREATE TABLE billing_portal_owners (tenant_id text, user_id text);
-    CREATE INDEX customers ON billing_portal_tenants (stripe_customer_id);
-    CREATE INDEX tenants ON billing_portal_tenants (tenant_id);
-    CREATE INDEX owners ON billing_portal_owners (tenant_id, user_id);
-    INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_A'), ('globex', 'cus_B'), ('dark', 'cus_D'), ('initech', NULL);
-    INSERT INTO billing_portal_owners VALUES ('acme', 'olivia'), ('globex', 'greta'), ('dark', 'dora'), ('initech', 'ines');
-";
-
 pub(crate) struct World {
     pub(crate) folder: TempDir,
     pub(crate) stripe: Simulator,
     pub(crate) issuer: Issuer,
     pub(crate) address: SocketAddr,
     pub(crate) channel: Channel,
-    pub(crate) database: SqlitePool,
     /// The directory queries of calls.
     pub(crate) queries: Queries,
     stop: Option<oneshot::Sender<()>>,
@@ -83,8 +70,7 @@ impl World {
     async fn start_with(stripe: Settings, settings: &[&str]) -> Self {
         let folder = private_folder();
         let stripe = super::stripe::simulator(stripe).await;
-        let database = SqlitePool::connect(&format!("{}?mode=rwc", database_url(&folder))).await.unwrap();
-        sqlx::raw_sql(DIRECTORY).execute(&database).await.unwrap();
+        directory::create(&folder);
         let issuer = Issuer::new("key-1");
         std::fs::write(folder.path().join("flags.json"), FLAG_ON).unwrap();
         std::fs::write(folder.path().join("jwks.json"), issuer.jwks().to_string()).unwrap();
@@ -100,7 +86,7 @@ impl World {
             server.serve(listener, async { drop(stopped.await) }, std::future::pending()).await.unwrap();
         });
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        Self { folder, stripe, issuer, address, channel, database, queries, stop: Some(stop), served }
+        Self { folder, stripe, issuer, address, channel, queries, stop: Some(stop), served }
     }
 
     /// Sends the world's requests to another process from here on.
@@ -110,10 +96,6 @@ impl World {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
-    }
-
-    pub(crate) async fn sql(&self, statements: &'static str) {
-        sqlx::raw_sql(statements).execute(&self.database).await.unwrap();
     }
 
     /// Waits on the health Watch stream until a service has the expected status.
@@ -209,7 +191,7 @@ pub(crate) fn arguments(folder: &TempDir, stripe: &str) -> Vec<String> {
         &format!("--principal-jwks={}", file("jwks.json")),
         "--principal-issuer=https://login.test",
         "--return-url-origins=https://app.example.com,http://127.0.0.1:3000",
-        &format!("--database-url={}", database_url(folder)),
+        &format!("--database-url=sqlite:{}", directory::path(folder).display()),
         &format!("--flags-file={}", file("flags.json")),
         &format!("--stripe-secret-key-file={}", file("stripe.key")),
         "--stripe-mode=test",
@@ -222,10 +204,6 @@ pub(crate) fn arguments(folder: &TempDir, stripe: &str) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into()
-}
-
-fn database_url(folder: &TempDir) -> String {
-    format!("sqlite:{}", folder.path().join("directory.db").display())
 }
 
 /// A request for the portal home.

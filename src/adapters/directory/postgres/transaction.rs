@@ -181,7 +181,7 @@ impl Transaction {
         if failure.kind != FailureKind::Privilege || roll_back(connection).await.is_err() {
             return failure;
         }
-        let message = failure.error.as_ref().and_then(sqlx::Error::as_database_error).map(DatabaseError::message);
+        let message = failure.server_error().map(DatabaseError::message);
         let Some(message) = message else { return failure };
         let message = literal(&Value::Bytes(Some(message.as_bytes().to_vec())));
         let query = format!("{COLUMN_PRIVILEGES}pg_catalog.convert_from({message}, 'UTF8'), '[^[:alnum:]_]+'))");
@@ -199,10 +199,10 @@ async fn roll_back(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 fn fact(row: &PgRow) -> Result<Fact, Failure> {
-    let cell = |column: &'static str| match row.try_get::<Option<Vec<u8>>, _>(column) {
+    let cell = |column: usize| match row.try_get::<Option<Vec<u8>>, _>(column) {
         Ok(None) => Cell::Null,
         Ok(Some(bytes)) => String::from_utf8(bytes).map_or_else(|error| Cell::NotText(error.into_bytes()), Cell::Text),
         Err(_) => Cell::NotText(Vec::new()),
     };
-    Ok(Fact::read(row.try_get("fact")?, cell))
+    Ok(Fact::read(row.try_get(0)?, cell))
 }

@@ -55,7 +55,7 @@ impl RequestInfo {
                     form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(call.body.as_bytes()));
                 pairs.into_iter().find(|(name, _)| name == "customer").map(|(_, id)| id.into_owned())
             }
-            Some(Route::Account | Route::Configurations | Route::Configuration(_)) | None => None,
+            Some(Route::Account | Route::Configurations | Route::Configuration(_) | Route::Events) | None => None,
         };
         Self {
             method: call.method.clone(),

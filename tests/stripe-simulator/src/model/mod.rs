@@ -3,6 +3,7 @@
 mod checkout_session;
 mod configuration;
 mod customer;
+mod event;
 mod mode;
 mod subscription;
 
@@ -10,6 +11,7 @@ pub use checkout_session::CheckoutSession;
 pub(crate) use configuration::Added;
 pub use configuration::{Configuration, Feature};
 pub use customer::Customer;
+pub(crate) use event::{Cause, Event};
 pub use mode::Mode;
 pub(crate) use subscription::Item;
 pub use subscription::Subscription;

@@ -36,6 +36,7 @@ async fn restricted_key_is_limited_to_its_permissions() {
         ("GET", "/v1/checkout/sessions", Permission::CheckoutSessionsRead),
         ("GET", "/v1/customers/cus_A", Permission::CustomersRead),
         ("POST", "/v1/customers/cus_A", Permission::CustomersWrite),
+        ("GET", "/v1/events", Permission::EventsRead),
         ("POST", SESSIONS, Permission::PortalSessionsWrite),
         ("GET", "/v1/subscriptions", Permission::SubscriptionsRead),
     ];

@@ -7,6 +7,7 @@ mod checkout;
 mod configurations;
 mod customers;
 mod delivery;
+mod events;
 mod faults;
 mod flows;
 mod idempotency;

@@ -24,15 +24,14 @@ async fn world_with(customers: &[(&str, &str)]) -> World {
     let world = World::start().await;
     std::fs::write(world.path("backfill.key"), BACKFILL_KEY).unwrap();
     for (tenant, customer) in customers {
-        map(&world, tenant, customer).await;
+        map(&world, tenant, customer);
         world.stripe.add_customer(Customer::new(customer));
     }
     world
 }
 
-async fn map(world: &World, tenant: &str, customer: &str) {
-    let insert = sqlx::query("INSERT INTO billing_portal_tenants VALUES (?, ?)").bind(tenant).bind(customer);
-    insert.execute(&world.database).await.unwrap();
+fn map(world: &World, tenant: &str, customer: &str) {
+    world.database().execute("INSERT INTO billing_portal_tenants VALUES (?, ?)", [tenant, customer]).unwrap();
 }
 
 fn arguments(world: &World, changes: &[&str]) -> Vec<String> {

@@ -78,7 +78,7 @@ async fn contradictions_and_deleted_customers_are_reported_and_never_written() {
         ("a b", "cus_5"),
         ("unknown", "cus_X"),
     ] {
-        map(&world, tenant, customer).await;
+        map(&world, tenant, customer);
         world.stripe.add_customer(Customer::new("cus_1"));
     }
     let output = backfill(&world, &["--write"]).await;

@@ -6,9 +6,10 @@ pub(crate) use relations::{check_broken_relations, check_files};
 mod postgres;
 mod providers;
 mod relations;
+mod sqlite;
 
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
+use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::{corpus, support::World};
 
@@ -19,16 +20,17 @@ pub(crate) const TABLES: &str = "
 
 /// A direct connection to the directory's database, with which a test changes it.
 pub(crate) enum Writer {
-    Sqlite(SqlitePool),
+    Sqlite(rusqlite::Connection),
     Postgres(PgPool),
 }
 
 impl Writer {
     pub(crate) async fn run(&self, statements: &str) {
-        let statements = AssertSqlSafe(statements.to_owned());
         match self {
-            Self::Sqlite(pool) => sqlx::raw_sql(statements).execute(pool).await.map(drop).unwrap(),
-            Self::Postgres(pool) => sqlx::raw_sql(statements).execute(pool).await.map(drop).unwrap(),
+            Self::Sqlite(connection) => connection.execute_batch(statements).unwrap(),
+            Self::Postgres(pool) => {
+                sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(pool).await.map(drop).unwrap();
+            }
         }
     }
 

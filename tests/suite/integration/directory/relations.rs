@@ -98,22 +98,22 @@ pub(crate) async fn check_files(settings: &[&str], writer: &Writer) {
     }
 }
 
-async fn empty_sqlite() -> (tempfile::TempDir, String, Writer) {
+fn empty_sqlite() -> (tempfile::TempDir, String, Writer) {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("company.db").display());
-    let pool = sqlx::SqlitePool::connect(&format!("{url}?mode=rwc")).await.unwrap();
-    (folder, format!("--database-url={url}"), Writer::Sqlite(pool))
+    let path = folder.path().join("company.db");
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    (folder, format!("--database-url=sqlite:{}", path.display()), Writer::Sqlite(connection))
 }
 
 #[tokio::test]
 async fn sqlite_broken_relations_get_database_unavailable_until_restored() {
-    let (_folder, url, writer) = empty_sqlite().await;
+    let (_folder, url, writer) = empty_sqlite();
     let world = World::unready(&[&url]).await;
     check_broken_relations(&world, &writer).await;
 }
 
 #[tokio::test]
 async fn sqlite_select_files_replace_relations() {
-    let (_folder, url, writer) = empty_sqlite().await;
+    let (_folder, url, writer) = empty_sqlite();
     check_files(&[&url], &writer).await;
 }

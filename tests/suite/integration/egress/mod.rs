@@ -16,13 +16,13 @@ use crate::support::{
 };
 
 /// Stripe and a key server over TLS, and a file with the CAs of both.
-struct Servers {
-    world: World,
+pub(super) struct Servers {
+    pub(super) world: World,
     keys: KeyServer,
 }
 
 impl Servers {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let world = World::over_tls().await;
         let keys = KeyServer::start(key_set(&world.issuer)).await;
         let servers = Self { world, keys };
@@ -63,7 +63,7 @@ impl Servers {
     }
 
     /// Starts the service, and sends the world's calls to it.
-    async fn serve(&mut self, settings: &[&str], variables: &[(&str, &str)]) -> Serving {
+    pub(super) async fn serve(&mut self, settings: &[&str], variables: &[(&str, &str)]) -> Serving {
         let mut command = self.command(settings, variables);
         command.env("RUST_LOG", "trace");
         let serving = serve(command).await;

@@ -26,7 +26,7 @@ const DIRECTORY: &str = "
 
 async fn world_with_inconsistent_mappings() -> World {
     let world = World::start().await;
-    world.sql(DIRECTORY).await;
+    world.sql(DIRECTORY);
     world.stripe.add_customer(Customer::new("cus_U"));
     world.stripe.add_customer(Customer::new("cus_S").metadata("tenant_id", "acme"));
     world.stripe.add_customer(Customer::new("cus_G").metadata("tenant_id", "gone"));
@@ -112,11 +112,9 @@ async fn audit_killed_twice(world: &World, tenants: usize, rate: &str) -> Output
 async fn many_tenants(tenants: usize) -> World {
     let world = World::start().await;
     world.stripe.record_requests(tenants < 10_000);
-    let mut transaction = world.database.begin().await.unwrap();
+    world.add_tenants(tenants);
     for tenant in 0..tenants {
         let (name, customer) = (format!("t{tenant}"), format!("cus_T{tenant}"));
-        let insert = sqlx::query("INSERT INTO billing_portal_tenants VALUES (?, ?)").bind(&name).bind(&customer);
-        insert.execute(&mut *transaction).await.unwrap();
         // Of every thousand customers, one names another tenant, and one names none.
         let customer = match tenant % 1_000 {
             0 => Customer::new(&customer).metadata("tenant_id", "another"),
@@ -125,7 +123,6 @@ async fn many_tenants(tenants: usize) -> World {
         };
         world.stripe.add_customer(customer);
     }
-    transaction.commit().await.unwrap();
     world
 }
 

@@ -53,7 +53,7 @@ async fn reader_that_stops_for_less_than_the_limit_fails_no_call() {
     let (writer, reader) = full_pipe(&world.path("pipe"), OFlags::NONBLOCK);
     let Serving { mut child, .. } = serve_world(&mut world, writer).await;
     // One person may have 16 calls in flight.
-    world.sql("INSERT INTO billing_portal_owners VALUES ('acme', 'oda'), ('acme', 'oscar'), ('acme', 'otto')").await;
+    world.sql("INSERT INTO billing_portal_owners VALUES ('acme', 'oda'), ('acme', 'oscar'), ('acme', 'otto')");
     let tokens = ["olivia", "oda", "oscar", "otto"].map(|owner| world.issuer.token(owner, "acme", "owner"));
     let mut received = Vec::new();
     let read_when_full = async {

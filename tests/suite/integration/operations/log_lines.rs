@@ -19,7 +19,7 @@ async fn durations_are_numbers_and_texts_are_quoted_once() {
     assert_eq!(call(&world, &serving).await, [true, false]);
     world.stripe.inject(Injection::from(Fault::Status503).first(1));
     assert_eq!(call(&world, &serving).await, [true, false], "the request is retried");
-    world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved").await;
+    world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved");
     assert_eq!(call(&world, &serving).await, [false, false]);
     signal(&serving.child, "-TERM");
     let log = serving.log.await.unwrap();

@@ -20,15 +20,15 @@ use crate::support::{
 #[tokio::test]
 async fn metrics_have_documented_names_and_no_private_values() {
     let world = World::start().await;
-    world.sql("INSERT INTO billing_portal_tenants VALUES ('globex', 'cus_A')").await;
+    world.sql("INSERT INTO billing_portal_tenants VALUES ('globex', 'cus_A')");
     let mut collector = FakeCollectorServer::start().await.unwrap();
     let serving = start(&world, &collector.endpoint(), &[]).await;
     assert_eq!(call(&world, &serving).await, [false, false]);
-    world.sql("DELETE FROM billing_portal_tenants WHERE tenant_id = 'globex' AND stripe_customer_id = 'cus_A'").await;
+    world.sql("DELETE FROM billing_portal_tenants WHERE tenant_id = 'globex' AND stripe_customer_id = 'cus_A'");
     assert_eq!(call(&world, &serving).await, [true, false]);
-    world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved").await;
+    world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved");
     assert_eq!(call(&world, &serving).await, [false, false]);
-    world.sql("ALTER TABLE moved RENAME TO billing_portal_tenants").await;
+    world.sql("ALTER TABLE moved RENAME TO billing_portal_tenants");
     // A client that uses TLS without need is refused.
     let mut tls = TcpStream::connect(serving.address).await.unwrap();
     tls.write_all(&[22; 24]).await.unwrap();
@@ -139,14 +139,14 @@ async fn outage_of_directory_is_one_log_line_and_a_gauge_and_failure_for_one_ten
         CREATE VIEW billing_portal_tenants AS SELECT tenant_id, CASE tenant_id WHEN 'acme'
             THEN abs(-9223372036854775807 + 3 - length(tenant_id)) ELSE stripe_customer_id END AS stripe_customer_id
         FROM mapping; COMMIT";
-    world.sql(fails_for_acme).await;
+    world.sql(fails_for_acme);
     assert_eq!(call(&world, &serving).await, [false, false]);
-    world.sql("DROP VIEW billing_portal_tenants").await;
+    world.sql("DROP VIEW billing_portal_tenants");
     for _ in 0..3 {
         assert_eq!(call(&world, &serving).await, [false, false]);
     }
     wait_for_gauge(&mut collector, "billing_portal.directory.up", |_| true, 0).await;
-    world.sql("ALTER TABLE mapping RENAME TO billing_portal_tenants").await;
+    world.sql("ALTER TABLE mapping RENAME TO billing_portal_tenants");
     wait_for_gauge(&mut collector, "billing_portal.directory.up", |_| true, 1).await;
     assert_eq!(call(&world, &serving).await, [true, false]);
     signal(&serving.child, "-TERM");

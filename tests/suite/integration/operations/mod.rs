@@ -1,5 +1,6 @@
 //! Tests of what operators configure, run and read: settings, commands, signals, the audit log and telemetry.
 
+mod alarms;
 mod audit;
 mod audit_mapping;
 mod audit_output;
@@ -12,6 +13,7 @@ mod messages;
 mod metrics;
 mod outage;
 mod process;
+mod reconcile;
 mod settings;
 mod startup;
 mod telemetry;

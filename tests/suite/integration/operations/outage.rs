@@ -50,10 +50,10 @@ async fn portal_health_reports_database_outage_without_calls() {
     let world = World::start().await;
     let (channel, _stop) = without_outage_threshold(&world, &[]).await;
     wait_for_portal(&channel, ServingStatus::Serving).await;
-    world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved").await;
+    world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved");
     wait_for_portal(&channel, ServingStatus::NotServing).await;
     assert_eq!(readiness(&channel).await, ServingStatus::Serving);
-    world.sql("ALTER TABLE moved RENAME TO billing_portal_tenants").await;
+    world.sql("ALTER TABLE moved RENAME TO billing_portal_tenants");
     wait_for_portal(&channel, ServingStatus::Serving).await;
 }
 
@@ -78,11 +78,11 @@ async fn each_change_of_the_directory_is_logged_once() {
     override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
     let mut service = Service::start(&arguments, &[]);
     service.wait_for_log("ready").await;
-    world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved").await;
+    world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved");
     let fields = service.wait_for_log("directory is not available").await;
     assert_eq!((&fields["level"], &fields["kind"]), (&"ERROR".into(), &"query".into()));
     assert!(fields["cause"].to_string().contains("no such table"), "{fields}");
-    world.sql("ALTER TABLE moved RENAME TO billing_portal_tenants").await;
+    world.sql("ALTER TABLE moved RENAME TO billing_portal_tenants");
     service.wait_for_log("directory is available again").await;
     assert_eq!(service.stop().await.matches("directory is").count(), 2);
 }

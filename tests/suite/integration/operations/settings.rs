@@ -15,7 +15,7 @@ fn valid_arguments(changes: &[&str]) -> (tempfile::TempDir, Vec<String>) {
 
 #[tokio::test]
 async fn flag_takes_precedence_over_its_variable_with_every_command() {
-    for command in ["serve", "check", "audit-mapping"] {
+    for command in ["serve", "check", "audit-mapping", "reconcile"] {
         // The variables alone would prevent startup. The secret key file does not exist, so nothing is served.
         let changes = ["--stripe-secret-key-file=/nowhere", "--deadline=9s"];
         let (_folder, arguments) = valid_arguments(&changes);
@@ -40,9 +40,13 @@ async fn command_may_follow_its_flags_and_prints_the_version() {
 
 #[tokio::test]
 async fn options_of_one_command_are_refused_by_the_others() {
-    for (command, option) in
-        [("serve", "--format=json"), ("serve", "--missing"), ("check", "--missing"), ("check", "--resume=x")]
-    {
+    for (command, option) in [
+        ("serve", "--format=json"),
+        ("serve", "--missing"),
+        ("check", "--missing"),
+        ("check", "--resume=x"),
+        ("check", "--since=1h"),
+    ] {
         let (_folder, arguments) = valid_arguments(&[]);
         let output = binary().arg(command).args(&arguments).arg(option).output().await.unwrap();
         assert_eq!(output.status.code(), Some(64), "{command} {option}");

@@ -9,7 +9,7 @@ use crate::support::{ClientError, World};
 #[tokio::test]
 async fn session_rate_limits_one_user_of_one_tenant_with_retry_delay() {
     let world = World::with(&["--session-rate=3"]).await;
-    world.sql("INSERT INTO billing_portal_owners VALUES ('acme', 'oscar'), ('globex', 'olivia')").await;
+    world.sql("INSERT INTO billing_portal_owners VALUES ('acme', 'oscar'), ('globex', 'olivia')");
     let token = world.olivia();
     for _ in 0..3 {
         world.open(&token).await.unwrap();

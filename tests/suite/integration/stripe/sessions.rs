@@ -89,7 +89,7 @@ async fn remapped_tenant_gets_new_customer_on_next_call() {
     let world = World::start().await;
     world.open(&world.olivia()).await.unwrap();
     world.stripe.add_customer(stripe_simulator::Customer::new("cus_New").metadata("tenant_id", "acme"));
-    world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = 'cus_New' WHERE tenant_id = 'acme'").await;
+    world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = 'cus_New' WHERE tenant_id = 'acme'");
     let url = world.open(&world.olivia()).await.unwrap();
     assert_eq!(world.stripe.customer_of(&url).as_deref(), Some("cus_New"));
 }

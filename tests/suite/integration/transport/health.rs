@@ -43,7 +43,7 @@ async fn portal_health_follows_flag_and_readiness_does_not() {
 #[tokio::test]
 async fn later_database_loss_does_not_affect_readiness() {
     let world = World::start().await;
-    world.sql("DROP TABLE billing_portal_tenants").await;
+    world.sql("DROP TABLE billing_portal_tenants");
     assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "DATABASE_UNAVAILABLE");
     assert_eq!(check(&world, "").await.unwrap(), ServingStatus::Serving);
 }

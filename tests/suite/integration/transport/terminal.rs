@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use billing_portal::grpc::proto::{CreatePortalSessionRequest, billing_portal_client::BillingPortalClient};
+use rusqlite::Connection;
 use serde_json::Value;
-use sqlx::{Connection as _, SqliteConnection};
 use tonic::{Request, transport::Endpoint};
 
 use crate::support::example::{Example, Visitor};
@@ -66,9 +66,8 @@ async fn refused_call_is_printed_on_one_line() {
     let olivia = Visitor::sign_in(&example.page, "olivia").await;
     olivia.open_billing("globex").await;
     // The service logs an outage as a warning, which the terminal shows without the lines of the calls.
-    let directory = format!("sqlite:{}", example.value("Directory"));
-    let mut directory = SqliteConnection::connect(&directory).await.unwrap();
-    sqlx::query("DROP TABLE billing_portal_owners").execute(&mut directory).await.unwrap();
+    let directory = Connection::open(example.value("Directory")).unwrap();
+    directory.execute("DROP TABLE billing_portal_owners", ()).unwrap();
     call(Some(token(&example.grpcurl)), "").await;
 
     let audit = std::fs::read_to_string(example.value("Audit log")).unwrap();

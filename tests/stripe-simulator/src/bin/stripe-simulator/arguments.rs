@@ -7,8 +7,8 @@ use stripe_simulator::{Injection, Permission, Settings};
 
 use crate::{account::CustomerJson, configuration::ConfigurationJson};
 
-/// A simulator of Stripe's API for customers, subscriptions, checkout sessions, portal sessions, portal configurations and
-/// the account, as strict as Stripe and with configurable faults. Prints the base URL of the API and the keys of the account as NAME=value lines. Stops on
+/// A simulator of Stripe's API for customers, subscriptions, checkout sessions, portal sessions, portal configurations,
+/// events and the account, as strict as Stripe and with configurable faults. Prints the base URL of the API and the keys of the account as NAME=value lines. Stops on
 /// Ctrl-C or SIGTERM.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP, disable_help_flag = true, max_term_width = 100)]

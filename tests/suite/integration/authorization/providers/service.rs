@@ -73,7 +73,7 @@ impl Service {
                 ("INSERT INTO billing_portal_owners VALUES (?, ?)", [tenant, owner]),
             ];
             for (statement, [first, second]) in rows {
-                sqlx::query(statement).bind(first).bind(second).execute(&world.database).await.unwrap();
+                world.database().execute(statement, [first, second]).unwrap();
             }
         }
         Self { world, provider, _keys: folder }

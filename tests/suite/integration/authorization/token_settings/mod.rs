@@ -36,7 +36,7 @@ const SETTINGS: [(&str, &[&str]); 8] = [
 async fn check(settings: &'static str, values: &'static [&'static str]) -> usize {
     let world = World::with(values).await;
     // The user acme owns the tenant acme, as in a product in which each user is a tenant.
-    world.sql("INSERT INTO billing_portal_owners VALUES ('acme', 'acme')").await;
+    world.sql("INSERT INTO billing_portal_owners VALUES ('acme', 'acme')");
     let rows = rows::all();
     let count = rows.len();
     for row in rows {

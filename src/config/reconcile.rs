@@ -1,0 +1,92 @@
+//! What `reconcile` compares.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    error::SettingError,
+    value::{self, SECOND},
+};
+
+/// How long Stripe keeps events.
+const EVENTS_KEPT: u64 = 30 * 24 * 3_600 * SECOND;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Report")]
+pub struct ReconcileArguments {
+    /// Files with audit entries: those of every replica, and the rotated ones; - reads standard input
+    // For the service, --audit is where entries are written. The command reads the same file, and only reads it.
+    #[arg(
+        id = "audit_files",
+        long = "audit",
+        env = "BILLING_PORTAL_AUDIT",
+        value_name = "FILE",
+        num_args = 1..,
+        required = true
+    )]
+    audit: Vec<String>,
+
+    /// Age of the oldest session that is compared, from 1h to 30days; Stripe keeps events for 30 days
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "30days",
+        value_parser = value::duration::<{ 3_600 * SECOND }, EVENTS_KEPT>
+    )]
+    since: Duration,
+
+    /// Age of the newest session that is compared, from 0s to 7days; later entries may not be in the files yet
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "5m",
+        value_parser = value::duration::<0, { value::MAX_DURATION }>
+    )]
+    until: Duration,
+}
+
+/// Where audit entries are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditSource {
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+/// Validated settings.
+#[derive(Clone, Debug)]
+pub struct ReconcileConfig {
+    /// Where audit entries are read; at least one.
+    pub audit: Vec<AuditSource>,
+    /// The age of the oldest session that is compared.
+    pub since: Duration,
+    /// The age of the newest session that is compared; shorter than `since`.
+    pub until: Duration,
+}
+
+impl ReconcileArguments {
+    /// Validates the settings.
+    ///
+    /// # Errors
+    /// A setting that is wrong, or contradicts another one.
+    pub fn validate(&self) -> Result<ReconcileConfig, SettingError> {
+        if self.until >= self.since {
+            return Err(SettingError::new("--until", "must be shorter than --since"));
+        }
+        let audit = self.audit.iter().map(|text| source(text)).collect::<Result<_, _>>()?;
+        Ok(ReconcileConfig { audit, since: self.since, until: self.until })
+    }
+}
+
+fn source(text: &str) -> Result<AuditSource, SettingError> {
+    match (text, text.strip_prefix("file:").unwrap_or(text)) {
+        ("-", _) => Ok(AuditSource::Stdin),
+        ("stdout", _) | (_, "") => {
+            let problem =
+                "expected files with audit entries, or - for standard input; save the output of the service to a file";
+            Err(SettingError::new("--audit", problem))
+        }
+        (_, path) => Ok(AuditSource::File(path.into())),
+    }
+}

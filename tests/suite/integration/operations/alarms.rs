@@ -1,0 +1,84 @@
+//! Integration: the first event that could mean a wrong portal is one metric that an alert watches, one error in the log, and one
+//! audit entry, all about the same call.
+
+use fake_opentelemetry_collector::FakeCollectorServer;
+use serde_json::Value;
+use stripe_simulator::Fault;
+
+use super::telemetry::{EXPORT_TIMEOUT, start};
+use crate::support::{
+    World,
+    process::{Serving, signal},
+};
+
+/// Calls once, and asserts that the log, the audit and the metrics agree about the refusal.
+async fn alarm(world: &mut World, reason: &str, detail: Option<&str>, cause: &str, counted: [&str; 2]) {
+    let mut collector = FakeCollectorServer::start().await.unwrap();
+    let serving: Serving = start(world, &collector.endpoint(), &[]).await;
+    world.connect_to(serving.address).await;
+    let refusal = world.open(&world.olivia()).await.unwrap_err();
+    assert_eq!(refusal.reason, reason);
+
+    let [metric, label] = counted;
+    let is_counted = async {
+        loop {
+            let exports = collector.exported_metrics(1, EXPORT_TIMEOUT).await;
+            let mut metrics = exports.into_iter().flat_map(|export| export.metrics);
+            if metrics.any(|found| found.name == metric && format!("{found:?}").contains(label)) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(EXPORT_TIMEOUT, is_counted).await.unwrap_or_else(|_| panic!("{metric} has no {label}"));
+
+    signal(&serving.child, "-TERM");
+    let log = serving.log.await.unwrap();
+    let errors: Vec<Value> = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|line| line["level"] == "ERROR")
+        .collect();
+    let [error] = &errors[..] else { panic!("not one error: {log}") };
+    assert_eq!((&error["reason"], &error["span"]["request_id"]), (&reason.into(), &refusal.request_id.clone().into()));
+    assert_eq!(error["detail"].as_str(), detail);
+    assert!(error["cause"].as_str().unwrap().contains(cause), "{error}");
+
+    let entries: Vec<_> = world.audit().into_iter().filter(|entry| entry["request_id"] == refusal.request_id).collect();
+    let outcomes: Vec<_> = entries.iter().filter(|entry| entry["event"] == "outcome").collect();
+    let [outcome] = &outcomes[..] else { panic!("not one outcome: {entries:?}") };
+    assert_eq!((&outcome["reason"], &outcome["released"]), (&reason.into(), &false.into()));
+    assert_eq!(outcome["detail"].as_str(), detail);
+}
+
+#[tokio::test]
+async fn swapped_customers_raise_one_alarm() {
+    let mut world = World::start().await;
+    world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = CASE tenant_id WHEN 'acme' THEN 'cus_B' ELSE 'cus_A' END WHERE tenant_id IN ('acme', 'globex')");
+    let counted = ["billing_portal.mapping_integrity", "customer_of_another_tenant"];
+    alarm(&mut world, "MAPPING_INTEGRITY", Some("customer_of_another_tenant"), "names a different tenant", counted)
+        .await;
+}
+
+#[tokio::test]
+async fn customer_of_two_tenants_raises_one_alarm() {
+    let mut world = World::start().await;
+    world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = 'cus_A' WHERE tenant_id = 'globex'");
+    let counted = ["billing_portal.mapping_integrity", "shared_customer"];
+    alarm(&mut world, "MAPPING_INTEGRITY", Some("shared_customer"), "shared_customer", counted).await;
+}
+
+#[tokio::test]
+async fn response_for_another_customer_raises_one_alarm() {
+    let mut world = World::start().await;
+    world.stripe.inject(Fault::OtherCustomer);
+    let counted = ["billing_portal.refusals", "STRIPE_RESPONSE_REJECTED"];
+    alarm(&mut world, "STRIPE_RESPONSE_REJECTED", None, "id", counted).await;
+}
+
+#[tokio::test]
+async fn replayed_response_raises_one_alarm() {
+    let mut world = World::start().await;
+    world.stripe.inject(Fault::Replayed);
+    let counted = ["billing_portal.refusals", "STRIPE_RESPONSE_REJECTED"];
+    alarm(&mut world, "STRIPE_RESPONSE_REJECTED", None, "replayed", counted).await;
+}

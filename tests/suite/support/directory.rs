@@ -1,0 +1,48 @@
+//! The directory of a [`World`]: a SQLite file.
+
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::World;
+
+/// Tenants: acme and globex with customers, dark with the flag off, initech without an account.
+const DIRECTORY: &str = "
+    PRAGMA synchronous = OFF; -- a test does not wait for the disk
+    CREATE TABLE billing_portal_tenants (tenant_id text, stripe_customer_id text);
+    CREATE TABLE billing_portal_owners (tenant_id text, user_id text);
+    CREATE INDEX customers ON billing_portal_tenants (stripe_customer_id);
+    CREATE INDEX tenants ON billing_portal_tenants (tenant_id);
+    CREATE INDEX owners ON billing_portal_owners (tenant_id, user_id);
+    INSERT INTO billing_portal_tenants VALUES ('acme', 'cus_A'), ('globex', 'cus_B'), ('dark', 'cus_D'), ('initech', NULL);
+    INSERT INTO billing_portal_owners VALUES ('acme', 'olivia'), ('globex', 'greta'), ('dark', 'dora'), ('initech', 'ines');
+";
+
+pub(super) fn path(folder: &TempDir) -> PathBuf {
+    folder.path().join("directory.db")
+}
+
+pub(super) fn create(folder: &TempDir) {
+    Connection::open(path(folder)).unwrap().execute_batch(DIRECTORY).unwrap();
+}
+
+impl World {
+    /// Opens the directory, which the service opens only to read.
+    pub(crate) fn database(&self) -> Connection {
+        Connection::open(path(&self.folder)).unwrap()
+    }
+
+    pub(crate) fn sql(&self, statements: &str) {
+        self.database().execute_batch(statements).unwrap();
+    }
+
+    /// Adds the tenants `t0`, `t1` and so on, with the customers `cus_T0`, `cus_T1` and so on.
+    pub(crate) fn add_tenants(&self, count: usize) {
+        self.sql(&format!(
+            "INSERT INTO billing_portal_tenants
+                WITH RECURSIVE numbers (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers LIMIT {count})
+                SELECT 't' || number, 'cus_T' || number FROM numbers"
+        ));
+    }
+}
