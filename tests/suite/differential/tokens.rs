@@ -42,7 +42,8 @@ async fn compare(signer: &Signer, forgeries: &[Forgery], counts: &mut Counts) {
             }
             Err(cause) => cause,
         };
-        if jose == "accepted" {
+        // Node adds the first byte of an RSA signature if it is zero; RFC 8017, section 8.1.2, demands the whole length.
+        if jose == "accepted" && *kind != "signature without its first byte" {
             assert_ne!(
                 service, "signature is not valid",
                 "{kind}: jose alone accepts the signature of {token} with {set}"

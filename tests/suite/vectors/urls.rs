@@ -113,8 +113,8 @@ fn return_url_is_accepted_only_as_a_browser_prints_it() {
         15 normalized form, with https: must not have an IP address as its host, except on a configured loopback origin
         12 normalized form, with https: must not have user information
         17 normalized form: accepted
-        381 normalized form: must be an https URL, or an http URL on a configured loopback origin
-        36 normalized form: must be in normalized form (new URL(x).href)
+        379 normalized form: must be an https URL, or an http URL on a configured loopback origin
+        38 normalized form: must be in normalized form (new URL(x).href)
         59 normalized form: must not have a fragment
         20 normalized form: must not have a path that begins with //
         1 normalized form: must not have an IP address as its host, except on a configured loopback origin
