@@ -18,6 +18,8 @@ pub mod adapters;
 pub mod commands;
 pub mod config;
 pub mod egress;
+#[cfg(test)]
+mod fuzz;
 pub mod grpc;
 pub mod json;
 pub mod pipe;

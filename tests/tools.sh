@@ -46,6 +46,11 @@ need_compiler() {
     have cc || debian_packages gcc libc6-dev
 }
 
+# Only libFuzzer needs it.
+need_cpp_compiler() {
+    have c++ || debian_packages g++
+}
+
 need_chromium() {
     if ! have chromium || ! have chromedriver; then
         debian_packages chromium chromium-driver

@@ -82,29 +82,37 @@ impl FileProvider {
     fn evaluate(&self, key: &str, context: &EvaluationContext) -> EvaluationResult<ResolutionDetails<bool>> {
         let definition =
             self.file.get().ok_or_else(|| error(EvaluationErrorCode::ProviderNotReady, "no definition is loaded"))?;
-        let rules = match &*definition {
-            Definition::Enabled(rules) => rules,
-            Definition::Off(reason @ OffReason::Missing) => {
-                return Err(error(EvaluationErrorCode::FlagNotFound, reason.to_string()));
-            }
-            // A flag that is switched off is not an error. An invalid definition is logged once, not at each call.
-            Definition::Off(OffReason::Disabled | OffReason::Invalid(_)) => return Ok(ResolutionDetails::new(false)),
-        };
-        let targeted = match &rules.targeting {
-            Some(rule) => self
-                .operator
-                .apply(key, rule, context)
-                .map_err(|cause| error(EvaluationErrorCode::ParseError, cause.to_string()))?,
-            None => None,
-        };
-        let Some(variant) = targeted.or_else(|| rules.default_variant.clone()) else {
-            // Neither targeting nor the definition decides, so the default of the code counts.
-            return Ok(ResolutionDetails::new(false));
-        };
-        match rules.variants.get(&variant) {
-            Some(on) => Ok(ResolutionDetails::builder().value(*on).variant(variant).build()),
-            None => Err(error(EvaluationErrorCode::General("GENERAL".to_owned()), "variant is not defined")),
+        resolve(&definition, &self.operator, key, context)
+    }
+}
+
+fn resolve(
+    definition: &Definition,
+    operator: &Operator,
+    key: &str,
+    context: &EvaluationContext,
+) -> EvaluationResult<ResolutionDetails<bool>> {
+    let rules = match definition {
+        Definition::Enabled(rules) => rules,
+        Definition::Off(reason @ OffReason::Missing) => {
+            return Err(error(EvaluationErrorCode::FlagNotFound, reason.to_string()));
         }
+        // A flag that is switched off is not an error. An invalid definition is logged once, not at each call.
+        Definition::Off(OffReason::Disabled | OffReason::Invalid(_)) => return Ok(ResolutionDetails::new(false)),
+    };
+    let targeted = match &rules.targeting {
+        Some(rule) => operator
+            .apply(key, rule, context)
+            .map_err(|cause| error(EvaluationErrorCode::ParseError, cause.to_string()))?,
+        None => None,
+    };
+    let Some(variant) = targeted.or_else(|| rules.default_variant.clone()) else {
+        // Neither targeting nor the definition decides, so the default of the code counts.
+        return Ok(ResolutionDetails::new(false));
+    };
+    match rules.variants.get(&variant) {
+        Some(on) => Ok(ResolutionDetails::builder().value(*on).variant(variant).build()),
+        None => Err(error(EvaluationErrorCode::General("GENERAL".to_owned()), "variant is not defined")),
     }
 }
 
@@ -154,6 +162,9 @@ fn error(code: EvaluationErrorCode, message: impl Into<String>) -> EvaluationErr
 fn boolean_only() -> EvaluationError {
     error(EvaluationErrorCode::TypeMismatch, "only boolean flags are supported")
 }
+
+#[cfg(test)]
+mod fuzz;
 
 #[cfg(test)]
 mod tests;

@@ -45,6 +45,10 @@ const OTHER_PARAMETERS: [(&str, &str); 20] = [
 
 /// Parses the URL of either database.
 pub(super) fn parse(text: &str) -> Result<Database, Error> {
+    // The parser of URLs silently removes tabs and line breaks, also from the middle of a password.
+    if text.contains(char::is_control) {
+        return Err(Error::ControlCharacter);
+    }
     if let Some(path) = text.strip_prefix("sqlite:") {
         return sqlite(path).map(Database::Sqlite);
     }

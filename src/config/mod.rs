@@ -118,3 +118,6 @@ impl Arguments {
         })
     }
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -87,7 +87,7 @@ fn key_source(text: &str) -> Result<KeySource, SettingError> {
     if !text.contains("://") {
         return Ok(KeySource::File(text.into()));
     }
-    let url = Url::parse(text).map_err(|_| error("not a valid URL (expected a file or an https URL)"))?;
+    let url = value::url(text).ok_or_else(|| error("not a valid URL (expected a file or an https URL)"))?;
     if url.scheme() == "file" {
         return Err(error("expected the name of a file without file://, or an https URL"));
     }

@@ -131,7 +131,7 @@ impl StripeArguments {
 
 fn api_base(text: &str) -> Result<Url, SettingError> {
     let error = |problem: &str| SettingError::new("--stripe-api-base", problem);
-    let url = Url::parse(text).map_err(|_| error("not a valid URL (example: https://api.stripe.com)"))?;
+    let url = value::url(text).ok_or_else(|| error("not a valid URL (example: https://api.stripe.com)"))?;
     if !url.username().is_empty()
         || url.password().is_some()
         || url.path() != "/"

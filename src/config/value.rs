@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, str::FromStr, time::Duration};
 
+use url::Url;
+
 use super::error::{SettingError, ValueError};
 
 /// A second, in the unit of [`duration`].
@@ -41,6 +43,11 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, ValueError> {
 /// Returns the text if it is not empty.
 pub(super) fn non_empty(name: &str, text: String) -> Result<String, SettingError> {
     if text.is_empty() { Err(SettingError::new(name, "must not be empty")) } else { Ok(text) }
+}
+
+/// Parses a URL. Refuses control characters: the parser would silently remove tabs and line breaks.
+pub(super) fn url(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|_| !text.contains(char::is_control))
 }
 
 /// Returns whether each `%` of a URL is followed by two hexadecimal digits. The parser of URLs accepts any other as it is.

@@ -24,6 +24,10 @@ impl Proxy {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         const EXPECTED: &str = "not the URL of a proxy: expected a scheme, a host, a port and optionally user information, with \
                                 special characters percent-encoded (example: http://proxy.example.com:3128)";
+        // The parser of URLs would silently remove tabs and line breaks.
+        if text.contains(char::is_control) {
+            return Err(EXPECTED);
+        }
         let has_scheme = text.contains("://");
         let url = if has_scheme { Url::parse(text) } else { Url::parse(&format!("http://{text}")) };
         let url = url.map_err(|_| EXPECTED)?;
@@ -117,9 +121,11 @@ mod tests {
             "http://proxy:0",
             "http://proxy:3128/path",
             "secret secret",
+            "http://user:sec\nret@proxy:3128",
+            "http://proxy:31\t28",
         ] {
             let error = Proxy::parse(text).unwrap_err();
-            assert!(!error.contains("secret"), "{text}: {error}");
+            assert!(!error.contains("sec"), "{text}: {error}");
         }
     }
 }

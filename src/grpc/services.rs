@@ -116,3 +116,6 @@ fn parse_flow(flow: Option<&FlowField>) -> Result<Flow, Refusal> {
         }
     })
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -166,4 +166,7 @@ impl<'a> Names<'a> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests;

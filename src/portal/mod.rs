@@ -38,3 +38,6 @@ pub use refusal::{Reason, Recheck, Refusal};
 pub use return_origins::ReturnOrigins;
 pub use return_url::ReturnUrl;
 pub use session::{CheckedSession, RecordedTenant, SessionUrl, VerifiedMapping};
+
+#[cfg(test)]
+mod fuzz;

@@ -198,4 +198,7 @@ fn classify_by_parameter(
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests;

@@ -204,4 +204,7 @@ pub(super) fn invalid(member: &str, expected: &str) -> Refusal {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests;

@@ -47,6 +47,9 @@ const fn is_url_byte(byte: u8) -> bool {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

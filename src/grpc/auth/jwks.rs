@@ -175,4 +175,7 @@ impl fmt::Debug for Key {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests;

@@ -215,4 +215,7 @@ fn now() -> Duration {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests;

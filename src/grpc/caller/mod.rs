@@ -55,3 +55,6 @@ impl Callers {
         if allowed.contains(&identity) { Ok(()) } else { Err(CallerError::NotAllowed) }
     }
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -75,6 +75,9 @@ fn parse(text: &str) -> Option<Duration> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -6,8 +6,11 @@
 
 mod environment;
 mod export;
+#[cfg(test)]
+mod fuzz;
 mod resource;
 mod settings;
+
 #[cfg(test)]
 mod tests;
 mod transport;

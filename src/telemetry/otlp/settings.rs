@@ -148,6 +148,8 @@ fn endpoint(environment: &Environment, signal: Signal, protocol: Protocol) -> Re
     let is_complete = |url: &Url| {
         matches!(url.scheme(), "http" | "https")
             && text.contains("://")
+            // The parser would silently remove tabs and line breaks.
+            && !text.contains(char::is_control)
             && url.username().is_empty()
             && url.password().is_none()
     };

@@ -47,10 +47,9 @@ fn variable_of_signal_takes_precedence_and_path_is_appended_only_to_general_endp
 }
 
 #[test]
-fn endpoint_without_scheme_is_an_error_that_names_the_variable() {
-    for bad in
-        ["collector:4317", "collector", "//collector:4317", "http:collector", "ftp://c", "http://", "http://u:p@c"]
-    {
+fn endpoint_that_is_not_a_complete_url_is_an_error_that_names_the_variable() {
+    let no_scheme = ["collector:4317", "collector", "//collector:4317", "http:collector"];
+    for bad in no_scheme.into_iter().chain(["ftp://c", "http://", "http://u:p@c", "http://coll\nector", "ht\ttp://c"]) {
         for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] {
             let error = read(&[(name, bad)]).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{name}: ")) && !error.contains("u:p"), "{bad}: {error}");

@@ -14,7 +14,12 @@ const CONSTRUCTORS: [(&str, &[&str]); 6] = [
     ("response::recorded_tenant(", &["src/adapters/stripe/mod.rs"]),
     (
         "checked_session(",
-        &["src/adapters/stripe/mod.rs", "src/adapters/stripe/response.rs", "src/adapters/stripe/response/tests.rs"],
+        &[
+            "src/adapters/stripe/mod.rs",
+            "src/adapters/stripe/response.rs",
+            "src/adapters/stripe/response/fuzz.rs",
+            "src/adapters/stripe/response/tests.rs",
+        ],
     ),
 ];
 

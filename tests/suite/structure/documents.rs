@@ -127,7 +127,7 @@ fn runbook_has_a_section_for_each_alert() {
 fn documents() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    for folder in ["", "docs", "tests", "benches"] {
+    for folder in ["", "docs", "tests", "benches", "fuzz"] {
         for entry in fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "md") {

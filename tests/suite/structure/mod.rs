@@ -5,6 +5,7 @@ mod constructors;
 mod customer_writes;
 mod dependencies;
 mod documents;
+mod fuzz;
 mod instructions;
 mod layers;
 mod log_fields;
