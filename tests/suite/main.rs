@@ -8,6 +8,7 @@
 //! | [`smoke`] | does the happy path work with a real browser and a real grpcurl? |
 //! | [`structure`] | do the modules depend on each other in the documented order, and do the documents agree with the code? |
 //! | [`differential`] | does a second implementation read what the service accepts in the same way? |
+//! | [`properties`] | is every generated decision that of a separate oracle? |
 //! | [`vectors`] | does the service agree with published test data? |
 //! | [`long`] | are tenants isolated under load, and does a call stay cheap with a million tenants? |
 
@@ -17,6 +18,7 @@ mod corpus;
 mod differential;
 mod integration;
 mod long;
+mod properties;
 mod regression;
 mod smoke;
 mod structure;

@@ -19,7 +19,7 @@ use tonic::metadata::MetadataMap;
 
 /// Verifies tokens with a fixed key set and the rules of [`super::World`].
 pub(crate) struct TokenVerifier {
-    verifier: Verifier,
+    verifier: Arc<Verifier>,
     _folder: TempDir,
 }
 
@@ -52,7 +52,12 @@ impl TokenVerifier {
             format,
         };
         let keys = Keys::new(Source::File(file), Duration::from_hours(1));
-        Ok(Self { verifier: Verifier::new(Arc::new(keys), rules), _folder: folder })
+        Ok(Self { verifier: Arc::new(Verifier::new(Arc::new(keys), rules)), _folder: folder })
+    }
+
+    /// Returns the verifier, for an interceptor.
+    pub(crate) fn shared(&self) -> Arc<Verifier> {
+        Arc::clone(&self.verifier)
     }
 
     /// Returns the person that the token names, or the cause of the refusal, which only the log contains.
