@@ -137,16 +137,13 @@ impl SqlDirectory {
     pub fn failing_for(&self) -> Option<Duration> {
         Some(self.outage.failing_since()?.elapsed())
     }
-
-    async fn fetch_facts(&self, tenant: &str, user: &str) -> Result<Vec<facts::Fact>, Failure> {
-        self.connections.fetch_for(tenant, self.call.with(tenant, user)).await
-    }
 }
 
 #[async_trait]
 impl Directory for SqlDirectory {
     async fn look_up(&self, tenant: &TenantId, user: &UserId) -> Result<DirectoryEntry, Refusal> {
-        let facts = self.fetch_facts(tenant.as_str(), user.as_str()).await;
+        let query = self.call.with(tenant.as_str(), user.as_str());
+        let facts = self.connections.fetch_for(tenant.as_str(), query).await;
         let facts = facts.inspect_err(|failure| self.outage.suspect(failure))?;
         facts::entry(facts, self.relations.ownership, tenant, user)
     }

@@ -190,14 +190,7 @@ mod tests {
     fn errors_name_the_configured_claim_and_its_setting() {
         let claim = |text| ClaimName::parse(text).unwrap();
         let (subject, tenant, role) = (claim("user.id"), claim("/o/id"), claim("/o/roles"));
-        let rules = TokenRules {
-            issuer: "https://login.test".to_owned(),
-            audience: "billing-portal".to_owned(),
-            other_audiences: Vec::new(),
-            max_lifetime: Duration::from_mins(5),
-            clock_skew: Duration::ZERO,
-            format: TokenFormat { subject, tenant, role, ..TokenFormat::default() },
-        };
+        let rules = TokenRules::for_tests(TokenFormat { subject, tenant, role, ..TokenFormat::default() });
         let valid = json!({
             "iss": rules.issuer, "aud": rules.audience, "iat": 1_000, "exp": 1_300,
             "user.id": "olivia", "o": {"id": "acme", "roles": "owner"},

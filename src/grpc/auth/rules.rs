@@ -24,6 +24,21 @@ pub struct TokenRules {
     pub format: TokenFormat,
 }
 
+#[cfg(test)]
+impl TokenRules {
+    /// The rules of the unit tests, for tokens of a format.
+    pub(super) fn for_tests(format: TokenFormat) -> Self {
+        Self {
+            issuer: "https://login.test".to_owned(),
+            audience: "billing-portal".to_owned(),
+            other_audiences: Vec::new(),
+            max_lifetime: Duration::from_mins(5),
+            clock_skew: Duration::ZERO,
+            format,
+        }
+    }
+}
+
 /// The rules on one line, for the person who configured them.
 impl fmt::Display for TokenRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,6 +15,7 @@ use billing_portal::grpc::proto::billing_portal_client::BillingPortalClient;
 use serde_json::Value;
 use stripe_simulator::{Customer, Fault, Mode};
 use tokio::{io::AsyncReadExt as _, io::AsyncWriteExt as _, net::TcpStream, task::JoinSet};
+use tonic::transport::Channel;
 
 use super::egress::Servers;
 use crate::support::{
@@ -70,11 +71,15 @@ async fn end(mut serving: Serving, world: &World) -> [Source; 3] {
     ]
 }
 
-/// Opens a portal for a tenant with a token, and returns everything that the caller receives, except a URL.
+/// Opens a portal with a token, and returns everything that the caller receives, except a URL.
 async fn open(world: &World, token: &str) -> String {
+    call(world.channel.clone(), token).await
+}
+
+async fn call(channel: Channel, token: &str) -> String {
     let mut request = bearer(token, home());
     request.set_timeout(Duration::from_secs(2));
-    match BillingPortalClient::new(world.channel.clone()).create_portal_session(request).await {
+    match BillingPortalClient::new(channel).create_portal_session(request).await {
         Ok(response) => format!("{:?}", response.metadata()),
         Err(status) => format!("{status:?} {}", String::from_utf8_lossy(status.details())),
     }
@@ -93,7 +98,7 @@ fn keep_urls(world: &World) -> Arc<Mutex<Vec<String>>> {
 }
 
 /// Adds a tenant for each fault that concerns only its own customer, and returns the tenants.
-async fn add_faulty_tenants(world: &World) -> Vec<String> {
+fn add_faulty_tenants(world: &World) -> Vec<String> {
     let tenant = |fault: &Fault| format!("t-{fault}");
     let faults: Vec<_> = Fault::ALL.iter().filter(|fault| !is_outage(**fault)).collect();
     let mut statements = String::new();
@@ -105,7 +110,7 @@ async fn add_faulty_tenants(world: &World) -> Vec<String> {
              INSERT INTO billing_portal_owners VALUES ('{tenant}', 'olivia');"
         );
     }
-    world.sql(statements.leak());
+    world.sql(&statements);
     faults.into_iter().map(tenant).collect()
 }
 
@@ -122,16 +127,11 @@ fn is_outage(fault: Fault) -> bool {
 /// Calls with each fault of Stripe, and returns the tokens and what the callers received.
 async fn call_with_each_fault(world: &World) -> (Vec<String>, String) {
     let tokens: Vec<_> =
-        add_faulty_tenants(world).await.iter().map(|tenant| world.issuer.token("olivia", tenant, "owner")).collect();
+        add_faulty_tenants(world).iter().map(|tenant| world.issuer.token("olivia", tenant, "owner")).collect();
     let mut calls = JoinSet::new();
     for token in tokens.clone() {
         let channel = world.channel.clone();
-        calls.spawn(async move {
-            let mut request = bearer(&token, home());
-            request.set_timeout(Duration::from_secs(2));
-            let response = BillingPortalClient::new(channel).create_portal_session(request).await;
-            response.map_or_else(|status| format!("{status:?}"), |response| format!("{:?}", response.metadata()))
-        });
+        calls.spawn(async move { call(channel, &token).await });
     }
     let mut received = calls.join_all().await.concat();
     for outage in Fault::ALL.iter().copied().filter(|fault| is_outage(*fault)) {

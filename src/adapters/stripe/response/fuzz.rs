@@ -1,8 +1,7 @@
 //! Stripe's responses: what is accepted is what was requested, read by the types of serde_json alone.
 
-use super::*;
+use super::{tests::settings, *};
 use crate::{
-    adapters::stripe::SessionHosts,
     fuzz,
     portal::{
         ReturnOrigins, TenantId,
@@ -11,15 +10,6 @@ use crate::{
 };
 
 const URL: &str = "https://app.example.com/settings";
-
-fn settings() -> SessionSettings {
-    SessionSettings {
-        mode: Mode::Live,
-        configuration: Some("bpc_1".to_owned()),
-        tenant_metadata_key: "tenant_id".to_owned(),
-        session_hosts: SessionHosts::new(vec!["billing.stripe.com".to_owned()]),
-    }
-}
 
 /// Both parsers accept the same bodies, and the checks decide the same about what they keep.
 fn assert_same<T>(
@@ -37,7 +27,7 @@ fn assert_same<T>(
 /// The input is a customer.
 #[test]
 fn stripe_customer() {
-    let (customer, settings) = (CustomerId::parse("cus_1").unwrap(), settings());
+    let (customer, settings) = (CustomerId::parse("cus_1").unwrap(), settings(Mode::Live));
     let acme = TenantId::parse("acme").unwrap();
     fuzz::run("stripe_customer", |input| {
         let check = |object: &Object| recorded_tenant(object, &customer, &settings);
@@ -65,7 +55,7 @@ fn stripe_session() {
         Flow::SubscriptionCancel(subscription()),
         Flow::SubscriptionUpdateConfirm(subscription(), Item::parse("si_1", "price_1", Some(2)).unwrap()),
     ];
-    let (customer, settings) = (CustomerId::parse("cus_1").unwrap(), settings());
+    let (customer, settings) = (CustomerId::parse("cus_1").unwrap(), settings(Mode::Live));
     let requests = flows.map(|flow| {
         let (return_url, completed_url) = (return_url.clone(), return_url.clone());
         PortalRequest { return_url, completed_url, locale: None, flow }

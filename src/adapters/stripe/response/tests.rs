@@ -24,9 +24,10 @@ fn response_must_not_have_duplicate_members() {
     }
 }
 
-fn settings() -> SessionSettings {
+/// Settings of a session, in a mode.
+pub(super) fn settings(mode: Mode) -> SessionSettings {
     SessionSettings {
-        mode: Mode::Test,
+        mode,
         configuration: Some("bpc_1".to_owned()),
         tenant_metadata_key: "tenant_id".to_owned(),
         session_hosts: SessionHosts::new(vec!["billing.stripe.com".to_owned()]),
@@ -63,7 +64,7 @@ fn checks_of_a_customer_need_only_what_is_kept() {
         "preferred_locales": [], "shipping": null, "tax_exempt": "none", "test_clock": null,
     });
     let customer = CustomerId::parse("cus_A").unwrap();
-    let checked = |object| recorded_tenant(&object, &customer, &settings());
+    let checked = |object| recorded_tenant(&object, &customer, &settings(Mode::Test));
     let bodies = with_other_members(&object);
     assert!(checked(parse_customer(&bodies[0]).unwrap()).is_ok());
     for body in bodies {
@@ -88,7 +89,7 @@ fn checks_of_a_session_need_only_what_is_kept() {
         let (return_url, completed_url) = (url.clone(), url.clone());
         let request = PortalRequest { return_url, completed_url, locale: None, flow };
         let customer = CustomerId::parse("cus_A").unwrap();
-        let checked = |object| checked_session(&object, &customer, &request, &settings()).map(drop);
+        let checked = |object| checked_session(&object, &customer, &request, &settings(Mode::Test)).map(drop);
         let bodies = with_other_members(&object);
         assert!(checked(parse_session(&bodies[0]).unwrap()).is_ok());
         for body in bodies {

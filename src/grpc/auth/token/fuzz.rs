@@ -105,13 +105,6 @@ fn verifier(pair: &Ed25519KeyPair, format: TokenFormat) -> Verifier {
     // The file is not read again, because the runtime stops.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let file = runtime.block_on(ReloadingFile::open_document("--principal-jwks", path, jwks::parse));
-    let rules = TokenRules {
-        issuer: "https://login.test".to_owned(),
-        audience: "billing-portal".to_owned(),
-        other_audiences: Vec::new(),
-        max_lifetime: Duration::from_mins(5),
-        clock_skew: Duration::ZERO,
-        format,
-    };
+    let rules = TokenRules::for_tests(format);
     Verifier::new(Arc::new(Keys::new(Source::File(file), Duration::MAX)), rules)
 }

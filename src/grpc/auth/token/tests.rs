@@ -39,14 +39,7 @@ async fn verified_token_is_remembered_by_every_byte_until_it_expires_or_the_keys
     publish(&path, &[&pairs[0]]);
     let file = ReloadingFile::open_document("--principal-jwks", path.clone(), jwks::parse).await;
     let mut changes = file.changes();
-    let rules = TokenRules {
-        issuer: "https://login.test".to_owned(),
-        audience: "billing-portal".to_owned(),
-        other_audiences: Vec::new(),
-        max_lifetime: Duration::from_mins(5),
-        clock_skew: Duration::ZERO,
-        format: TokenFormat::default(),
-    };
+    let rules = TokenRules::for_tests(TokenFormat::default());
     let keys = Keys::new(Source::File(file), Duration::from_mins(1));
     let verifier = Verifier::new(Arc::new(keys), rules);
     let remembered = |token: &str| {
