@@ -108,3 +108,98 @@ impl std::fmt::Debug for UseCases {
         f.write_str("UseCases")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::portal::{
+        CallIdentity, DirectoryEntry, Mapping, OwnerRoles, TenantId, UserId,
+        audit::{AuditEntry, AuditLog},
+        return_origins::ReturnOrigins,
+    };
+
+    /// Everything that a call depends on. Each permits the call, and records that it was used.
+    #[derive(Default)]
+    struct Steps(Mutex<Vec<String>>);
+
+    impl Steps {
+        fn record(&self, step: &str) {
+            self.0.lock().unwrap().push(step.to_owned());
+        }
+    }
+
+    #[async_trait]
+    impl Flag for Steps {
+        async fn is_on(&self, _: &TenantId) -> bool {
+            self.record("flag");
+            true
+        }
+
+        async fn refresh(&self) {
+            self.record("read flag file");
+        }
+    }
+
+    #[async_trait]
+    impl Directory for Steps {
+        async fn look_up(&self, _: &TenantId, _: &UserId) -> Result<DirectoryEntry, Refusal> {
+            self.record("directory");
+            Ok(DirectoryEntry { is_owner: true, mapping: Mapping::Customer(CustomerId::parse("cus_A").unwrap()) })
+        }
+    }
+
+    #[async_trait]
+    impl PortalSessions for Steps {
+        async fn open(
+            &self,
+            customer: &CustomerId,
+            _: &PortalRequest,
+            _: Instant,
+            _: &CallAudit,
+        ) -> (Result<RecordedTenant, Refusal>, Result<CheckedSession, Refusal>) {
+            self.record("Stripe");
+            let recorded = RecordedTenant::new(customer.clone(), Some("acme".to_owned()));
+            (Ok(recorded), Ok(CheckedSession::new(customer.clone(), "https://billing.stripe.com/x".to_owned())))
+        }
+    }
+
+    #[async_trait]
+    impl AuditLog for Steps {
+        async fn append(&self, entry: AuditEntry, durable: bool) -> Result<(), Refusal> {
+            self.record(&format!("{}{}", entry.event, if durable { " on disk" } else { "" }));
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn every_step_happens_in_its_order_and_durably() {
+        let steps = Arc::new(Steps::default());
+        let (user, tenant) = (UserId::parse("olivia").unwrap(), TenantId::parse("acme").unwrap());
+        let role = OwnerRoles::default().choose(&["owner"]).unwrap();
+        let owner = Owner::prove(Principal::new(user, tenant, role)).unwrap();
+        let origins = ReturnOrigins::parse(&["https://app.example.com".to_owned()]).unwrap();
+        let return_url = ReturnUrl::root_of(&origins).unwrap();
+        let request =
+            PortalRequest { return_url: return_url.clone(), locale: None, flow: Flow::Home, completed_url: return_url };
+        let identity = CallIdentity { request_id: String::new(), trace_id: None, rpc: String::new() };
+        let audit = CallAudit::begin(steps.clone(), identity, CallerConnection::default());
+        let use_cases = UseCases { flag: steps.clone(), directory: steps.clone(), portal_sessions: steps.clone() };
+        drop(use_cases.open(&owner, &request, Instant::now(), &audit).await.unwrap());
+        audit.write_success().await.unwrap();
+        audit.write_refusal(&Refusal::because(Reason::Bug, "test")).await.unwrap();
+        let expected = [
+            "flag",
+            "directory",
+            "intent on disk",
+            "Stripe",
+            "read flag file",
+            "flag",
+            "directory",
+            "outcome on disk",
+            "outcome",
+        ];
+        assert_eq!(*steps.0.lock().unwrap(), expected);
+    }
+}

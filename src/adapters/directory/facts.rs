@@ -106,3 +106,39 @@ pub(super) fn mapping(mut own: Vec<Cell>, others: &[Cell]) -> Mapping {
     }
     Mapping::Customer(id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a query could return if the database had treated different ids as equal.
+    #[test]
+    fn rows_of_a_lenient_collation_change_nothing() {
+        let cell = |text: &str| if text.is_empty() { Cell::Null } else { Cell::Text(text.to_owned()) };
+        let outcome = |rows: &[(&str, [&str; 3])]| {
+            let facts = rows
+                .iter()
+                .map(|(kind, columns)| Fact::read((*kind).to_owned(), |column| cell(columns.get(column - 1).unwrap())));
+            let (tenant, user) = (TenantId::parse("acme").unwrap(), UserId::parse("olivia").unwrap());
+            let entry = entry(facts.collect(), Ownership::TokenAndDirectory, &tenant, &user).unwrap();
+            (entry.is_owner, entry.mapping)
+        };
+        let own = [("mapping", ["acme", "", "cus_A"]), ("owner", ["acme", "olivia", ""])];
+        let found = (true, Mapping::Customer(CustomerId::parse("cus_A").unwrap()));
+        assert_eq!(outcome(&own), found);
+        for tenant in ["ACME", "acme ", "globex", ""] {
+            let rows = [("mapping", [tenant, "", "cus_A"]), ("owner", [tenant, "olivia", ""])];
+            assert_eq!(outcome(&rows), (false, Mapping::None), "{tenant}");
+            // Such a row does not hide that another tenant has the same customer.
+            let shared = [own[0], own[1], ("sharing", [tenant, "", "cus_A"])];
+            assert_eq!(outcome(&shared), (true, Mapping::Broken(Integrity::SharedCustomer)), "{tenant}");
+        }
+        for user in ["OLIVIA", "olivia ", "oscar", ""] {
+            assert_eq!(outcome(&[own[0], ("owner", ["acme", user, ""])]), (false, found.1.clone()), "{user}");
+        }
+        // The own row and another customer are not a contradiction.
+        for row in [["acme", "", "cus_A"], ["globex", "", "cus_a"]] {
+            assert_eq!(outcome(&[own[0], own[1], ("sharing", row)]), found, "{row:?}");
+        }
+    }
+}

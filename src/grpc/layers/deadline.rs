@@ -100,4 +100,34 @@ mod tests {
         }
         assert!(timeout(&["1S", "1S"]).is_err());
     }
+
+    /// Answers with the time that is left.
+    struct TimeLeft;
+
+    impl Handler for TimeLeft {
+        async fn handle(&self, request: Request) -> Outcome {
+            let Deadline(deadline) = *request.extensions().get().unwrap();
+            let left = deadline.duration_since(Instant::now()).as_millis();
+            Ok(axum::http::Response::new(left.to_string().into()))
+        }
+
+        fn layers(&self) -> Vec<&'static str> {
+            Vec::new()
+        }
+    }
+
+    #[tokio::test]
+    async fn caller_can_shorten_the_time_of_a_call_but_not_extend_it() {
+        for (header, range) in [(None, 40_000..=60_000), (Some("1H"), 40_000..=60_000), (Some("30S"), 10_000..=30_000)]
+        {
+            let mut request = Request::default();
+            if let Some(timeout) = header {
+                request.headers_mut().insert("grpc-timeout", timeout.parse().unwrap());
+            }
+            let response = Enforce(Duration::from_mins(1)).call(request, &Arc::new(TimeLeft)).await.unwrap();
+            let left = axum::body::to_bytes(response.into_body(), 16).await.unwrap();
+            let left: u64 = std::str::from_utf8(&left).unwrap().parse().unwrap();
+            assert!(range.contains(&left), "{header:?}: {left} ms");
+        }
+    }
 }

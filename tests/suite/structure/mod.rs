@@ -10,6 +10,7 @@ mod instructions;
 mod layers;
 mod log_fields;
 mod outside;
+mod saboteurs;
 mod settings_page;
 mod sources;
 mod supply_chain;
