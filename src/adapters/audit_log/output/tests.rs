@@ -1,6 +1,6 @@
 use std::{fs::OpenOptions, io::Read as _, os::unix::fs::OpenOptionsExt as _, process::Command};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 
 use super::*;
 
@@ -85,4 +85,15 @@ fn full_disk_keeps_nothing_of_a_line_that_was_not_begun() {
     output.rest = b"rest\n".to_vec();
     assert!(output.append(b"line\n").1.is_err());
     assert_eq!(output.rest, b"rest\n");
+}
+
+#[test]
+fn flush_that_the_system_refuses_has_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit");
+    let mut output = Output::file(&path).unwrap();
+    output.sync().unwrap();
+    // A descriptor that only names the file cannot be flushed.
+    output.file = rustix::fs::open(&path, OFlags::PATH, Mode::empty()).unwrap().into();
+    output.sync().unwrap_err();
 }

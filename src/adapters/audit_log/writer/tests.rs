@@ -39,6 +39,7 @@ fn entries_that_wait_are_written_and_flushed_together() {
     writer.append(entries);
     let written = results.iter_mut().filter_map(|written| written.try_recv().ok()).filter(Result::is_ok).count();
     assert_eq!(written, MAX_GROUP);
+    assert!(writer.unflushed_since.is_none());
     let lines: Vec<_> = content(&folder, "audit").lines().map(|line| line.parse::<usize>().unwrap()).collect();
     assert_eq!(lines, (0..MAX_GROUP).collect::<Vec<_>>());
 }

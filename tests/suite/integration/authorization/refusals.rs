@@ -27,7 +27,11 @@ async fn outdated_key_set_gets_keys_unavailable() {
     std::fs::remove_file(world.path("jwks.json")).unwrap();
     let refusal = loop {
         match world.open(&token).await {
-            Ok(_) => tokio::task::yield_now().await,
+            Ok(_) => {
+                let age = removed_at.elapsed();
+                assert!(age < std::time::Duration::from_secs(30), "the keys are still used after {age:?}");
+                tokio::task::yield_now().await;
+            }
             Err(refusal) => break refusal,
         }
     };

@@ -1,5 +1,7 @@
 //! Integration: the audit records of each outcome of a call, and what they never contain.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -119,12 +121,14 @@ async fn cancelled_call_is_audited_without_release() {
     // A response to a second call on the same connection shows that the server has read the reset.
     assert_eq!(world.open("garbage").await.unwrap_err().reason, "TOKEN_INVALID");
     release.add_permits(10);
+    let cancelled_at = Instant::now();
     let outcome = loop {
         let record =
             world.audit().into_iter().find(|record| record["event"] == "outcome" && record["subject"] == "olivia");
         if let Some(record) = record {
             break record;
         }
+        assert!(cancelled_at.elapsed() < Duration::from_secs(30), "the outcome is not written");
         tokio::task::yield_now().await;
     };
     assert_eq!((outcome["reason"].as_str(), outcome["released"].as_bool()), (Some("CANCELLED"), Some(false)));
