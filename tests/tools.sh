@@ -8,6 +8,7 @@ export PATH="$tools/bin:$PATH"
 cargo_about_version=0.9.3
 cargo_cyclonedx_version=0.5.9
 cargo_deny_version=0.20.2
+cargo_mutants_version=27.1.0
 buf_version=1.75.0
 grpcurl_version=v1.9.4
 node_version=24.19.0
@@ -260,6 +261,7 @@ cargo_tool() {
 
 # Unoptimized, because an optimized build takes minutes and these run only for seconds.
 need_cargo_deny() { cargo_tool cargo-deny "$cargo_deny_version" --debug; }
+need_cargo_mutants() { cargo_tool cargo-mutants "$cargo_mutants_version" --debug; }
 need_cargo_cyclonedx() { cargo_tool cargo-cyclonedx "$cargo_cyclonedx_version" --debug; }
 
 # Optimized, because it compares every file with the text of every license.

@@ -1,5 +1,5 @@
-//! The patches in tests/saboteurs are complete and apply to the current source. `tests/saboteurs/run` applies them and runs their
-//! tests.
+//! What weakens the service on purpose fits the current source: the patches that `tests/saboteurs/run` applies, and the files that
+//! `tests/mutants` changes.
 
 use std::{
     collections::HashSet,
@@ -73,5 +73,19 @@ fn each_saboteur_applies_and_names_a_test() {
         };
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{name} does not apply to the current source; adapt it: {error}");
+    }
+}
+
+#[test]
+fn every_file_that_mutants_are_made_of_exists() {
+    let config = include_str!("../../../.cargo/mutants.toml");
+    let listed: Vec<_> =
+        config.lines().filter_map(|line| line.strip_prefix("    \"src/")?.strip_suffix("\",")).collect();
+    let sources = sources("src");
+    assert!(listed.len() > 20);
+    for file in listed {
+        let folder = file.split('*').next().unwrap();
+        let is_listed = |path: &Path| path.starts_with(Path::new("src").join(folder));
+        assert!(sources.iter().any(|(path, _)| is_listed(path)), "{file}");
     }
 }
