@@ -32,6 +32,11 @@ pub(super) fn text(name: &str) -> String {
     std::fs::read_to_string(folder().join(name).with_extension("toml")).unwrap()
 }
 
+/// Whether a class has a case of this name that is driven by its row.
+pub(crate) fn has_case(class: &str, name: &str) -> bool {
+    read(class).cases.iter().any(|row| row["name"] == name && !row.contains_key("covered_by"))
+}
+
 impl Class {
     /// Returns the variants of a case, or the case itself if it has none. Times are those of now.
     pub(super) fn variants(&self, row: &Map<String, Value>) -> Vec<Case> {

@@ -31,6 +31,8 @@ macro_rules! classes {
     };
 }
 
+/// Whether a class has a case of this name.
+pub(crate) use class::has_case;
 /// The rows of the directory in cases that have the same outcome with any database.
 pub(crate) use rows::other_rows;
 

@@ -10,9 +10,10 @@ use std::{
 };
 
 use super::sources::sources;
+use crate::corpus;
 
-/// Returns the saboteurs: name, what it changes, kind and name of its test, and the patch.
-fn saboteurs() -> Vec<[String; 5]> {
+/// Returns the saboteurs: name, what it changes, kind and name of its test, the case of the corpus (or nothing), and the patch.
+fn saboteurs() -> Vec<[String; 6]> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/saboteurs");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let patches = files.filter(|path| path.extension().is_some_and(|extension| extension == "patch"));
@@ -21,8 +22,9 @@ fn saboteurs() -> Vec<[String; 5]> {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let parsed = text.split_once("\n\n").and_then(|(head, patch)| {
             let (what, test) = head.strip_prefix("What: ")?.split_once("\nTest: ")?;
+            let (test, case) = test.split_once("\nCase: ").unwrap_or((test, ""));
             let (kind, test) = test.split_once(' ')?;
-            Some([name, what, kind, test, patch].map(str::to_owned))
+            Some([name, what, kind, test, case, patch].map(str::to_owned))
         });
         parsed.unwrap_or_else(|| panic!("{name}: expected What: and Test:, an empty line, and a patch"))
     };
@@ -46,10 +48,15 @@ fn each_saboteur_applies_and_names_a_test() {
     let all = saboteurs();
     let mut unique = HashSet::new();
     let sources = [sources("src"), sources("tests/suite")].concat();
-    for [name, what, kind, test, patch] in &all {
+    for [name, what, kind, test, case, patch] in &all {
         assert!(unique.insert(what) && unique.insert(patch), "{name} is the same as another saboteur");
         let changed: Vec<_> = patch.lines().filter_map(|line| line.strip_prefix("+++ b/")).collect();
         assert!(changed.iter().all(|file| file.starts_with("src/")) && !changed.is_empty(), "{name}: {changed:?}");
+        if let Some(class) = test.strip_prefix("corpus::") {
+            assert!(corpus::has_case(class, case), "{name}: {class} does not have the case {case:?}");
+            continue;
+        }
+        assert_eq!(case, "", "{name}: only tests of the corpus have cases");
         let root = match kind.as_str() {
             "lib" => "src",
             "suite" => "tests/suite",
