@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
 use super::case::{Case, Start};
 use crate::support::{
     process::{binary, valid_settings},
@@ -25,8 +27,17 @@ pub(super) async fn drive(case: &Case, start: &Start) -> Option<String> {
         std::fs::write(folder.path().join(name), super::text::bytes(text)).unwrap();
     }
     let variables = start.variables.iter().map(|(name, value)| (name, in_folder(value)));
-    let output = binary().args(arguments).envs(variables).output().await.unwrap();
-    let all = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let mut child = binary().args(arguments).envs(variables).spawn().unwrap();
+    let (mut lines, mut all) = (BufReader::new(child.stderr.take().unwrap()).lines(), String::new());
+    while let Some(line) = lines.next_line().await.unwrap() {
+        // It would not end by itself.
+        if line.contains("\"listening\"") {
+            child.start_kill().unwrap();
+        }
+        all += &format!("{line}\n");
+    }
+    let output = child.wait_with_output().await.unwrap();
+    all += &String::from_utf8(output.stdout).unwrap();
     let lines: Vec<_> = all.lines().filter(|line| !line.starts_with('{')).collect();
     let code = output.status.code();
     let is_as_expected = if case.expect.starts {
