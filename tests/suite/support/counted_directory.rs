@@ -1,8 +1,11 @@
 //! The real directory, with its queries counted.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
 };
 
 use async_trait::async_trait;
@@ -13,14 +16,25 @@ use billing_portal::{
     wiring,
 };
 
+/// Receives the user of a query, and when it began.
+type Watch = Box<dyn Fn(&str, Instant) + Send + Sync>;
+
 /// The number of queries of calls. Probes do not count.
 #[derive(Clone, Default)]
-pub(crate) struct Queries(Arc<AtomicUsize>);
+pub(crate) struct Queries {
+    count: Arc<AtomicUsize>,
+    watch: Arc<OnceLock<Watch>>,
+}
 
 impl Queries {
     /// Returns the number since the last time, and begins again.
     pub(crate) fn take(&self) -> usize {
-        self.0.swap(0, Ordering::SeqCst)
+        self.count.swap(0, Ordering::SeqCst)
+    }
+
+    /// From now on, calls `watch` when a query has ended, before the call that sent it continues.
+    pub(crate) fn watch(&self, watch: impl Fn(&str, Instant) + Send + Sync + 'static) {
+        assert!(self.watch.set(Box::new(watch)).is_ok(), "the queries are already watched");
     }
 }
 
@@ -41,7 +55,12 @@ struct Counted {
 #[async_trait]
 impl Directory for Counted {
     async fn look_up(&self, tenant: &TenantId, user: &UserId) -> Result<DirectoryEntry, Refusal> {
-        self.queries.0.fetch_add(1, Ordering::SeqCst);
-        self.directory.look_up(tenant, user).await
+        self.queries.count.fetch_add(1, Ordering::SeqCst);
+        let from = Instant::now();
+        let entry = self.directory.look_up(tenant, user).await;
+        if let Some(watch) = self.queries.watch.get() {
+            watch(user.as_str(), from);
+        }
+        entry
     }
 }
