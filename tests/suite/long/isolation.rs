@@ -90,7 +90,7 @@ async fn run(plan: Plan) -> Outcomes {
     let world = World::with(&settings).await;
     let model = Arc::new(Model::new());
     populate(&world, &model);
-    rotate(&world, &model, || false).await.unwrap();
+    rotate(&world, &model).await.unwrap();
     let started = Instant::now();
     let (directory, changing) = sync_channel(WAITING_CHANGES);
     let (flags, flipping) = sync_channel(WAITING_CHANGES);

@@ -17,7 +17,7 @@ pub(super) const TENANTS: usize = 1_000;
 /// Two people for each tenant: `u0` and `u1` for `t0`, and so on. A person makes one call at a time.
 pub(super) const PEOPLE: usize = TENANTS * 2;
 
-/// How long a call waits for the flag file, by docs/contract.md. After that, it uses what an earlier call or poll has read.
+/// How long a call waits for the flag file (`REFRESH_LIMIT` in src/adapters/flag.rs). After that, it uses what was read before.
 pub(super) const FLAG_LIMIT: Duration = Duration::from_millis(250);
 
 /// A person, by number.

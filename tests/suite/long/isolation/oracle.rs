@@ -26,10 +26,10 @@ fn decide(pair: Pair, person: Person) -> Result<Customer, &'static str> {
 impl Model {
     /// Returns whether a call may end as it did.
     ///
-    /// A URL must be that of the session that Stripe created for this call. The customer of the session must be one that a state
-    /// of the directory gave to this owner during the last query, and that query must have begun after Stripe's session existed.
-    /// This is stronger than any number of milliseconds before the release: the state is newer than what it releases. The flag
-    /// must have been on at some time after Stripe's session existed.
+    /// A URL must be that of the session that Stripe created for this call, and the session must be for a customer that a state of
+    /// the directory gave to this owner during the last query. That query must have begun after Stripe had created the session, so
+    /// the state is newer than everything that the call had to wait for. The flag must have been on after that moment as well.
+    /// These are facts about the order of events. No order limits the time from the query until the URL is released: it is measured.
     ///
     /// A refusal must be the one for a state during its query, or for the flag or the key during the call.
     pub(super) fn allows(&self, call: &Call) -> bool {

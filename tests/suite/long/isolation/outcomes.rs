@@ -68,7 +68,7 @@ impl Outcomes {
 
     /// Sorts the distances, and prints everything.
     pub(super) fn report(&mut self, plan: Plan, elapsed: Duration) {
-        let Plan { calls, callers, .. } = plan;
+        let (calls, callers) = (self.counts.values().sum::<usize>(), plan.callers);
         let rate = calls as f64 / elapsed.as_secs_f64();
         println!(
             "isolation: {calls} calls of {TENANTS} tenants, {callers} concurrently, in {elapsed:.1?} ({rate:.0}/s)"
