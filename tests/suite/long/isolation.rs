@@ -153,7 +153,7 @@ async fn each_of_thousand_concurrent_calls_ends_as_state_allows() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "minutes long: run it with `tests/run --long`"]
 async fn each_url_belongs_to_state_within_50_ms_before_it_in_million_calls() {
-    let plan = Plan { calls: 1_000_000, callers: 20, calls_per_rotation: 5_000 };
+    let plan = Plan { calls: 1_000_000, callers: 8, calls_per_rotation: 5_000 };
     let outcomes = run(plan).await;
     outcomes.check(plan);
     // Not of every URL: the client, the service and Stripe share two processors, and the scheduler promises nothing.
