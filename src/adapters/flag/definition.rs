@@ -219,3 +219,6 @@ impl<'de> Deserialize<'de> for Members<'de> {
         deserializer.deserialize_map(MembersVisitor)
     }
 }
+
+#[cfg(test)]
+mod tests;

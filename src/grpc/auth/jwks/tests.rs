@@ -100,6 +100,7 @@ fn a_key_that_cannot_be_used_is_skipped() {
         (json!({"kid": "b", "kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"}), KeyError::OtherType),
         (json!({"kid": "b", "kty": "EC", "crv": "secp256k1", "x": "AA", "y": "AA"}), KeyError::OtherType),
         (json!({"kid": "b", "kty": "OKP", "crv": "X25519", "x": "AA"}), KeyError::OtherType),
+        (with(ed25519(), "crv", json!("P-256")), KeyError::OtherType),
         (with(rsa(256), "kty", json!("rsa")), KeyError::OtherType),
         (with(rsa(256), "n", json!(3)), KeyError::OtherType),
         (with(rsa(256), "e", Value::Null), KeyError::OtherType),
@@ -177,6 +178,11 @@ fn a_text_that_is_not_a_key_set_is_refused() {
     ] {
         assert!(parse(bad.as_bytes()).is_err(), "{bad}");
     }
+    let mut largest = format!(r#"{{"keys":[{key}]}}"#).into_bytes();
+    largest.resize(64 * 1024, b' ');
+    assert!(parse(&largest).is_ok());
+    largest.push(b' ');
+    assert_eq!(parse(&largest).err(), Some(KeySetError::TooLarge));
 }
 
 #[test]

@@ -116,6 +116,9 @@ fn rsa_key_is_odd_and_has_2048_to_8192_bits() {
     }
     let mut even = modulus(256);
     even[255] = 0xfe;
+    let mut bits_2047 = modulus(256);
+    bits_2047[0] = 0x7f;
+    assert!(matches!(rsa_of(&bits_2047, E), Err(KeyError::ShortRsa)));
     assert!(matches!(rsa_of(&modulus(255), E), Err(KeyError::ShortRsa)));
     assert!(matches!(rsa_of(&[&[0; 256], &modulus(255)[..]].concat(), E), Err(KeyError::ShortRsa)));
     for (n, e) in [(&even, E), (&modulus(1_025), E), (&modulus(2_048), E)] {

@@ -95,3 +95,15 @@ fn number_of_remembered_tokens_is_limited() {
     assert_eq!(format!("{tokens:?}"), "VerifiedTokens(1024)");
     assert!(tokens.get("1999", &keys).is_some() && tokens.get("0", &keys).is_none());
 }
+
+#[tokio::test]
+async fn token_has_at_most_8_kib() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jwks.json");
+    publish(&path, &[&Ed25519KeyPair::generate().unwrap()]);
+    let file = ReloadingFile::open_document("--principal-jwks", path, jwks::parse).await;
+    let keys = Keys::new(Source::File(file), Duration::from_mins(1));
+    let verifier = Verifier::new(Arc::new(keys), TokenRules::for_tests(TokenFormat::default()));
+    let error = |bytes: usize| verifier.verify(&"x".repeat(bytes), NOW).unwrap_err();
+    assert!(matches!((error(8 * 1024), error(8 * 1024 + 1)), (TokenError::NotCompact, TokenError::TooLong)));
+}
