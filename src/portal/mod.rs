@@ -12,11 +12,13 @@
 //! 7. [`audit`]: the audit entries of a call.
 //! 8. [`caller`]: whether the caller is still connected.
 //! 9. [`refusal`]: every reason to refuse a call.
+//! 10. [`fault`]: whose fault a refusal is.
 
 pub mod access;
 pub mod account;
 pub mod audit;
 pub mod caller;
+pub mod fault;
 pub mod flow;
 pub mod locale;
 pub mod open;
@@ -30,6 +32,7 @@ pub use access::{Decision, Directory, DirectoryEntry, Flag, Visibility};
 pub use account::{CustomerId, Integrity, Mapping};
 pub use audit::{AuditEntry, AuditLog, CallAudit, CallIdentity};
 pub use caller::CallerConnection;
+pub use fault::Fault;
 pub use flow::Flow;
 pub use locale::Locale;
 pub use open::{PortalRequest, PortalSessions, UseCases};

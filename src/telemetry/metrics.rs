@@ -5,6 +5,7 @@
 //! `billing_portal`.
 
 mod observed;
+mod waiting;
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -19,10 +20,12 @@ use opentelemetry_semantic_conventions::{
 
 use observed::{CONNECTIONS, SOURCE_AGE, SOURCE_CHANGED, SOURCE_EXPIRES, SOURCE_GOOD};
 pub use observed::{SourceState, watch_connections, watch_expiry, watch_source};
+pub use waiting::{Waited, Waiting, measure};
 
 /// The names as a collector receives them.
-pub const NAMES: [&str; 18] = [
+pub const NAMES: [&str; 19] = [
     RPC_SERVER_CALL_DURATION,
+    "billing_portal.calls.added_duration",
     "billing_portal.refusals",
     "billing_portal.sessions",
     "billing_portal.mapping_integrity",
@@ -49,6 +52,7 @@ pub static METRICS: LazyLock<Metrics> = LazyLock::new(|| Metrics::new(&global::m
 #[derive(Debug)]
 pub struct Metrics {
     duration: Histogram<f64>,
+    added_duration: Histogram<f64>,
     refusals: Counter<u64>,
     sessions: Counter<u64>,
     mapping_integrity: Counter<u64>,
@@ -67,6 +71,7 @@ impl Metrics {
     fn new(meter: &Meter) -> Self {
         let [
             duration,
+            added,
             refusals,
             sessions,
             integrity,
@@ -83,7 +88,8 @@ impl Metrics {
         ] = NAMES;
         let seconds = vec![0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
         Self {
-            duration: meter.f64_histogram(duration).with_unit("s").with_boundaries(seconds).build(),
+            duration: meter.f64_histogram(duration).with_unit("s").with_boundaries(seconds.clone()).build(),
+            added_duration: meter.f64_histogram(added).with_unit("s").with_boundaries(seconds).build(),
             refusals: meter.u64_counter(refusals).with_unit("{refusal}").build(),
             sessions: meter.u64_counter(sessions).with_unit("{session}").build(),
             mapping_integrity: meter.u64_counter(integrity).with_unit("{event}").build(),
@@ -99,18 +105,26 @@ impl Metrics {
         }
     }
 
-    /// Records a call that ended. `method` is one of the known names; `reason` is `OK` or the reason of a refusal.
-    pub fn call(&self, method: &'static str, code: &'static str, reason: &'static str, duration: Duration) {
+    /// Records a call that ended. `method` is one of the known names; `reason` is that of a refusal.
+    pub fn call(&self, method: &'static str, code: &'static str, reason: Option<&'static str>, duration: Duration) {
         let mut attributes = vec![
             KeyValue::new(RPC_SYSTEM_NAME, "grpc"),
             KeyValue::new(RPC_METHOD, method),
             KeyValue::new("rpc.response.status_code", code),
         ];
-        if reason != "OK" {
-            attributes.push(KeyValue::new(ERROR_TYPE, reason));
-            self.refusals.add(1, &[KeyValue::new(RPC_METHOD, method), KeyValue::new("reason", reason)]);
-        }
+        attributes.extend(reason.map(|reason| KeyValue::new(ERROR_TYPE, reason)));
         self.duration.record(duration.as_secs_f64(), &attributes);
+    }
+
+    /// Records how much of the duration of a call with the status OK the service itself caused.
+    pub fn added_duration(&self, method: &'static str, added: Duration) {
+        self.added_duration.record(added.as_secs_f64(), &[KeyValue::new(RPC_METHOD, method)]);
+    }
+
+    /// Counts refusals; 0 creates the series, so that the first refusal is an increase.
+    pub fn refusals(&self, method: &'static str, reason: &'static str, fault: &'static str, count: u64) {
+        let attributes = [("reason", reason), ("fault", fault), (RPC_METHOD, method)];
+        self.refusals.add(count, &attributes.map(|(name, value)| KeyValue::new(name, value)));
     }
 
     /// Counts a released session URL.

@@ -37,7 +37,7 @@ pub use transport::{Transport, TransportError};
 
 use crate::{
     portal::{CallAudit, CheckedSession, CustomerId, PortalRequest, PortalSessions, RecordedTenant, Refusal},
-    telemetry::metrics::METRICS,
+    telemetry::metrics::{METRICS, Waiting},
 };
 
 /// The mode of the Stripe account that the service uses.
@@ -160,6 +160,7 @@ impl PortalSessions for StripePortalSessions {
         deadline: Instant,
         audit: &CallAudit,
     ) -> (Result<RecordedTenant, Refusal>, Result<CheckedSession, Refusal>) {
+        let _waiting = Waiting::for_stripe();
         let not_called = |refusal: Refusal| {
             let reason = refusal.reason();
             (Err(refusal), Err(Refusal::because(reason, "Stripe was not called")))

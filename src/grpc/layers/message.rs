@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::{
     grpc::layers::stack::{Handler, Layer, Outcome},
     portal::{Reason, Refusal},
+    telemetry::metrics::Waiting,
 };
 
 /// The largest message, in bytes.
@@ -42,6 +43,7 @@ impl Layer for ReadOnce {
 }
 
 async fn read_until(due: Instant, body: Body) -> Result<Bytes, BoxError> {
+    let _waiting = Waiting::for_caller();
     timeout_at(due, read_one(body)).await.unwrap_or_else(|_| {
         Err(Refusal::because(Reason::DeadlineExceeded, "message was not complete within 2 s of its headers").into())
     })

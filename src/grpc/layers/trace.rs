@@ -12,7 +12,7 @@ use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// The methods by their names in spans and metrics. Every other path is counted under one name.
-const METHODS: [&str; 2] =
+pub(super) const METHODS: [&str; 2] =
     ["billing.portal.v1.BillingPortal/CreatePortalSession", "billing.portal.v1.PortalAccess/GetPortalAccess"];
 const OTHER: &str = "_OTHER";
 

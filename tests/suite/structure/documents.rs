@@ -1,12 +1,16 @@
 //! The documents agree with the code: reasons, metrics, alerts, links, and the code blocks of the guide for backends.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
-use billing_portal::{grpc::status::code_and_text, portal::Reason, telemetry::metrics::NAMES};
+use billing_portal::{
+    grpc::status::code_and_text,
+    portal::{Fault, Reason},
+    telemetry::metrics::NAMES,
+};
 
 const CONTRACT: &str = include_str!("../../../docs/contract.md");
 const INTEGRATE: &str = include_str!("../../../docs/integrate.md");
@@ -14,6 +18,7 @@ const OPERATE: &str = include_str!("../../../docs/operate.md");
 const README: &str = include_str!("../../../README.md");
 const PROTO: &str = include_str!("../../../proto/billing/portal/v1/billing_portal.proto");
 const ALERTS: &str = include_str!("../../../helm/billing-portal/alerts.yaml");
+const OBJECTIVES: &str = include_str!("../../../helm/billing-portal/objectives.yaml");
 
 /// Returns the rows of the first table with this header, cell by cell, without backticks.
 fn table(text: &str, header: &str) -> Vec<Vec<String>> {
@@ -111,6 +116,19 @@ fn runbook_documents_each_metric_once() {
     documented.sort_unstable();
     expected.sort_unstable();
     assert_eq!(documented, expected);
+}
+
+#[test]
+fn runbook_says_how_each_reason_counts_against_the_objectives() {
+    let mut documented: Vec<_> =
+        table(OPERATE, "| reason | `fault` | why |").into_iter().map(|row| [row[0].clone(), row[1].clone()]).collect();
+    let fault = |reason: &Reason| reason.fault().map_or("the slowest", Fault::as_str).to_owned();
+    let mut expected: Vec<_> = Reason::ALL.iter().map(|reason| [reason.as_str().to_owned(), fault(reason)]).collect();
+    documented.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(documented, expected);
+    let selected = OBJECTIVES.split("fault=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    assert_eq!(selected.collect::<BTreeSet<_>>(), [Fault::Service, Fault::Stripe].map(Fault::as_str).into());
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod hangup;
 mod log_lines;
 mod messages;
 mod metrics;
+mod objectives;
 mod outage;
 mod process;
 mod reconcile;
