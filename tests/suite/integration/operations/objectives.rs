@@ -49,7 +49,7 @@ fn seconds(points: &Points, metric: &str) -> Option<f64> {
 async fn time_and_faults_of_stripe_are_not_those_of_the_service() {
     let mut world = World::start().await;
     let mut collector = FakeCollectorServer::start().await.unwrap();
-    let settings = ["--deadline=1500ms", "--stripe-attempt-timeout=600ms"];
+    let settings = ["--deadline=2s", "--stripe-attempt-timeout=1200ms"];
     let serving = start_with(&world, &collector.endpoint(), &settings, &[]).await;
     world.connect_to(serving.address).await;
 
@@ -64,8 +64,9 @@ async fn time_and_faults_of_stripe_are_not_those_of_the_service() {
     let durations = ["billing_portal.calls.added_duration", "rpc.server.call.duration"];
     let points = exported(&mut collector, |points| durations.iter().all(|name| points.contains_key(*name))).await;
     let [added, whole] = durations.map(|name| seconds(&points, name).unwrap());
-    assert!(0.0 < added && added < whole - 0.6 && whole > 0.6, "{added} of {whole}");
+    assert!(0.0 < added && added <= whole - 1.2, "{added} of {whole}");
 
+    // The second attempt lasts until the deadline.
     world.stripe.inject(Fault::Hang);
     let refusal = world.open(&world.olivia()).await.unwrap_err();
     let counted = |points: &Points| refusals(points, &refusal.reason).into_iter().filter(|(_, is_counted)| *is_counted);
