@@ -10,7 +10,11 @@ mod writer;
 use std::{
     io,
     path::Path,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     time::Duration,
 };
 
@@ -45,6 +49,7 @@ type Reopened = oneshot::Sender<Result<(), OpenError>>;
 
 /// An entry for the writer.
 struct Entry {
+    /// The line without what numbers it.
     json: Vec<u8>,
     durable: bool,
     /// Receives the result of the write.
@@ -58,6 +63,8 @@ type Written = Result<(), Arc<io::Error>>;
 pub struct JsonAuditLog {
     /// `None` once the log is dropped, which stops the writer.
     jobs: Option<mpsc::SyncSender<Job>>,
+    /// Entries that were not accepted since the writer last looked.
+    lost: Arc<AtomicU64>,
     /// Closed when the writer stops.
     writer_stopped: Mutex<mpsc::Receiver<()>>,
 }
@@ -97,13 +104,14 @@ impl JsonAuditLog {
     fn start(output: Output) -> Result<Self, OpenError> {
         let (jobs, queue) = mpsc::sync_channel(QUEUE_CAPACITY);
         let (running, writer_stopped) = mpsc::channel();
+        let lost = Arc::new(AtomicU64::new(0));
+        let mut writer = Writer::new(output, Arc::clone(&lost));
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
-            let mut writer = Writer::new(output);
             supervisor::run("audit", || writer.run(&queue));
             drop(running);
         });
         thread.map_err(OpenError::NoThread)?;
-        Ok(Self { jobs: Some(jobs), writer_stopped: Mutex::new(writer_stopped) })
+        Ok(Self { jobs: Some(jobs), lost, writer_stopped: Mutex::new(writer_stopped) })
     }
 }
 
@@ -114,7 +122,10 @@ impl AuditLog for JsonAuditLog {
         let json = ascii::line(&entry).map_err(|error| unavailable().caused_by(error))?;
         let (done, written) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(unavailable)?;
-        jobs.try_send(Job::Append(Entry { json, durable, done })).map_err(|_| unavailable())?;
+        jobs.try_send(Job::Append(Entry { json, durable, done })).map_err(|_| {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            unavailable()
+        })?;
         match timeout(WRITE_TIMEOUT, written).await {
             Ok(Ok(outcome)) => outcome.map_err(|error| unavailable().caused_by(error)),
             Ok(Err(_)) | Err(_) => Err(unavailable()),

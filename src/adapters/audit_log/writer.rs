@@ -4,8 +4,12 @@
 //! entries of other calls gather for the next flush, so calls share a slow disk.
 
 use std::{
-    io,
-    sync::{Arc, mpsc},
+    io::{self, Write as _},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -22,9 +26,18 @@ const WRITE_INTERVAL: Duration = Duration::from_micros(500);
 /// The maximum number of entries that are written together and share a flush.
 const MAX_GROUP: usize = 256;
 
+/// The maximum length of the members that number an entry.
+const MAX_NUMBER_BYTES: usize = 64;
+
 /// Writes entries, and flushes them to disk.
 pub(super) struct Writer {
     output: Output,
+    /// Random, so that the entries of different processes, and of one before and after a restart, can be distinguished.
+    id: u64,
+    /// The number of the last entry. An entry that cannot be written has a number as well, so that it leaves a gap.
+    sequence: u64,
+    /// Entries that were lost before they reached the writer. They leave a gap as well.
+    lost: Arc<AtomicU64>,
     /// When the first entry was written that is not flushed and for which no call waits.
     unflushed_since: Option<Instant>,
     /// When entries were last written.
@@ -32,8 +45,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(output: Output) -> Self {
-        Self { output, unflushed_since: None, written: Instant::now() }
+    pub(super) fn new(output: Output, lost: Arc<AtomicU64>) -> Self {
+        Self { output, id: rand::random(), sequence: 0, lost, unflushed_since: None, written: Instant::now() }
     }
 
     /// Writes the entries until the queue is closed. A durable entry is on disk before its call continues; the others
@@ -92,7 +105,7 @@ impl Writer {
     fn append(&mut self, mut entries: Vec<Entry>) {
         // The call was cancelled or has stopped waiting, so the step that the entry must precede does not happen.
         entries.retain(|entry| !entry.durable || !entry.done.is_closed());
-        let lines: Vec<u8> = entries.iter().flat_map(|entry| entry.json.iter().copied()).collect();
+        let lines = self.number(&entries);
         let (bytes, outcome) = self.write(&lines);
         let outcome = outcome.map_err(Arc::new);
         self.written = Instant::now();
@@ -115,6 +128,19 @@ impl Writer {
                 drop(done.send(outcome.clone()));
             }
         }
+    }
+
+    /// Returns the lines of entries, each with the next number. The order of the lines is that of the numbers.
+    fn number(&mut self, entries: &[Entry]) -> Vec<u8> {
+        self.sequence += self.lost.swap(0, Ordering::Relaxed);
+        let mut lines = Vec::with_capacity(entries.iter().map(|entry| entry.json.len() + MAX_NUMBER_BYTES).sum());
+        for entry in entries {
+            self.sequence += 1;
+            // A vector can always be written to. The JSON is an object with members.
+            drop(write!(lines, r#"{{"writer":"{:016x}","sequence":{},"#, self.id, self.sequence));
+            lines.extend_from_slice(entry.json.strip_prefix(b"{").unwrap_or(&entry.json));
+        }
+        lines
     }
 
     fn reopen(&mut self, done: Reopened) {

@@ -41,6 +41,11 @@ fn records(received: &[u8]) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("torn: {line}"))).collect()
 }
 
+/// Returns the number of each record.
+fn numbers(records: &[Value]) -> Vec<u64> {
+    records.iter().map(|record| record["sequence"].as_u64().unwrap()).collect()
+}
+
 /// Returns the reason of each outcome; `intent` for an intent.
 fn reasons(records: &[Value]) -> Vec<&str> {
     records.iter().map(|record| record["reason"].as_str().unwrap_or("intent")).collect()
@@ -74,6 +79,7 @@ async fn reader_that_stops_for_less_than_the_limit_fails_no_call() {
     let records = records(&received);
     let count = |reason| reasons(&records).into_iter().filter(|found| *found == reason).count();
     assert_eq!((count("intent"), count("OK"), records.len()), (40, 40, 80));
+    assert_eq!(numbers(&records), (1..=80).collect::<Vec<_>>());
     signal(&child, "-TERM");
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
 }
@@ -99,46 +105,52 @@ async fn reader_that_stops_for_longer_gets_whole_lines_and_truthful_outcomes() {
     read_some(&reader, u64::MAX, &mut received);
     world.open(&world.olivia()).await.unwrap();
     read_some(&reader, u64::MAX, &mut received);
-    assert_eq!(reasons(&records(&received)), ["NOT_OWNER", "AUDIT_UNAVAILABLE", "intent", "OK"]);
+    let records = records(&received);
+    // The intent of the second call was never written, and its call knows that, so it has no number.
+    assert_eq!(reasons(&records), ["NOT_OWNER", "AUDIT_UNAVAILABLE", "intent", "OK"]);
+    assert_eq!(numbers(&records), [1, 2, 3, 4]);
     signal(&child, "-TERM");
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
 }
 
-/// Opens a session, and asserts that its intent and its outcome are the last records of the current file.
-async fn opens_with_record_in(world: &World, path: &Path) {
+/// Opens a session, and asserts that its intent and its outcome are the last records of the current file. Returns their
+/// numbers.
+async fn opens_with_record_in(world: &World, path: &Path) -> Vec<u64> {
     let before = std::fs::read_to_string(path).unwrap_or_default();
     world.open(&world.olivia()).await.unwrap();
     let text = std::fs::read_to_string(path).unwrap();
     let new = records(text.strip_prefix(&before).unwrap().as_bytes());
     assert_eq!(reasons(&new), ["intent", "OK"], "{}", path.display());
+    numbers(&new)
 }
 
 #[tokio::test]
 async fn rotated_audit_file_is_reopened_before_the_next_session() {
     let world = World::start().await;
     let (path, other) = (world.path("audit.jsonl"), world.path("other.jsonl"));
-    opens_with_record_in(&world, &path).await;
+    let mut numbers = opens_with_record_in(&world, &path).await;
     let first = std::fs::read(&path).unwrap();
 
     std::fs::rename(&path, world.path("audit.1")).unwrap();
-    opens_with_record_in(&world, &path).await;
+    numbers.extend(opens_with_record_in(&world, &path).await);
     assert_eq!(std::fs::read(world.path("audit.1")).unwrap(), first, "entries were written to the renamed file");
 
     std::fs::rename(&path, world.path("audit.2")).unwrap();
     File::create_new(&path).unwrap();
-    opens_with_record_in(&world, &path).await;
+    numbers.extend(opens_with_record_in(&world, &path).await);
 
     std::fs::remove_file(&path).unwrap();
-    opens_with_record_in(&world, &path).await;
+    numbers.extend(opens_with_record_in(&world, &path).await);
 
     std::fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink(&other, &path).unwrap();
-    opens_with_record_in(&world, &other).await;
+    numbers.extend(opens_with_record_in(&world, &other).await);
 
     // Copy and truncate: the file stays the same one.
     File::create(&other).unwrap();
-    opens_with_record_in(&world, &other).await;
+    numbers.extend(opens_with_record_in(&world, &other).await);
     assert!(std::fs::read(&other).unwrap().starts_with(b"{"), "the truncated part was filled with zeros");
+    assert_eq!(numbers, (1..=12).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -167,7 +179,8 @@ async fn audit_file_that_cannot_be_reopened_opens_no_session() {
     assert!(started.elapsed() < Duration::from_secs(2), "the writer waits for a reader of the pipe");
 
     std::fs::remove_file(&path).unwrap();
-    opens_with_record_in(&world, &path).await;
+    // Three times, an intent and two outcomes could not be written.
+    assert_eq!(opens_with_record_in(&world, &path).await, [10, 11]);
 }
 
 #[tokio::test]
@@ -175,7 +188,7 @@ async fn deleted_standard_output_opens_no_session() {
     let mut world = World::start().await;
     let path = world.path("stdout");
     let Serving { mut child, .. } = serve_world(&mut world, File::create(&path).unwrap()).await;
-    opens_with_record_in(&world, &path).await;
+    assert_eq!(opens_with_record_in(&world, &path).await, [1, 2]);
     std::fs::remove_file(&path).unwrap();
     assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "AUDIT_UNAVAILABLE");
     signal(&child, "-TERM");
