@@ -1,5 +1,6 @@
 //! The commands of the process, and what they share with the backfill, which is a binary of its own.
 
+mod audit_files;
 pub mod audit_mapping;
 pub mod check;
 mod cli;

@@ -1,6 +1,6 @@
 //! The audit log.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use super::error::SettingError;
 
@@ -28,6 +28,42 @@ impl AuditArguments {
             ("stdout", _) => Ok(AuditTarget::Stdout),
             (_, Some(path)) if !path.is_empty() => Ok(AuditTarget::File(path.into())),
             _ => Err(SettingError::new("--audit", "expected stdout or file:PATH")),
+        }
+    }
+}
+
+/// Where audit entries are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditSource {
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl AuditSource {
+    /// Parses one value of a setting: a path, `file:PATH` as the service has it, or `-` for standard input.
+    ///
+    /// # Errors
+    /// A value that does not name a file.
+    pub fn parse(setting: &str, text: &str) -> Result<Self, SettingError> {
+        match (text, text.strip_prefix("file:").unwrap_or(text)) {
+            ("-", _) => Ok(Self::Stdin),
+            ("stdout", _) | (_, "") => {
+                let problem = "expected files with audit entries, or - for standard input; save the output of the service to a file";
+                Err(SettingError::new(setting, problem))
+            }
+            (_, path) => Ok(Self::File(path.into())),
+        }
+    }
+}
+
+/// The name in messages and reports.
+impl fmt::Display for AuditSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("standard input"),
+            Self::File(path) => path.display().fmt(f),
         }
     }
 }

@@ -20,7 +20,7 @@ mod tls;
 mod token;
 mod value;
 
-pub use audit::AuditTarget;
+pub use audit::{AuditSource, AuditTarget};
 pub use caller::CallerIdentity;
 pub use directory::{DirectoryConfig, TenantsArguments};
 pub use environment::{BACKFILL_KEY_FILE, refuse_unknown};
@@ -30,7 +30,7 @@ pub use limits::{LimitsConfig, StripeLimits, StripeLimitsArguments};
 pub use listener::ListenerConfig;
 pub use logging::{LoggingArguments, LoggingConfig};
 pub use principal::{KeySource, PrincipalConfig};
-pub use reconcile::{AuditSource, ReconcileArguments, ReconcileConfig};
+pub use reconcile::{ReconcileArguments, ReconcileConfig};
 pub use stripe::{StripeAccount, StripeAccountArguments, StripeConfig, key_file};
 pub use tls::TlsConfig;
 

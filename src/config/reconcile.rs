@@ -1,8 +1,9 @@
 //! What `reconcile` compares.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use super::{
+    audit::AuditSource,
     error::SettingError,
     value::{self, SECOND},
 };
@@ -45,15 +46,6 @@ pub struct ReconcileArguments {
     until: Duration,
 }
 
-/// Where audit entries are read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuditSource {
-    /// Standard input.
-    Stdin,
-    /// A file.
-    File(PathBuf),
-}
-
 /// Validated settings.
 #[derive(Clone, Debug)]
 pub struct ReconcileConfig {
@@ -74,19 +66,7 @@ impl ReconcileArguments {
         if self.until >= self.since {
             return Err(SettingError::new("--until", "must be shorter than --since"));
         }
-        let audit = self.audit.iter().map(|text| source(text)).collect::<Result<_, _>>()?;
+        let audit = self.audit.iter().map(|text| AuditSource::parse("--audit", text)).collect::<Result<_, _>>()?;
         Ok(ReconcileConfig { audit, since: self.since, until: self.until })
-    }
-}
-
-fn source(text: &str) -> Result<AuditSource, SettingError> {
-    match (text, text.strip_prefix("file:").unwrap_or(text)) {
-        ("-", _) => Ok(AuditSource::Stdin),
-        ("stdout", _) | (_, "") => {
-            let problem =
-                "expected files with audit entries, or - for standard input; save the output of the service to a file";
-            Err(SettingError::new("--audit", problem))
-        }
-        (_, path) => Ok(AuditSource::File(path.into())),
     }
 }

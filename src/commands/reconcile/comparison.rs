@@ -3,10 +3,10 @@
 use std::{collections::HashSet, fmt, time::SystemTime};
 
 use super::{
-    entries::{AuditedSessions, MARGIN, Place},
+    entries::{AuditedSessions, MARGIN},
     finding::{Finding, Outcome},
 };
-use crate::adapters::stripe::CreatedSession;
+use crate::{adapters::stripe::CreatedSession, commands::audit_files::Place};
 
 /// The comparison so far.
 #[derive(Debug)]

@@ -1,33 +1,19 @@
 //! The sessions that audit entries name, as docs/contract.md defines the entries.
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read as _},
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use super::{
-    entry::{Entry, Event},
-    unanswered::UnansweredCalls,
+use super::unanswered::UnansweredCalls;
+use crate::{
+    commands::audit_files::{self, Entry, Event, Place},
+    config::{AuditSource, SettingError},
 };
-use crate::config::{AuditSource, SettingError};
 
 /// Differences between the clocks of the service and of Stripe, and the duration of a call: between the creation of a session
 /// and its entry.
 pub(super) const MARGIN: Duration = Duration::from_secs(300);
 
-/// The longest line, in bytes: several times that of the longest entry.
-const MAX_LINE_BYTES: usize = 64 * 1024;
-
 /// The maximum number of invalid lines that are listed. The others are counted.
 const MAX_LISTED: usize = 1_000;
-
-/// The place of an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    source: usize,
-    line: u64,
-}
 
 /// A session that an entry names. There may be millions, so nothing else of the entry is kept.
 #[derive(Debug)]
@@ -55,8 +41,8 @@ pub(super) struct AuditedSessions {
     pub(super) invalid: (Vec<Place>, u64),
     /// The calls of which no entry names a session.
     pub(super) unanswered: UnansweredCalls,
-    /// The names of the files.
-    names: Vec<String>,
+    /// The files.
+    sources: Vec<AuditSource>,
 }
 
 impl AuditedSessions {
@@ -64,23 +50,10 @@ impl AuditedSessions {
     ///
     /// # Errors
     /// If a file cannot be read.
-    pub(super) fn read(sources: &[AuditSource], since: SystemTime) -> Result<Self, SettingError> {
+    pub(super) fn read(sources: Vec<AuditSource>, since: SystemTime) -> Result<Self, SettingError> {
         let mut read = Self::default();
-        for (position, source) in sources.iter().enumerate() {
-            let (name, outcome) = match source {
-                AuditSource::Stdin => {
-                    ("standard input".to_owned(), read.read_lines(position, io::stdin().lock(), since))
-                }
-                AuditSource::File(path) => {
-                    let outcome = File::open(path).and_then(|file| {
-                        read.read_lines(position, BufReader::with_capacity(MAX_LINE_BYTES, file), since)
-                    });
-                    (path.display().to_string(), outcome)
-                }
-            };
-            outcome.map_err(|error| SettingError::new("--audit", format!("{name} cannot be read: {error}")))?;
-            read.names.push(name);
-        }
+        audit_files::read("--audit", &sources, &mut |place, line| read.add(place, line, since))?;
+        read.sources = sources;
         read.unanswered.end();
         read.sessions.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         Ok(read)
@@ -95,24 +68,7 @@ impl AuditedSessions {
 
     /// Returns the name of a place, `FILE:LINE`.
     pub(super) fn name(&self, place: Place) -> String {
-        format!("{}:{}", self.names.get(place.source).map_or("", String::as_str), place.line)
-    }
-
-    fn read_lines(&mut self, source: usize, mut reader: impl BufRead, since: SystemTime) -> io::Result<()> {
-        let mut bytes = Vec::new();
-        for line in 1.. {
-            bytes.clear();
-            let limit = u64::try_from(MAX_LINE_BYTES).unwrap_or(u64::MAX);
-            if reader.by_ref().take(limit).read_until(b'\n', &mut bytes)? == 0 {
-                break;
-            }
-            let is_too_long = bytes.len() == MAX_LINE_BYTES && !bytes.ends_with(b"\n");
-            if is_too_long {
-                reader.skip_until(b'\n')?;
-            }
-            self.add(Place { source, line }, if is_too_long { b"" } else { &bytes }, since);
-        }
-        Ok(())
+        place.name(&self.sources)
     }
 
     fn add(&mut self, place: Place, line: &[u8], since: SystemTime) {

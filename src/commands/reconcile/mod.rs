@@ -3,7 +3,6 @@
 
 mod comparison;
 mod entries;
-mod entry;
 mod finding;
 mod unanswered;
 
@@ -39,7 +38,7 @@ pub(super) async fn run(config: &Config, options: &ReconcileOptions) -> Result<b
     let now = SystemTime::now();
     // Neither is before the Unix epoch, because the durations are limited.
     let (since, until) = (now - comparison.since, now - comparison.until);
-    let mut comparison = Comparison::new(AuditedSessions::read(&comparison.audit, since)?, since, until);
+    let mut comparison = Comparison::new(AuditedSessions::read(comparison.audit, since)?, since, until);
     let read = compare_events(&objects, config.stripe.sessions.mode, since, &mut comparison).await;
     read.map_err(|refusal| match refusal.reason().recheck() {
         Recheck::RefusedUntilKeyChanges => {

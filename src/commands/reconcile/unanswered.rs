@@ -6,10 +6,8 @@ use std::{
     time::SystemTime,
 };
 
-use super::{
-    entries::{MARGIN, Place},
-    entry::{Entry, Event},
-};
+use super::entries::MARGIN;
+use crate::commands::audit_files::{Entry, Event, Place};
 
 #[derive(Debug)]
 struct Call {

@@ -6,19 +6,19 @@ use serde::Deserialize;
 
 /// The members of an entry that are compared.
 #[derive(Debug)]
-pub(super) struct Entry<'a> {
-    pub(super) time: SystemTime,
-    pub(super) request_id: &'a str,
+pub(in crate::commands) struct Entry<'a> {
+    pub(in crate::commands) time: SystemTime,
+    pub(in crate::commands) request_id: &'a str,
     /// Present in each entry that was written when Stripe was about to be called, or later.
-    pub(super) customer: Option<&'a str>,
+    pub(in crate::commands) customer: Option<&'a str>,
     /// Always with a customer.
-    pub(super) session: Option<&'a str>,
-    pub(super) event: Event,
+    pub(in crate::commands) session: Option<&'a str>,
+    pub(in crate::commands) event: Event,
 }
 
 /// What an entry is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Event {
+pub(in crate::commands) enum Event {
     /// The call is about to be sent to Stripe.
     Intent,
     /// The call has ended after this time.
@@ -39,7 +39,7 @@ struct Line<'a> {
 
 impl<'a> Entry<'a> {
     /// Parses a line; returns `None` if it is not an entry.
-    pub(super) fn parse(line: &'a [u8]) -> Option<Self> {
+    pub(in crate::commands) fn parse(line: &'a [u8]) -> Option<Self> {
         let Line { time, event, request_id, reason, customer, session, released, duration_ms } =
             serde_json::from_slice(line).ok()?;
         let event = match event {
