@@ -18,17 +18,21 @@ pub(super) struct Output {
     /// Whether a directory names the file. A file that never had a name was not deleted.
     is_named: bool,
     is_regular: bool,
-    /// The rest of a line whose beginning was written.
+    /// The rest of a line whose beginning was written. The line of a process that was killed gets only its line break.
     rest: Vec<u8>,
 }
 
 impl Output {
     pub(super) fn file(path: &Path) -> Result<Self, OpenError> {
-        Self::new(target::file(path)?, Some(path.to_owned()))
+        let mut output = Self::new(target::file(path)?, Some(path.to_owned()))?;
+        output.rest = target::missing_line_break(path);
+        Ok(output)
     }
 
     pub(super) fn stdout() -> Result<Self, OpenError> {
-        Self::new(target::stdout()?, None)
+        let mut output = Self::new(target::stdout()?, None)?;
+        output.rest = target::missing_line_break(Path::new("/dev/stdout"));
+        Ok(output)
     }
 
     fn new(file: File, path: Option<PathBuf>) -> Result<Self, OpenError> {
@@ -75,11 +79,13 @@ impl Output {
             return Ok(());
         };
         let mut new = Self::file(&path)?;
-        if let Err(error) = self.write_rest().and_then(|()| self.sync()) {
+        let is_same = identity(&self.file.metadata()?) == identity(&new.file.metadata()?);
+        let outcome = self.write_rest().and_then(|()| self.sync());
+        if is_same {
+            new.rest = std::mem::take(&mut self.rest);
+        }
+        if let Err(error) = outcome {
             tracing::error!(%error, "last audit entries of the old file cannot be written");
-            if identity(&self.file.metadata()?) == identity(&new.file.metadata()?) {
-                new.rest = std::mem::take(&mut self.rest);
-            }
         }
         tracing::info!(path = %path.display(), "audit file reopened");
         *self = new;

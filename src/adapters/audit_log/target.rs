@@ -5,7 +5,7 @@ use std::{
     io,
     os::{
         fd::AsFd as _,
-        unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _},
+        unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _},
     },
     path::Path,
 };
@@ -52,6 +52,20 @@ pub(super) fn file(path: &Path) -> Result<File, OpenError> {
         sync_directory(path)?;
     }
     Ok(file)
+}
+
+/// Returns the line break that is missing at the end of a regular file, because whatever wrote to it was killed in the middle of a
+/// line. Without it, the next entry would be unreadable. A file that may not be read is left as it is.
+pub(super) fn missing_line_break(path: &Path) -> Vec<u8> {
+    let is_missing = || -> io::Result<bool> {
+        let found = path.metadata()?;
+        let mut last = [b'\n'];
+        if found.is_file() && found.len() > 0 {
+            File::open(path)?.read_exact_at(&mut last, found.len() - 1)?;
+        }
+        Ok(last != [b'\n'])
+    };
+    if is_missing().unwrap_or(false) { vec![b'\n'] } else { Vec::new() }
 }
 
 /// Flushes the directory entry of a file to disk. A directory that may be written but not read cannot be flushed.

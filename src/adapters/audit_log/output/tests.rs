@@ -54,6 +54,30 @@ fn rest_of_a_line_precedes_the_next_one() {
 }
 
 #[test]
+fn line_of_a_process_that_was_killed_is_ended_before_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit");
+    for (found, expected) in [("", "next\n"), ("whole\n", "whole\nnext\n"), ("whole\nbegin", "whole\nbegin\nnext\n")] {
+        std::fs::write(&path, found).unwrap();
+        let mut output = Output::file(&path).unwrap();
+        output.append(b"next\n").1.unwrap();
+        output.reopen().unwrap();
+        output.append(b"last\n").1.unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{expected}last\n"));
+    }
+}
+
+#[test]
+fn reopening_the_same_file_does_not_end_the_line_whose_rest_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit");
+    let mut output = torn(&path, b"-end\n");
+    output.reopen().unwrap();
+    output.append(b"next\n").1.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "begin-end\nnext\n");
+}
+
+#[test]
 fn rest_of_a_line_is_not_written_if_its_beginning_was_truncated() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit");
