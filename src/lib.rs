@@ -2,7 +2,7 @@
 //!
 //! Each module depends only on modules below it in this list; `grpc` and `adapters` do not depend on each other:
 //!
-//! - [`commands`]: `serve`, `check` and `audit-mapping`, and what they share with the backfill, a binary of its own.
+//! - [`commands`]: `serve`, `check`, `audit-mapping`, `reconcile` and `audit-verify`, and what they share with the backfill, a binary of its own.
 //! - [`server`]: the listener, its connections, the drain, and health.
 //! - [`wiring`]: builds the service from the settings, with one layer stack per service.
 //! - [`config`]: every setting, one file per concern.

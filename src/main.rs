@@ -2,13 +2,14 @@
 
 use std::process::ExitCode;
 
-use billing_portal::commands::{self, Command, process};
+use billing_portal::commands::{self, Command, ServiceCommand, process};
 
 fn main() -> ExitCode {
     process::execute("billing-portal", || {
-        let (command, config) = commands::parse(std::env::args_os())?;
+        let command = commands::parse(std::env::args_os())?;
         // Commands that print a report log only warnings and errors.
-        let level = if matches!(command, Command::Serve) { "info" } else { "warn" };
-        Ok((config.logging.format, level, commands::run(command, config)))
+        let level = if matches!(command, Command::Service(ServiceCommand::Serve, _)) { "info" } else { "warn" };
+        let format = command.config().and_then(|config| config.logging.format);
+        Ok((format, level, commands::run(command)))
     })
 }

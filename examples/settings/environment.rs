@@ -171,12 +171,13 @@ fn service_arguments(listen: &str, origins: &str, files: &Files, stripe: &Stripe
 
 async fn server(arguments: Vec<String>) -> Result<Server> {
     let arguments = std::iter::once("billing-portal".to_owned()).chain(arguments);
-    let (_serve, config) = commands::parse(arguments).map_err(|exit| match exit {
+    let command = commands::parse(arguments).map_err(|exit| match exit {
         EarlyExit::HelpOrVersion(text) => anyhow!("{text}"),
         EarlyExit::Setting(error) => anyhow!("{error}"),
     })?;
+    let config = command.config().context("a command without the settings of the service")?;
     drop(telemetry::install(config.logging.format, "info")?);
-    let mut service = wiring::build(config).await?;
+    let mut service = wiring::build(config.clone()).await?;
     service.routes = service.routes.layer(from_fn(refusals::print));
     Ok(Server::new(service))
 }

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     adapters::stripe::StripePortalSessions,
     commands::{
-        cli::AuditMappingOptions,
+        options::AuditMappingOptions,
         progress::{print_line, tenants},
         report::{self, Row, Severity},
         resume::{CheckedRow, ResumeFile, RunSettings},

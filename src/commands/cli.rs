@@ -1,14 +1,14 @@
-//! The command line: `serve`, `check`, `audit-mapping` and `reconcile`, each with its own options in addition to the shared settings. `serve`
-//! is the default.
+//! The command line: `serve`, `check`, `audit-mapping` and `reconcile`, each with its own options in addition to the shared
+//! settings, and `audit-verify`, which has only its own. `serve` is the default.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::ffi::OsString;
 
 use clap::{Args as _, FromArgMatches as _};
 
-use crate::{
-    commands::report::ReportFormat,
-    config::{Arguments, Config, ReconcileArguments, SettingError, refuse_unknown},
+use super::options::{
+    AuditMappingOptions, AuditVerifyOptions, CheckOptions, Command, ReconcileOptions, ServiceCommand,
 };
+use crate::config::{Arguments, SettingError, refuse_unknown};
 
 const ABOUT: &str = "Lets the owner of a tenant open Stripe's hosted billing portal, for their own tenant and no other";
 
@@ -26,60 +26,12 @@ const EXAMPLE: &str = "Example:
 
 --help lists every setting.";
 
+/// Printed below the help of `audit-verify`.
+const AUDIT_VERIFY_HELP: &str = "Exits with 0 without failures, with 1 after a failure, and with 64 if a file cannot be read. It needs no settings. \
+    docs/operate.md says what to do about each result.";
+
 /// What an argument can be.
-const EXPECTED: &str = "a flag or one command (serve, check, audit-mapping or reconcile)";
-
-/// The command to run.
-#[derive(Debug)]
-pub enum Command {
-    /// Serves gRPC until a signal is received.
-    Serve,
-    /// Tests every setting against the real database, flag file, keys and Stripe.
-    Check(CheckOptions),
-    /// Compares each tenant's row with its Stripe customer.
-    AuditMapping(AuditMappingOptions),
-    /// Compares the sessions at Stripe with audit entries.
-    Reconcile(ReconcileOptions),
-}
-
-/// The options of `check`.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Report")]
-pub struct CheckOptions {
-    /// How the report is written
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table")]
-    pub format: ReportFormat,
-}
-
-/// The options of `audit-mapping`.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Report")]
-pub struct AuditMappingOptions {
-    /// How the report is written
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table")]
-    pub format: ReportFormat,
-
-    /// List only customers that do not name a tenant
-    #[arg(long)]
-    pub missing: bool,
-
-    /// File that records what was checked, so that a run that ends early can be resumed
-    #[arg(long, value_name = "FILE")]
-    pub resume: Option<PathBuf>,
-}
-
-/// The options of `reconcile`.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Report")]
-pub struct ReconcileOptions {
-    /// What is compared
-    #[command(flatten)]
-    pub comparison: ReconcileArguments,
-
-    /// How the report is written
-    #[arg(long, value_name = "FORMAT", value_enum, default_value = "table")]
-    pub format: ReportFormat,
-}
+const EXPECTED: &str = "a flag or one command (serve, check, audit-mapping, reconcile or audit-verify)";
 
 /// Why the process exits without running a command.
 #[derive(Debug)]
@@ -100,7 +52,7 @@ impl From<SettingError> for EarlyExit {
 ///
 /// # Errors
 /// [`EarlyExit`].
-pub fn parse<I, T>(arguments: I) -> Result<(Command, Config), EarlyExit>
+pub fn parse<I, T>(arguments: I) -> Result<Command, EarlyExit>
 where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
@@ -111,15 +63,21 @@ where
     let mut definition = name.map_or_else(command, subcommand);
     let parsed = definition.try_get_matches_from_mut(arguments).and_then(|matches| {
         let command = match name {
-            None | Some(CommandName::Serve) => Command::Serve,
-            Some(CommandName::Check) => Command::Check(CheckOptions::from_arg_matches(&matches)?),
-            Some(CommandName::AuditMapping) => Command::AuditMapping(AuditMappingOptions::from_arg_matches(&matches)?),
-            Some(CommandName::Reconcile) => Command::Reconcile(ReconcileOptions::from_arg_matches(&matches)?),
+            None | Some(CommandName::Serve) => ServiceCommand::Serve,
+            Some(CommandName::Check) => ServiceCommand::Check(CheckOptions::from_arg_matches(&matches)?),
+            Some(CommandName::AuditMapping) => {
+                ServiceCommand::AuditMapping(AuditMappingOptions::from_arg_matches(&matches)?)
+            }
+            Some(CommandName::Reconcile) => ServiceCommand::Reconcile(ReconcileOptions::from_arg_matches(&matches)?),
+            Some(CommandName::AuditVerify) => {
+                return Ok(Ok(Command::AuditVerify(AuditVerifyOptions::from_arg_matches(&matches)?)));
+            }
         };
-        Ok((command, Arguments::from_arg_matches(&matches)?))
+        let config = Arguments::from_arg_matches(&matches)?.validate();
+        Ok(config.map(|config| Command::Service(command, Box::new(config))))
     });
     match parsed {
-        Ok((command, arguments)) => Ok((command, arguments.validate()?)),
+        Ok(command) => Ok(command?),
         Err(error) if error.use_stderr() => Err(SettingError::from_clap(&error, &definition, EXPECTED).into()),
         Err(text) => Err(EarlyExit::HelpOrVersion(text)),
     }
@@ -132,10 +90,11 @@ enum CommandName {
     Check,
     AuditMapping,
     Reconcile,
+    AuditVerify,
 }
 
 impl CommandName {
-    const ALL: [Self; 4] = [Self::Serve, Self::Check, Self::AuditMapping, Self::Reconcile];
+    const ALL: [Self; 5] = [Self::Serve, Self::Check, Self::AuditMapping, Self::Reconcile, Self::AuditVerify];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -143,6 +102,7 @@ impl CommandName {
             Self::Check => "check",
             Self::AuditMapping => "audit-mapping",
             Self::Reconcile => "reconcile",
+            Self::AuditVerify => "audit-verify",
         }
     }
 }
@@ -194,20 +154,29 @@ fn subcommand(name: CommandName) -> clap::Command {
         CommandName::Reconcile => {
             (ReconcileOptions::augment_args(command), "Find sessions at Stripe that the audit entries do not have")
         }
+        CommandName::AuditVerify => (
+            AuditVerifyOptions::augment_args(command),
+            "Find missing, repeated, torn and contradictory entries in audit files",
+        ),
     };
-    let command = match name {
-        CommandName::Serve | CommandName::Check | CommandName::AuditMapping => Arguments::augment_args(command),
+    let (command, arguments, help) = match name {
+        CommandName::Serve | CommandName::Check | CommandName::AuditMapping => {
+            (Arguments::augment_args(command), "<SETTINGS>", AFTER_HELP)
+        }
         // Its own --audit names the files to read. The setting of the service remains under a hidden name, with its default.
-        CommandName::Reconcile => Arguments::augment_args(command)
-            .mut_arg("audit", |audit| audit.long("audit-target").env(None::<&'static str>).hide(true)),
+        CommandName::Reconcile => {
+            let hide = |audit: clap::Arg| audit.long("audit-target").env(None::<&'static str>).hide(true);
+            (Arguments::augment_args(command).mut_arg("audit", hide), "<SETTINGS>", AFTER_HELP)
+        }
+        CommandName::AuditVerify => (command, "<FILE>...", AUDIT_VERIFY_HELP),
     };
     command
         .about(about)
         .display_name("billing-portal")
         .version(env!("CARGO_PKG_VERSION"))
         .max_term_width(120)
-        .override_usage(format!("billing-portal {} [OPTIONS] <SETTINGS>", name.as_str()))
-        .after_help(AFTER_HELP)
+        .override_usage(format!("billing-portal {} [OPTIONS] {arguments}", name.as_str()))
+        .after_help(help)
 }
 
 #[cfg(test)]
@@ -229,6 +198,7 @@ mod tests {
             ("billing-portal --flag-key check", (None, 3)),
             ("billing-portal checks", (None, 2)),
             ("billing-portal check serve", (Some("check"), 2)),
+            ("billing-portal audit-verify check", (Some("audit-verify"), 2)),
         ] {
             assert_eq!(split(line), expected, "{line}");
         }

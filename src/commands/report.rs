@@ -61,34 +61,43 @@ pub trait Row: Serialize {
 pub fn print<R: Row>(rows: &[R], format: ReportFormat) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     match format {
-        ReportFormat::Table => write_table(rows, &mut out)?,
+        ReportFormat::Table => write_table(R::HEADER, &cells(rows), &mut out)?,
         ReportFormat::Json => {
             serde_json::to_writer_pretty(&mut out, rows)?;
             writeln!(out)?;
         }
-        ReportFormat::Csv => {
-            let mut writer = csv::Writer::from_writer(&mut out);
-            writer.write_record(R::HEADER)?;
-            for row in rows {
-                writer.write_record(row.cells())?;
-            }
-            writer.flush()?;
-        }
+        ReportFormat::Csv => write_csv(R::HEADER, &cells(rows), &mut out)?,
     }
     out.flush()
 }
 
-fn write_table<R: Row>(rows: &[R], out: &mut impl Write) -> io::Result<()> {
+/// The cells of a row, and its severity.
+type Cells<'a> = (Vec<&'a str>, Severity);
+
+fn cells<R: Row>(rows: &[R]) -> Vec<Cells<'_>> {
+    rows.iter().map(|row| (row.cells(), row.severity())).collect()
+}
+
+fn write_csv(header: &[&str], rows: &[Cells<'_>], out: &mut impl Write) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(header)?;
+    for (cells, _) in rows {
+        writer.write_record(cells)?;
+    }
+    writer.flush()
+}
+
+fn write_table(header: &[&str], rows: &[Cells<'_>], out: &mut impl Write) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(R::HEADER.iter().map(|name| name.to_uppercase()));
-    table.add_rows(rows.iter().map(|row| row.cells().into_iter().map(printable).collect::<Vec<_>>()));
+    table.load_style(presets::NOTHING).set_header(header.iter().map(|name| name.to_uppercase()));
+    table.add_rows(rows.iter().map(|(cells, _)| cells.iter().map(|cell| printable(cell)).collect::<Vec<_>>()));
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }
-    let styles = iter::once(Style::new().bold()).chain(rows.iter().map(|row| row.severity().style()));
+    let styles = iter::once(Style::new().bold()).chain(rows.iter().map(|(_, severity)| severity.style()));
     for (line, style) in table.lines().zip(styles) {
         writeln!(out, "{style}{}{style:#}", line.trim_end())?;
     }
@@ -133,7 +142,8 @@ mod tests {
     fn table_aligns_columns_without_wrapping_and_escapes_control_characters() {
         let long: &str = "a detail that is longer than a terminal is wide ".repeat(6).leak().trim_end();
         let mut out = anstream::StripStream::new(Vec::new());
-        write_table(&[Pair("directory", "reached"), Pair("\u{1b}[31m\n", ""), Pair("flag", long)], &mut out).unwrap();
+        let rows = [Pair("directory", "reached"), Pair("\u{1b}[31m\n", ""), Pair("flag", long)];
+        write_table(Pair::HEADER, &cells(&rows), &mut out).unwrap();
         let table = String::from_utf8(out.into_inner()).unwrap();
         let lines: Vec<_> = table.lines().collect();
         let last = format!("flag          {long}");

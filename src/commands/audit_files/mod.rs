@@ -15,7 +15,7 @@ use crate::config::{AuditSource, SettingError};
 const MAX_LINE_BYTES: usize = 64 * 1024;
 
 /// The place of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     /// The position of the file.
     pub(super) source: usize,

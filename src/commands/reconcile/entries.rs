@@ -87,7 +87,7 @@ impl AuditedSessions {
             // An event at the beginning of the range can have an entry that is older by the margin.
             Some(_) if time + MARGIN < since => self.older += 1,
             Some(id) => {
-                let is_ok = matches!(entry.event, Event::Outcome { is_ok: true, .. });
+                let is_ok = matches!(entry.event, Event::Outcome { reason: "OK", .. });
                 let (id, customer) = (id.into(), customer.into());
                 self.sessions.push(AuditedSession { id, customer, time, is_ok, has_event: false, place });
             }

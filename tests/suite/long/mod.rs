@@ -5,6 +5,7 @@
 mod agreement;
 mod attacks;
 mod audit_memory;
+mod audit_verify_memory;
 mod isolation;
 mod plan;
 mod races;

@@ -24,7 +24,7 @@ const PERSON: [&str; 2] = ["layers::person_limit::", "layers::message::"];
 async fn each_service_has_its_layers_in_the_documented_order() {
     let (_folder, arguments) = valid_settings();
     let arguments = std::iter::once("billing-portal".to_owned()).chain(arguments);
-    let service = wiring::build(commands::parse(arguments).unwrap().1).await.unwrap();
+    let service = wiring::build(commands::parse(arguments).unwrap().config().unwrap().clone()).await.unwrap();
     let (audit, owner, principal) = (["layers::audit::"], ["::AdmitOwner"], ["::AdmitPrincipal"]);
     // The stacks of BillingPortal, of PortalAccess, and of unknown services.
     for (stack, expected) in service.stacks.iter().zip([

@@ -42,7 +42,8 @@ impl Queries {
 pub(crate) async fn server(arguments: Vec<String>) -> (Server, Queries) {
     let queries = Queries::default();
     let counted = |directory| Arc::new(Counted { directory, queries: queries.clone() }) as _;
-    let service = wiring::build_around(commands::parse(arguments).unwrap().1, counted).await.unwrap();
+    let service =
+        wiring::build_around(commands::parse(arguments).unwrap().config().unwrap().clone(), counted).await.unwrap();
     (Server::new(service), queries)
 }
 

@@ -34,7 +34,8 @@ impl GatedStripe {
             std::iter::once("billing-portal").chain(command.split(' ')).map(str::to_owned).collect();
         let api_base = arguments.iter().position(|argument| argument == "--stripe-api-base").unwrap() + 1;
         arguments[api_base] = format!("http://{}", proxy.local_addr().unwrap());
-        let server = Server::new(wiring::build(commands::parse(arguments).unwrap().1).await.unwrap());
+        let server =
+            Server::new(wiring::build(commands::parse(arguments).unwrap().config().unwrap().clone()).await.unwrap());
 
         let (is_open, gate) = watch::channel(false);
         let (arrivals, waiting) = watch::channel(0);

@@ -22,7 +22,10 @@ async fn misspelled_name_gets_a_suggestion() {
         ("--caller-identity=istoi", "did you mean istio?"),
         ("--ownership=token-and-dir", "did you mean token-and-directory?"),
         ("--log-format=jsn", "did you mean json?"),
-        ("chek", "expected a flag or one command (serve, check, audit-mapping or reconcile); did you mean check?"),
+        (
+            "chek",
+            "expected a flag or one command (serve, check, audit-mapping, reconcile or audit-verify); did you mean check?",
+        ),
         ("audit_mapping", "did you mean audit-mapping?"),
     ] {
         let error = error(&[change], &[]).await;

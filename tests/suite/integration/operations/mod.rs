@@ -4,6 +4,7 @@ mod alarms;
 mod audit;
 mod audit_mapping;
 mod audit_output;
+mod audit_verify;
 mod check;
 mod collector;
 mod flag;

@@ -19,7 +19,7 @@ const PORTAL: &str = "billing.portal.v1.BillingPortal";
 async fn without_outage_threshold(world: &World, settings: &[&str]) -> (Channel, oneshot::Sender<()>) {
     let mut arguments = arguments(&world.folder, world.stripe.base_url());
     override_settings(&mut arguments, settings);
-    let mut service = wiring::build(commands::parse(arguments).unwrap().1).await.unwrap();
+    let mut service = wiring::build(commands::parse(arguments).unwrap().config().unwrap().clone()).await.unwrap();
     assert_eq!(service.readiness.outage_threshold, Duration::from_secs(30));
     service.readiness.outage_threshold = Duration::ZERO;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -60,8 +60,8 @@ fn default_stripe_rate_fits_the_mode() {
         let mut arguments = arguments(&folder, "http://127.0.0.1:1");
         arguments.retain(|argument| !argument.starts_with("--stripe-rate"));
         override_settings(&mut arguments, &[&format!("--stripe-mode={mode}")]);
-        let (_, config) = billing_portal::commands::parse(arguments).unwrap();
-        assert_eq!(config.limits.stripe_rate.get(), rate, "{mode}");
+        let command = billing_portal::commands::parse(arguments).unwrap();
+        assert_eq!(command.config().unwrap().limits.stripe_rate.get(), rate, "{mode}");
     }
 }
 
