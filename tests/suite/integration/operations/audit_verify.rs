@@ -8,11 +8,12 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 
 use crate::support::{
     World,
-    process::{Serving, binary, serve_at, signal, text},
+    process::{Serving, binary, binary_after, serve, serve_at, signal, text},
     stripe::hold_responses,
     world::{arguments, override_settings},
 };
@@ -119,6 +120,33 @@ async fn files_of_a_killed_and_a_rotated_process_are_accepted_and_each_change_is
         assert_eq!(found, expected, "{change}: {output:?}");
         assert_eq!(output.status.code(), Some(1), "{change}");
     }
+}
+
+#[tokio::test]
+async fn line_that_a_full_disk_tears_is_continued_and_lost_entries_are_a_gap() {
+    let mut world = World::start().await;
+    let mut settings = arguments(&world.folder, world.stripe.base_url());
+    settings.remove(0);
+    override_settings(&mut settings, &["--listen=127.0.0.1:0"]);
+    // A limit of 1,024 bytes for a file acts like a full disk.
+    let mut command = binary_after("trap '' XFSZ; ulimit -S -f 2");
+    command.args(settings);
+    let Serving { mut child, address, .. } = serve(command).await;
+    world.connect_to(address).await;
+    let path = world.path("audit.jsonl");
+    while world.open(&world.olivia()).await.is_ok() {}
+    let torn = std::fs::read_to_string(&path).unwrap();
+    assert!(torn.len() == 1_024 && !torn.ends_with('\n'), "{torn}");
+
+    let process = Pid::from_raw(child.id().unwrap().cast_signed());
+    prlimit(process, Resource::Fsize, Rlimit { current: None, maximum: None }).unwrap();
+    world.open(&world.olivia()).await.unwrap();
+    let (rows, output) = verify(&[], &[&path]).await;
+    // The first call, an intent, a torn OK, the lost AUDIT_UNAVAILABLE that follows it, and the last call.
+    let found: Vec<_> = rows.iter().map(|row| (row["result"].as_str().unwrap(), &row["sequence"])).collect();
+    assert_eq!(found, [("gap", &Value::from("5"))], "{output:?}");
+    signal(&child, "-TERM");
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
 }
 
 #[tokio::test]
