@@ -172,13 +172,15 @@ impl Report {
     /// Returns the counts for standard error.
     pub(super) fn summary(&self) -> String {
         let Self { intents, outcomes, released, unnumbered, writers, failures, warnings, .. } = self;
-        let range = self.range.map(|(first, last)| format!(" from {} to {}", rfc3339(first), rfc3339(last)));
         let mut summary = format!(
-            "{} entries of {writers} writers{}: {intents} intents, {outcomes} outcomes, {released} released; {unnumbered} \
-             without a number\n{failures} failures, {warnings} warnings",
+            "entries: {}, intents: {intents}, outcomes: {outcomes}, released: {released}, without a number: {unnumbered}, \
+             writers: {writers}",
             intents + outcomes,
-            range.unwrap_or_default(),
         );
+        if let Some((first, last)) = self.range {
+            summary += &format!(", from {} to {}", rfc3339(first), rfc3339(last));
+        }
+        summary += &format!("\nfailures: {failures}, warnings: {warnings}");
         if self.found.iter().any(|found| *found > MAX_LISTED) {
             summary.push_str("; only the first 1,000 of each result are listed");
         }

@@ -1,5 +1,5 @@
-//! Numbers that are there more than once. The files are read again to see whether the lines are the same, because only then it is
-//! known which lines to compare.
+//! Numbers that are there more than once. Only after the files were read is it known which lines to compare, so they are read
+//! again.
 
 use std::{
     hash::{DefaultHasher, Hasher as _},

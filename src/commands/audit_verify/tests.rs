@@ -60,8 +60,9 @@ fn findings(files: &[&[String]]) -> (Vec<String>, String) {
 #[test]
 fn complete_files_in_any_order_have_no_finding() {
     let entries = entries();
-    let expected = "6 entries of 1 writers from 1970-01-12T13:46:50.000Z to 1970-01-12T13:46:55.000Z: 2 intents, 4 outcomes, 1 \
-                    released; 0 without a number\n0 failures, 0 warnings";
+    let counts = "entries: 6, intents: 2, outcomes: 4, released: 1, without a number: 0, writers: 1";
+    let expected =
+        format!("{counts}, from 1970-01-12T13:46:50.000Z to 1970-01-12T13:46:55.000Z\nfailures: 0, warnings: 0");
     for files in [
         [&entries[..3], &entries[3..]],
         [&entries[4..], &entries[..4]],
@@ -71,14 +72,18 @@ fn complete_files_in_any_order_have_no_finding() {
             &[entries[1].clone(), entries[3].clone(), entries[5].clone()],
         ],
     ] {
-        assert_eq!(findings(&files), (vec![], expected.to_owned()));
+        assert_eq!(findings(&files), (vec![], expected.clone()));
     }
     let unnumbered: Vec<_> = entries.iter().map(|entry| unnumbered(entry)).collect();
     assert_eq!(findings(&[&unnumbered[4..], &unnumbered[..4]]).0, Vec::<String>::new());
-    assert!(findings(&[&unnumbered]).1.contains("6 entries of 0 writers from "));
+    assert!(
+        findings(&[&unnumbered])
+            .1
+            .starts_with("entries: 6, intents: 2, outcomes: 4, released: 1, without a number: 6, writers: 0,")
+    );
     assert_eq!(
         findings(&[&[]]).1,
-        "0 entries of 0 writers: 0 intents, 0 outcomes, 0 released; 0 without a number\n0 failures, 0 warnings"
+        "entries: 0, intents: 0, outcomes: 0, released: 0, without a number: 0, writers: 0\nfailures: 0, warnings: 0"
     );
 }
 
@@ -176,7 +181,7 @@ fn lines_that_two_files_have_in_common_are_one_warning() {
     let entries = entries();
     let (rows, summary) = findings(&[&entries[..4], &entries]);
     assert_eq!(rows, ["duplicate warning 1:1"]);
-    assert!(summary.starts_with("6 entries ") && summary.ends_with("\n0 failures, 1 warnings"), "{summary}");
+    assert!(summary.starts_with("entries: 6,") && summary.ends_with("\nfailures: 0, warnings: 1"), "{summary}");
     assert_eq!(findings(&[&entries, &entries, &entries]).0, ["duplicate warning 1:1", "duplicate warning 2:1"]);
     let mut other = entries.clone();
     other[1] = other[1].replace("bps_A", "bps_B");
@@ -188,17 +193,20 @@ fn writers_are_independent_and_a_replacement_of_ok_may_be_in_a_file_that_is_read
     let other = |line: &String| line.replace("0aa", "0bb").replace(r#"_id":""#, r#"_id":"other-"#);
     let both: Vec<_> = entries().iter().flat_map(|line| [line.clone(), other(line)]).collect();
     let (rows, summary) = findings(&[&both]);
-    assert!(rows.is_empty() && summary.starts_with("12 entries of 2 writers"), "{rows:?} {summary}");
+    assert!(
+        rows.is_empty() && summary.starts_with("entries: 12,") && summary.contains("writers: 2,"),
+        "{rows:?} {summary}"
+    );
     let replaced = [entry(7, 16, "a", "AUDIT_UNAVAILABLE")];
     let (rows, summary) = findings(&[&replaced, &entries()]);
-    assert!(rows.is_empty() && summary.contains(" 0 released;"), "{rows:?} {summary}");
+    assert!(rows.is_empty() && summary.contains("released: 0,"), "{rows:?} {summary}");
 }
 
 #[test]
 fn findings_beyond_the_first_thousand_of_a_kind_are_counted() {
     let (rows, summary) = findings(&[&vec!["x".to_owned(); 1_001]]);
     assert_eq!(rows.len(), 1_000);
-    let expected = "\n1001 failures, 0 warnings; only the first 1,000 of each result are listed";
+    let expected = "\nfailures: 1001, warnings: 0; only the first 1,000 of each result are listed";
     assert!(summary.ends_with(expected), "{summary}");
 }
 
