@@ -1,22 +1,44 @@
 //! Integration: the first event that could mean a wrong portal is one metric that an alert watches, one error in the log, and one
 //! audit entry, all about the same call.
 
+use billing_portal::grpc::proto::billing_portal_client::BillingPortalClient;
 use fake_opentelemetry_collector::FakeCollectorServer;
 use serde_json::Value;
 use stripe_simulator::Fault;
 
-use super::telemetry::{EXPORT_TIMEOUT, start};
+use super::telemetry::{EXPORT_TIMEOUT, start_with};
 use crate::support::{
-    World,
+    ClientError, World,
     process::{Serving, signal},
+    world::{bearer, home},
 };
 
 /// Calls once, and asserts that the log, the audit and the metrics agree about the refusal.
 async fn alarm(world: &mut World, reason: &str, detail: Option<&str>, cause: &str, counted: [&str; 2]) {
+    refused(world, &[], None, "ERROR", reason, detail, cause, counted).await;
+}
+
+/// The same for a call with the header of a sidecar, with a refusal that is logged at another level.
+#[expect(clippy::too_many_arguments, reason = "each is a fact of the call or of its refusal")]
+async fn refused(
+    world: &mut World,
+    settings: &[&str],
+    forwarded: Option<&str>,
+    level: &str,
+    reason: &str,
+    detail: Option<&str>,
+    cause: &str,
+    counted: [&str; 2],
+) {
     let mut collector = FakeCollectorServer::start().await.unwrap();
-    let serving: Serving = start(world, &collector.endpoint(), &[]).await;
+    let serving: Serving = start_with(world, &collector.endpoint(), settings, &[]).await;
     world.connect_to(serving.address).await;
-    let refusal = world.open(&world.olivia()).await.unwrap_err();
+    let mut request = bearer(&world.olivia(), home());
+    if let Some(forwarded) = forwarded {
+        request.metadata_mut().insert("x-forwarded-client-cert", forwarded.parse().unwrap());
+    }
+    let mut client = BillingPortalClient::new(world.channel.clone());
+    let refusal = ClientError::of(&client.create_portal_session(request).await.unwrap_err());
     assert_eq!(refusal.reason, reason);
 
     let [metric, label] = counted;
@@ -33,15 +55,16 @@ async fn alarm(world: &mut World, reason: &str, detail: Option<&str>, cause: &st
 
     signal(&serving.child, "-TERM");
     let log = serving.log.await.unwrap();
-    let errors: Vec<Value> = log
+    let lines: Vec<Value> = log
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|line| line["level"] == "ERROR")
+        .filter(|line| line["level"] == "ERROR" || !line["reason"].is_null())
         .collect();
-    let [error] = &errors[..] else { panic!("not one error: {log}") };
-    assert_eq!((&error["reason"], &error["span"]["request_id"]), (&reason.into(), &refusal.request_id.clone().into()));
-    assert_eq!(error["detail"].as_str(), detail);
-    assert!(error["cause"].as_str().unwrap().contains(cause), "{error}");
+    let [line] = &lines[..] else { panic!("not one refusal and no other error: {log}") };
+    assert_eq!((&line["level"], &line["reason"]), (&level.into(), &reason.into()));
+    assert_eq!(line["span"]["request_id"], refusal.request_id);
+    assert_eq!(line["detail"].as_str(), detail);
+    assert!(line["cause"].as_str().unwrap().contains(cause), "{line}");
 
     let entries: Vec<_> = world.audit().into_iter().filter(|entry| entry["request_id"] == refusal.request_id).collect();
     let outcomes: Vec<_> = entries.iter().filter(|entry| entry["event"] == "outcome").collect();
@@ -81,4 +104,26 @@ async fn replayed_response_raises_one_alarm() {
     world.stripe.inject(Fault::Replayed);
     let counted = ["billing_portal.refusals", "STRIPE_RESPONSE_REJECTED"];
     alarm(&mut world, "STRIPE_RESPONSE_REJECTED", None, "replayed", counted).await;
+}
+
+/// The caller sends an element that names the allowed workload. The sidecar appends the one of the real workload.
+#[tokio::test]
+async fn forged_header_in_front_of_the_sidecars_is_one_refusal_everywhere() {
+    let mut world = World::start().await;
+    let settings = ["--caller-identity=istio", "--allowed-callers=spiffe://td/settings"];
+    let forged =
+        "By=spiffe://td/billing;Hash=0a;URI=spiffe://td/settings,By=spiffe://td/billing;Hash=0b;URI=spiffe://td/evil";
+    let counted = ["billing_portal.refusals", "CALLER_NOT_ALLOWED"];
+    refused(
+        &mut world,
+        &settings,
+        Some(forged),
+        "INFO",
+        "CALLER_NOT_ALLOWED",
+        None,
+        "not in the list of allowed callers",
+        counted,
+    )
+    .await;
+    assert!(world.stripe.requests().is_empty());
 }
