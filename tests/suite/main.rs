@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`corpus`] | is every case of `tests/corpus` refused with its code and reason, and nothing behind the check touched? |
 //! | [`integration`] | does the real server behave as the contract says? |
+//! | [`faults`] | what do callers see while something around the service fails, and for how long? |
 //! | [`regression`] | who sees the billing action on the page? |
 //! | [`smoke`] | does the happy path work with a real browser and a real grpcurl? |
 //! | [`structure`] | do the modules depend on each other in the documented order, and do the documents agree with the code? |
@@ -16,6 +17,7 @@
 
 mod corpus;
 mod differential;
+mod faults;
 mod integration;
 mod long;
 mod properties;

@@ -14,7 +14,7 @@ use std::{
 };
 
 use axum::body::{Body, Bytes};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -38,6 +38,8 @@ pub(crate) enum Delivery {
     Drip,
     /// Never.
     Hang,
+    /// Only the head and the first half of the body.
+    HangInBody,
     /// Not at all: the connection is reset.
     Reset,
     ResetInHead,
@@ -86,6 +88,7 @@ impl Connection {
             Delivery::Whole => {}
             Delivery::Drip => return drip(),
             Delivery::Hang => pending().await,
+            Delivery::HangInBody => return half(body),
             Delivery::Reset => self.reset_now(),
             Delivery::ResetReused if is_reused => self.reset_now(),
             Delivery::ResetReused => {}
@@ -115,6 +118,13 @@ impl Connection {
             }
         }))
     }
+}
+
+/// Returns a body that stops after its first half, and does not end.
+fn half(mut body: Vec<u8>) -> Body {
+    body.truncate(body.len() / 2);
+    let first_half = stream::once(std::future::ready(Ok::<_, Infallible>(Bytes::from(body))));
+    Body::from_stream(first_half.chain(stream::pending()))
 }
 
 /// Returns an endless body of spaces, which could precede any JSON. The first byte has no delay.

@@ -1,6 +1,6 @@
 //! API keys of the account: <https://docs.stripe.com/keys>.
 
-use crate::{error::Error, model::Mode, permission::Permission};
+use crate::{Simulator, error::Error, model::Mode, permission::Permission};
 
 /// A secret or restricted key.
 #[derive(Clone)]
@@ -35,6 +35,18 @@ impl Key {
                 "The provided key '{key}' does not have the required permissions for this endpoint on account '{account}'. Having the 'rak_{needed}' permission would allow this request to continue."
             ),
         ))
+    }
+}
+
+impl Simulator {
+    /// Adds a key of the account with all permissions, as the dashboard does. Ignores a text that is not a key.
+    pub fn create_key(&self, key: &str) {
+        self.shared.state().keys.extend(Key::secret(key));
+    }
+
+    /// Removes a key of the account. Later requests with it are refused with 401.
+    pub fn revoke_key(&self, key: &str) {
+        self.shared.state().keys.retain(|other| other.text != key);
     }
 }
 

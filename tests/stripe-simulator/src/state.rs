@@ -24,7 +24,7 @@ pub(crate) struct State {
     pub(crate) account_id: String,
     /// The display name in the dashboard.
     pub(crate) account_name: String,
-    keys: Vec<Key>,
+    pub(crate) keys: Vec<Key>,
     pub(crate) customers: Objects<Customer>,
     /// Faults of customers, with the number of matching requests so far.
     pub(crate) customer_faults: Objects<Active>,

@@ -12,6 +12,8 @@ use billing_portal::{
     telemetry::metrics::NAMES,
 };
 
+use crate::faults;
+
 const CONTRACT: &str = include_str!("../../../docs/contract.md");
 const INTEGRATE: &str = include_str!("../../../docs/integrate.md");
 const OPERATE: &str = include_str!("../../../docs/operate.md");
@@ -129,6 +131,17 @@ fn runbook_says_how_each_reason_counts_against_the_objectives() {
     assert_eq!(documented, expected);
     let selected = OBJECTIVES.split("fault=\"").skip(1).filter_map(|rest| rest.split('"').next());
     assert_eq!(selected.collect::<BTreeSet<_>>(), [Fault::Service, Fault::Stripe].map(Fault::as_str).into());
+}
+
+#[test]
+fn runbook_has_the_promise_under_each_fault() {
+    let documented = table(OPERATE, "| fault | what callers see | lost calls | healthy again | command |");
+    let rows = faults::all().map(|fault| {
+        let command = format!("tests/faults {}", fault.name);
+        let cells = [fault.title, &fault.promise(), fault.lost_calls(), &fault.recovery(), &command];
+        cells.map(|cell| cell.replace('`', "")).to_vec()
+    });
+    assert_eq!(documented, rows.collect::<Vec<_>>());
 }
 
 #[test]

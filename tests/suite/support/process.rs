@@ -1,6 +1,7 @@
 //! The real binary as a separate process.
 
 use std::{
+    ffi::OsStr,
     fs::File,
     io::{Read as _, Write as _},
     net::SocketAddr,
@@ -33,7 +34,8 @@ pub(crate) fn backfill_binary() -> Command {
     isolated(env!("CARGO_BIN_EXE_billing-portal-backfill"))
 }
 
-fn isolated(program: &str) -> Command {
+/// Returns the command of a program that inherits nothing from the test process.
+pub(crate) fn isolated(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear().kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

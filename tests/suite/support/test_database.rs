@@ -35,4 +35,13 @@ impl TestDatabase {
     pub(crate) async fn run(&self, statements: &str) {
         sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&self.admin).await.unwrap();
     }
+
+    /// Waits until the standby of the server has everything.
+    pub(crate) async fn wait_for_standby(&self) {
+        let wait = "SET statement_timeout = '30s'; DO $$ BEGIN
+            WHILE NOT EXISTS (SELECT FROM pg_stat_replication WHERE replay_lsn = pg_current_wal_lsn()) LOOP
+                PERFORM pg_stat_clear_snapshot(), pg_sleep(0.01);
+            END LOOP; END $$; RESET statement_timeout";
+        self.run(wait).await;
+    }
 }

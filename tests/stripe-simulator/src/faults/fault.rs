@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    connection::Delivery::{Drip, Hang, Reset, ResetInBody, ResetInHead, ResetReused, ThenClose},
+    connection::Delivery::{Drip, Hang, HangInBody, Reset, ResetInBody, ResetInHead, ResetReused, ThenClose},
     faults::{
         effect::Effect::{self, Change, Deliver, Outage, Refuse},
         malformed, refusals, wrong_content,
@@ -99,6 +99,8 @@ faults! {
     BodyDrips "body-drips" Deliver(Drip);
     /// No response is ever sent.
     Hang "hang" Deliver(Hang);
+    /// The response stops in the middle of its body, and the connection stays open.
+    HangInBody "hang-in-body" Deliver(HangInBody);
     /// The connection is reset before the response.
     Reset "reset" Deliver(Reset);
     /// The connection is reset in the middle of the response head.

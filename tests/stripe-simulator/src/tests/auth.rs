@@ -36,6 +36,17 @@ async fn refuses_missing_and_malformed_authorization() {
 }
 
 #[tokio::test]
+async fn created_key_is_accepted_until_it_is_revoked() {
+    let account = Account::new().await;
+    let status = async || account.send("GET", PATH, &[("authorization", "Bearer sk_test_second")], "").await.status;
+    assert_eq!(status().await, 401);
+    account.stripe.create_key("sk_test_second");
+    assert_eq!(status().await, 200);
+    account.stripe.revoke_key("sk_test_second");
+    assert_eq!(status().await, 401);
+}
+
+#[tokio::test]
 async fn invalid_key_is_masked_in_error() {
     let account = Account::new().await;
     for (key, shown) in [

@@ -48,6 +48,20 @@ async fn hanging_response_has_no_head() {
 }
 
 #[tokio::test]
+async fn response_that_hangs_in_its_body_has_a_head_and_the_first_half() {
+    for caller in callers().await {
+        let path = "/v1/customers/cus_FaultHangInBody";
+        let Outcome::Response { status, body, end, .. } = caller.send("GET", path, String::new(), 1).await else {
+            panic!("no head");
+        };
+        assert_eq!((status, end), (200, End::Unread));
+        assert!(body.starts_with(br#"{"id":"cus_FaultHangInBody""#) && !body.ends_with(b"}"));
+        let whole = timeout(Duration::from_millis(50), caller.send("GET", path, String::new(), body.len() + 1)).await;
+        assert!(whole.is_err(), "{whole:?}");
+    }
+}
+
+#[tokio::test]
 async fn dripping_body_follows_head_one_byte_at_a_time() {
     for caller in callers().await {
         let path = "/v1/customers/cus_FaultBodyDrips";

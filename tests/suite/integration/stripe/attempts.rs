@@ -74,6 +74,23 @@ async fn calls_succeed_while_every_reused_connection_is_closed() {
 }
 
 #[tokio::test]
+async fn outage_costs_at_most_a_tenth_more_requests() {
+    let world = World::start().await;
+    for _ in 0..10 {
+        world.open(&world.olivia()).await.unwrap();
+    }
+    world.stripe.forget_requests();
+    world.stripe.inject(Fault::Status503);
+    const CALLS: usize = 200;
+    for _ in 0..CALLS {
+        assert_eq!(world.open(&world.olivia()).await.unwrap_err().reason, "STRIPE_UNAVAILABLE");
+    }
+    // A call sends two requests. The first calls use up what is allowed for a service with few calls.
+    let (requests, needed) = (world.stripe.requests().len(), 2 * CALLS);
+    assert!(requests > needed && requests <= needed * 11 / 10, "{requests} requests instead of {needed}");
+}
+
+#[tokio::test]
 async fn only_request_without_a_byte_of_response_on_reused_connection_is_repeated() {
     for (fault, requests) in [
         // The request is repeated once. Its three attempts then fail on new connections.

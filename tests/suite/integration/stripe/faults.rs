@@ -35,9 +35,8 @@ fn expected(fault: Fault) -> (&'static str, &'static str) {
         F::CustomerDeleted | F::CustomerOfOtherMode | F::CustomerMissing => (MISSING, MISSING),
         F::MetadataAbsent | F::MetadataEmpty | F::MetadataBlank | F::MetadataNotText => (NO_PROOF, OPENS),
         F::Redirect | F::Html | F::TruncatedJson | F::BodyTooLarge => (PROTOCOL, PROTOCOL),
-        F::BodyDrips | F::Hang | F::Reset | F::ResetInHead | F::ResetInBody | F::ConnectionRefused => {
-            (UNAVAILABLE, UNAVAILABLE)
-        }
+        F::BodyDrips | F::Hang | F::HangInBody => (UNAVAILABLE, UNAVAILABLE),
+        F::Reset | F::ResetInHead | F::ResetInBody | F::ConnectionRefused => (UNAVAILABLE, UNAVAILABLE),
         F::CertificateExpired | F::CertificateOfOtherName | F::CertificateOfUnknownCa => (UNAVAILABLE, UNAVAILABLE),
         F::LivemodeMismatch | F::Status401 | F::Status403 => (CREDENTIALS, CREDENTIALS),
         F::ConfigurationMissing | F::ConfigurationInactive | F::NoConfiguration => (OPENS, NOT_CONFIGURED),

@@ -22,6 +22,12 @@ impl Postgres {
         self.run("pg_ctl", &["--silent", "--wait", "--mode=immediate", "stop"]);
     }
 
+    /// Starts the server again after its processes were killed, which leaves the file that names them.
+    pub(crate) fn start_after_kill(&self) {
+        drop(std::fs::remove_file(self.folder.join("data/postmaster.pid")));
+        self.start_again();
+    }
+
     /// Restarts the server as a standby without a primary.
     pub(crate) fn restart_as_standby(&self) {
         self.stop();

@@ -46,22 +46,13 @@ pub(super) async fn look_up(directory: &SqlDirectory) -> Result<(), Refusal> {
     directory.look_up(&TenantId::parse("acme").unwrap(), &UserId::parse("olivia").unwrap()).await.map(drop)
 }
 
-/// Waits until the standby has everything.
-async fn replicated(database: &TestDatabase) {
-    let wait = "SET statement_timeout = '30s'; DO $$ BEGIN
-        WHILE NOT EXISTS (SELECT FROM pg_stat_replication WHERE replay_lsn = pg_current_wal_lsn()) LOOP
-            PERFORM pg_stat_clear_snapshot(), pg_sleep(0.01);
-        END LOOP; END $$; RESET statement_timeout";
-    database.run(wait).await;
-}
-
 #[tokio::test]
 #[ignore = "needs PostgreSQL: `tests/run` installs it"]
 async fn promoted_standby_takes_over_without_restart() {
     let primary = Postgres::start();
     let standby = primary.start_standby();
     let database = acme(&primary).await;
-    replicated(&database).await;
+    database.wait_for_standby().await;
     let (old, new) = (format!("127.0.0.1:{}", primary.port), format!("127.0.0.1:{}", standby.port));
     let both = setting(&database, &[primary.port, standby.port], "?target_session_attrs=read-write");
     let (_folder, mut service) = start(&[&both], &[]);
@@ -121,7 +112,7 @@ async fn connection_that_outlives_a_demotion_fails_once() {
     let demoted = Postgres::start();
     let promoted = demoted.start_standby();
     let database = acme(&demoted).await;
-    replicated(&database).await;
+    database.wait_for_standby().await;
     // The pooler keeps its clients connected while its server restarts.
     let pooler = PgBouncer::start(&demoted, &database, "pool_mode = transaction");
     let directory = directory(&database, &[pooler.socket(), (promoted.folder(), promoted.port)]);

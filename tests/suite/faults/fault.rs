@@ -1,0 +1,119 @@
+//! A fault, and what the service promises while it lasts.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    load::{Call, LOST},
+    outcome::Outcome,
+    stage::Stage,
+};
+
+/// A row of the table. A new fault is a new row in the file of its group.
+pub(crate) struct Fault {
+    /// The name on the command line.
+    pub(crate) name: &'static str,
+    /// What fails, for docs/operate.md.
+    pub(crate) title: &'static str,
+    pub(super) setup: Setup,
+    /// Settings in addition to those of every stage.
+    pub(super) settings: &'static [&'static str],
+    /// The calls that the fault may affect. All others succeed.
+    pub(crate) affected: Affected,
+    /// The reasons that an affected call may receive. The first one is seen at least once while the fault lasts.
+    pub(crate) reasons: &'static [&'static str],
+    /// Further reasons, which need not be seen.
+    pub(crate) rare: &'static [&'static str],
+    /// How long after the end of the fault calls succeed again.
+    pub(crate) healthy_within: Duration,
+    /// Begins the fault, lets it last, and ends it.
+    pub(super) inject: for<'a> fn(&'a Stage) -> BoxFuture<'a, ()>,
+    /// Checks of this fault alone, and the figure that they are about.
+    pub(super) figure: Option<fn(&Outcome<'_>) -> String>,
+}
+
+/// A fault that affects nothing, from which the others differ.
+pub(super) const HARMLESS: Fault = Fault {
+    name: "",
+    title: "",
+    setup: Setup::Shared,
+    settings: &[],
+    affected: Affected::None,
+    reasons: &[],
+    rare: &[],
+    healthy_within: Duration::ZERO,
+    inject: |_| Box::pin(std::future::ready(())),
+    figure: None,
+};
+
+/// What a fault needs besides the service and Stripe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Setup {
+    /// A database on the server that all share.
+    Shared,
+    /// A database server of its own.
+    OwnServer,
+    /// A database server of its own with a standby, both in `DATABASE_URL`.
+    Standby,
+    /// PgBouncer in front of a server of its own.
+    Pooler,
+    /// The name of Stripe's host, in a mount namespace with its own `/etc/hosts`.
+    HostName,
+}
+
+/// The calls that a fault may affect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Affected {
+    None,
+    /// Every `CreatePortalSession`.
+    Sessions,
+    /// Every call of the tenant [`ONE_TENANT`].
+    OneTenant,
+    All,
+}
+
+/// The number of the tenant that a fault of one tenant concerns.
+pub(super) const ONE_TENANT: usize = 0;
+
+impl Affected {
+    pub(super) fn includes(self, call: &Call) -> bool {
+        match self {
+            Self::None => false,
+            Self::Sessions => call.is_session,
+            Self::OneTenant => call.tenant() == ONE_TENANT,
+            Self::All => true,
+        }
+    }
+}
+
+impl Fault {
+    pub(super) fn all_reasons(&self) -> impl Iterator<Item = &'static str> {
+        self.reasons.iter().chain(self.rare).copied()
+    }
+
+    /// What callers see, as docs/operate.md says it.
+    pub(crate) fn promise(&self) -> String {
+        let reasons: Vec<_> = self.all_reasons().map(|reason| format!("`{reason}`")).collect();
+        let reasons = reasons.join(", ");
+        match self.affected {
+            Affected::None => "nothing: every call succeeds".to_owned(),
+            Affected::Sessions => format!("{reasons}; `GetPortalAccess` succeeds"),
+            Affected::OneTenant => format!("one tenant: {reasons}; the others succeed"),
+            Affected::All => reasons,
+        }
+    }
+
+    /// Whether calls can end without an answer of the service, as docs/operate.md says it.
+    pub(crate) fn lost_calls(&self) -> &'static str {
+        if self.all_reasons().any(|reason| reason == LOST) { "some" } else { "none" }
+    }
+
+    /// How soon calls succeed again, as docs/operate.md says it.
+    pub(crate) fn recovery(&self) -> String {
+        match (self.affected, self.healthy_within) {
+            (Affected::None, _) => "always".to_owned(),
+            (_, within) => format!("within {} s", within.as_secs()),
+        }
+    }
+}

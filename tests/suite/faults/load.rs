@@ -1,0 +1,226 @@
+//! A steady load that does not wait for answers: calls of several tenants over a few connections.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use billing_portal::grpc::proto::{
+    GetPortalAccessRequest, billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tonic::{Request, Status, transport::Uri};
+use tonic_types::StatusExt as _;
+
+use crate::support::{
+    Issuer,
+    world::{bearer, home},
+};
+
+/// The number of tenants. Every fourth call is GetPortalAccess, of each tenant in turn.
+pub(super) const TENANTS: usize = 7;
+
+/// Calls per second.
+const RATE: u32 = 20;
+
+const CONNECTIONS: usize = 4;
+
+/// The `grpc-timeout` of each call, in seconds.
+const DEADLINE: u64 = 8;
+
+/// A call without an answer until then is lost.
+const PATIENCE: Duration = Duration::from_secs(DEADLINE + 20);
+
+/// The status of a call without an answer of the service.
+pub(super) const LOST: &str = "lost";
+
+/// How long a test waits for something that the load must show.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A call that has ended. Each has a user of its own, so that its audit entries can be found.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    /// The number of calls that were started before.
+    pub(super) number: usize,
+    pub(super) is_session: bool,
+    pub(super) started: Instant,
+    pub(super) ended: Instant,
+    pub(super) answer: Answer,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Answer {
+    /// The URL, or an empty string for GetPortalAccess.
+    Ok(String),
+    Refused {
+        reason: String,
+        request_id: String,
+    },
+    /// No answer of the service, and what the client saw instead.
+    Lost(String),
+}
+
+impl Call {
+    pub(super) fn tenant(&self) -> usize {
+        self.number % TENANTS
+    }
+
+    pub(super) fn user(&self) -> String {
+        format!("u{}", self.number)
+    }
+
+    pub(super) fn is_ok(&self) -> bool {
+        matches!(self.answer, Answer::Ok(_))
+    }
+
+    /// `OK`, the reason, or [`LOST`].
+    pub(super) fn status(&self) -> &str {
+        match &self.answer {
+            Answer::Ok(_) => "OK",
+            Answer::Refused { reason, .. } => reason,
+            Answer::Lost(_) => LOST,
+        }
+    }
+}
+
+pub(super) struct Load {
+    ended: watch::Receiver<Vec<Call>>,
+    started: watch::Receiver<usize>,
+    signer: Arc<Mutex<Issuer>>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Load {
+    pub(super) fn start(address: SocketAddr, signer: Issuer) -> Self {
+        let signer = Arc::new(Mutex::new(signer));
+        let (ended_sender, ended) = watch::channel(Vec::new());
+        let (started_sender, started) = watch::channel(0);
+        let (stop, mut stopped) = watch::channel(false);
+        let clients: Vec<_> = (0..CONNECTIONS).map(|_| Caller::new(address)).collect();
+        let issuer = Arc::clone(&signer);
+        let task = tokio::spawn(async move {
+            let mut ticks = interval(Duration::from_secs(1) / RATE);
+            // A late tick does not reduce the number of calls.
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+            let mut calls = JoinSet::new();
+            loop {
+                tokio::select! {
+                    _ = stopped.changed() => break,
+                    _ = ticks.tick() => {}
+                }
+                let number = *started_sender.borrow();
+                let tenant = format!("t{}", number % TENANTS);
+                let token = issuer.lock().unwrap().token(&format!("u{number}"), &tenant, "owner");
+                let (client, ended) = (clients[number % CONNECTIONS].clone(), ended_sender.clone());
+                calls.spawn(async move {
+                    let call = client.call(number, &token).await;
+                    ended.send_modify(|calls| calls.push(call));
+                });
+                started_sender.send_modify(|count| *count += 1);
+                while calls.try_join_next().is_some() {}
+            }
+            calls.join_all().await;
+        });
+        Self { ended, started, signer, stop, task }
+    }
+
+    /// Waits until the calls that have ended meet a condition.
+    pub(super) async fn wait_for(&self, what: &str, mut condition: impl FnMut(&[Call]) -> bool) {
+        let mut ended = self.ended.clone();
+        let met = timeout(LIMIT, ended.wait_for(|calls| condition(calls))).await.is_ok();
+        assert!(met, "the load never showed: {what}; the last call: {:?}", self.ended.borrow().last());
+    }
+
+    /// Waits until this number of further calls has started.
+    pub(super) async fn wait_for_calls(&self, count: usize) {
+        let target = *self.started.borrow() + count;
+        self.started.clone().wait_for(|started| *started >= target).await.unwrap();
+    }
+
+    /// Waits until every call that has started has also ended.
+    pub(super) async fn wait_for_earlier_calls(&self) {
+        let started = *self.started.borrow();
+        let earlier = |calls: &[Call]| calls.iter().filter(|call| call.number < started).count();
+        self.wait_for("the end of earlier calls", |calls| earlier(calls) == started).await;
+    }
+
+    /// Signs the tokens of later calls with another key.
+    pub(super) fn sign_with(&self, signer: Issuer) {
+        *self.signer.lock().unwrap() = signer;
+    }
+
+    /// Stops, and returns all calls in the order of their start.
+    pub(super) async fn stop(self) -> Vec<Call> {
+        self.stop.send_replace(true);
+        self.task.await.unwrap();
+        let mut calls = self.ended.borrow().clone();
+        calls.sort_by_key(|call| call.number);
+        calls
+    }
+}
+
+/// A client with one connection. It sends the deadline, but does not enforce it, as tonic's own channel would.
+#[derive(Clone)]
+struct Caller {
+    client: Client<HttpConnector, tonic::body::Body>,
+    origin: Uri,
+}
+
+impl Caller {
+    fn new(address: SocketAddr) -> Self {
+        let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+        Self { client, origin: format!("http://{address}").parse().unwrap() }
+    }
+
+    async fn call(&self, number: usize, token: &str) -> Call {
+        let (is_session, started) = (number % 4 != 3, Instant::now());
+        let answer = async { if is_session { self.open(token).await } else { self.access(token).await } };
+        let answer = timeout(PATIENCE, answer).await.unwrap_or_else(|_| Answer::Lost("no answer".to_owned()));
+        Call { number, is_session, started, ended: Instant::now(), answer }
+    }
+
+    async fn open(&self, token: &str) -> Answer {
+        let mut client = BillingPortalClient::with_origin(self.client.clone(), self.origin.clone());
+        match client.create_portal_session(with_deadline(bearer(token, home()))).await {
+            Ok(response) => Answer::Ok(response.into_inner().url),
+            Err(status) => refusal(&status),
+        }
+    }
+
+    async fn access(&self, token: &str) -> Answer {
+        let mut client = PortalAccessClient::with_origin(self.client.clone(), self.origin.clone());
+        match client.get_portal_access(with_deadline(bearer(token, GetPortalAccessRequest::default()))).await {
+            Ok(response) if response.get_ref().visible => Answer::Ok(String::new()),
+            Ok(response) => {
+                let reason = response.get_ref().reason().as_str_name().trim_start_matches("REASON_").to_owned();
+                Answer::Refused { reason, request_id: String::new() }
+            }
+            Err(status) => refusal(&status),
+        }
+    }
+}
+
+fn with_deadline<T>(mut request: Request<T>) -> Request<T> {
+    request.metadata_mut().insert("grpc-timeout", format!("{DEADLINE}S").parse().unwrap());
+    request
+}
+
+fn refusal(status: &Status) -> Answer {
+    match status.get_error_details().error_info() {
+        Some(info) => Answer::Refused {
+            reason: info.reason.clone(),
+            request_id: info.metadata.get("request_id").cloned().unwrap_or_default(),
+        },
+        None => Answer::Lost(format!("{status:?}")),
+    }
+}

@@ -1,0 +1,27 @@
+//! Faults: what callers see while something around the service fails, and how soon they are served again.
+//!
+//! Each fault is a row of its group, with its injection and its promise. A steady load runs before, during and after it,
+//! against a process of the service with the real PostgreSQL. docs/operate.md has the same promises, and a structure test
+//! compares them.
+//!
+//! `tests/faults` runs all of them for a minute each, and prints the table. A short form runs in `tests/run`.
+
+mod database;
+mod fault;
+mod files;
+mod load;
+mod long;
+mod outcome;
+mod resources;
+mod run;
+mod servers;
+mod short;
+mod stage;
+mod stripe;
+
+pub(crate) use fault::Fault;
+
+/// All faults, in the order of the table.
+pub(crate) fn all() -> impl Iterator<Item = &'static Fault> {
+    [stripe::FAULTS, database::FAULTS, files::FAULTS].into_iter().flatten()
+}

@@ -1,0 +1,77 @@
+//! Runs faults, several at the same time, and prints the table.
+
+use std::time::Instant;
+
+use comfy_table::{Table, presets::ASCII_MARKDOWN};
+use futures_util::{StreamExt as _, stream};
+
+use super::{
+    Fault, all,
+    outcome::{Line, Outcome},
+    resources::Resources,
+    stage::{Form, Stage},
+};
+use crate::support::process::signal;
+
+/// The number of successful calls in a row after which the service is healthy.
+const HEALTHY: usize = 20;
+
+/// Runs the faults with these names, or all, at most `concurrent` at the same time. Fails after the last of them.
+pub(super) async fn run_all(form: Form, names: &[&str], concurrent: usize) {
+    let known: Vec<_> = all().map(|fault| fault.name).collect();
+    assert!(names.iter().all(|name| known.contains(name)), "unknown fault; the names are: {}", known.join(" "));
+    let chosen = all().filter(|fault| names.is_empty() || names.contains(&fault.name));
+    // A task of its own, so that one that fails does not end the others.
+    let runs = chosen.map(|fault| async move { (fault, tokio::spawn(run(fault, form)).await) });
+    let outcomes: Vec<_> = stream::iter(runs).buffered(concurrent).collect().await;
+    let mut table = Table::new();
+    table.load_style(ASCII_MARKDOWN).set_header(["fault", "statuses during it", "lost", "healthy again", "figure"]);
+    let mut failed = Vec::new();
+    for (fault, outcome) in outcomes {
+        match outcome {
+            Ok(line) => {
+                table.add_row([line.fault, &line.statuses, &line.lost.to_string(), &line.healthy, &line.figure])
+            }
+            Err(_) => {
+                failed.push(fault.name);
+                table.add_row([fault.name, "FAILED, see above", "", "", ""])
+            }
+        };
+    }
+    println!("{table}");
+    assert!(failed.is_empty(), "these promises were not kept: {}", failed.join(" "));
+}
+
+async fn run(fault: &'static Fault, form: Form) -> Line {
+    let mut stage = Stage::start(fault, form).await;
+    stage.load.wait_for("success", |calls| calls.len() >= HEALTHY).await;
+    let process = stage.serving.child.id().unwrap();
+    let before = Resources::of(process);
+    stage.stripe.forget_requests();
+    let began = Instant::now();
+    (fault.inject)(&stage).await;
+    let ended = Instant::now();
+    let stripe_requests = stage.stripe.requests().len();
+    stage
+        .load
+        .wait_for("health after the fault", |calls| {
+            let last_failure = calls.iter().filter(|call| !call.is_ok()).map(|call| call.number).max();
+            let later = calls.iter().filter(|call| call.started > ended && Some(call.number) > last_failure);
+            later.filter(|call| call.is_ok()).count() >= HEALTHY
+        })
+        .await;
+    let after = Resources::of(process);
+    let explained = stage.explained();
+    let audit_file = stage.path("audit.jsonl");
+    let calls = stage.load.stop().await;
+    assert_eq!(stage.serving.child.try_wait().unwrap(), None, "{}: the process has ended", fault.name);
+    signal(&stage.serving.child, "-TERM");
+    assert_eq!(stage.serving.child.wait().await.unwrap().code(), Some(0));
+    let log = stage.serving.log.await.unwrap();
+    let audit = std::fs::read_to_string(audit_file).unwrap();
+    let audit = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let outcome =
+        Outcome { fault, calls, began, ended, stripe_requests, explained, audit, log, resources: [before, after] };
+    println!("{}: done", fault.name);
+    outcome.check(&stage.stripe)
+}

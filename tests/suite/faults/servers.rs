@@ -1,0 +1,70 @@
+//! The PostgreSQL servers of a stage, and the rows of its directory.
+
+use super::{fault::Setup, load::TENANTS};
+use crate::support::{Postgres, postgres::TestDatabase};
+
+/// More users than a run has calls.
+const USERS: usize = 50_000;
+
+/// The views are separate from the tables, so that a fault can replace them.
+const SCHEMA: &str = "
+    CREATE TABLE tenants (tenant_id text PRIMARY KEY, stripe_customer_id text UNIQUE);
+    CREATE TABLE owners (tenant_id text, user_id text, PRIMARY KEY (tenant_id, user_id));
+    CREATE VIEW billing_portal_tenants AS SELECT * FROM tenants;
+    CREATE VIEW billing_portal_owners AS SELECT * FROM owners;";
+
+pub(super) enum Servers {
+    Shared(&'static Postgres),
+    Own { primary: Postgres, standby: Option<Postgres> },
+}
+
+impl Servers {
+    pub(super) fn start(setup: Setup) -> Self {
+        match setup {
+            Setup::Shared | Setup::HostName => Self::Shared(Postgres::shared()),
+            Setup::OwnServer | Setup::Pooler => Self::Own { primary: Postgres::start(), standby: None },
+            Setup::Standby => {
+                let primary = Postgres::start();
+                let standby = Some(primary.start_standby());
+                Self::Own { primary, standby }
+            }
+        }
+    }
+
+    pub(super) fn primary(&self) -> &Postgres {
+        match self {
+            Self::Shared(server) => server,
+            Self::Own { primary, .. } => primary,
+        }
+    }
+
+    pub(super) fn standby(&self) -> Option<&Postgres> {
+        match self {
+            Self::Shared(_) => None,
+            Self::Own { standby, .. } => standby.as_ref(),
+        }
+    }
+}
+
+/// The customer of a tenant.
+pub(super) fn customer(tenant: usize) -> String {
+    format!("cus_T{tenant}")
+}
+
+/// The statements that fill a database. Each call has a user of its own, in the tenant of its number.
+pub(super) fn schema_and_rows() -> String {
+    let customers: Vec<_> = (0..TENANTS).map(|tenant| format!("('t{tenant}', '{}')", customer(tenant))).collect();
+    format!(
+        "{SCHEMA} INSERT INTO tenants VALUES {};
+         INSERT INTO owners SELECT 't' || i % {TENANTS}, 'u' || i FROM generate_series(0, {USERS} - 1) AS i; ANALYZE;",
+        customers.join(", ")
+    )
+}
+
+/// The setting with which the service connects over TCP.
+pub(super) fn url(database: &TestDatabase, servers: &Servers) -> String {
+    let ports = [Some(servers.primary()), servers.standby()].into_iter().flatten().map(|server| server.port);
+    let hosts: Vec<_> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
+    let more = if servers.standby().is_some() { "?target_session_attrs=read-write" } else { "" };
+    format!("--database-url=postgres://{0}@{1}/{0}{more}", database.name, hosts.join(","))
+}
