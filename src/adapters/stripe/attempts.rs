@@ -8,12 +8,12 @@ use std::{sync::Arc, time::Duration};
 use rand::RngExt as _;
 use stripe_client_core::{RequestBuilder, StripeMethod};
 use tokio::time::{Instant, sleep};
-use tower::retry::budget::{Budget as _, TpsBudget};
 use tracing::{Instrument as _, Span, field::Empty};
 
 use crate::{
     adapters::stripe::{
         error,
+        retry_budget::RetryBudget,
         secret_key::SecretKey,
         transport::{Connection, StripeResponse, Transport, TransportError},
     },
@@ -32,15 +32,15 @@ pub struct Attempts {
     transport: Transport,
     /// The time limit of one attempt.
     timeout: Duration,
-    /// Allows retries of 10% of the requests plus one per second, so that an outage does not cause a retry storm.
-    budget: Arc<TpsBudget>,
+    /// Of all requests to Stripe.
+    budget: RetryBudget,
 }
 
 impl Attempts {
     /// Creates a sender over a transport, with the time limit of one attempt.
     #[must_use]
     pub fn new(transport: Transport, timeout: Duration) -> Self {
-        Self { transport, timeout, budget: Arc::new(TpsBudget::new(Duration::from_secs(10), 1, 0.1)) }
+        Self { transport, timeout, budget: RetryBudget::new() }
     }
 
     /// Returns the current key from the key file. A call uses one key for all its requests, so that the proof and the session
@@ -67,7 +67,6 @@ impl Attempts {
     ) -> Result<StripeResponse, Refusal> {
         // Random and new for each call: never derived from caller input, and never reused.
         let idempotency_key = matches!(request.method, StripeMethod::Post).then(|| uuid::Uuid::new_v4().to_string());
-        self.budget.deposit();
         let mut attempt = 1;
         let mut resends = 0;
         let mut connection = Connection::Pooled;
@@ -90,12 +89,13 @@ impl Attempts {
                 connection = Connection::New;
                 continue;
             }
+            if !is_retryable(&outcome) {
+                self.budget.record_final();
+                return outcome.map_err(|error| refusal(error, deadline));
+            }
             let pause = rand::rng().random_range(Duration::ZERO..=MAX_FIRST_PAUSE * 2_u32.pow(attempt - 1));
-            let should_retry = attempt < MAX_ATTEMPTS
-                && is_retryable(&outcome)
-                && Instant::now() + pause < deadline
-                && self.budget.withdraw();
-            if !should_retry {
+            let may_retry = attempt < MAX_ATTEMPTS && Instant::now() + pause < deadline && self.budget.allows_retry();
+            if !may_retry {
                 return outcome.map_err(|error| refusal(error, deadline));
             }
             tracing::info!(attempt, cause = %cause(&outcome), path = request.path, "retrying Stripe request");

@@ -14,6 +14,7 @@ mod permission;
 mod probe;
 mod request;
 mod response;
+mod retry_budget;
 mod secret_key;
 mod session_hosts;
 mod transport;
