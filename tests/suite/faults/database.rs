@@ -14,6 +14,8 @@ use super::{
 const OUTAGE: Fault = Fault {
     affected: Affected::All,
     reasons: &["DATABASE_UNAVAILABLE"],
+    // A query that has begun, or a connection that others wait for as well, may take the whole time of a call.
+    rare: &["DEADLINE_EXCEEDED"],
     healthy_within: Duration::from_secs(2),
     ..HARMLESS
 };
@@ -30,7 +32,6 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "database-killed-behind-pgbouncer",
         title: "The database server behind PgBouncer is killed",
         setup: Setup::Pooler,
-        rare: &["DEADLINE_EXCEEDED"],
         // PgBouncer waits for a second before it connects again, as its `server_login_retry` says here.
         healthy_within: Duration::from_secs(5),
         inject: |stage| Box::pin(killed(stage)),
@@ -47,8 +48,6 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "database-stopped",
         title: "The database server does not answer (SIGSTOP)",
         setup: Setup::OwnServer,
-        // A query that has begun waits for the deadline of its call.
-        rare: &["DEADLINE_EXCEEDED"],
         inject: |stage| Box::pin(stopped(stage)),
         ..OUTAGE
     },
@@ -62,7 +61,6 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "database-slow-for-one-tenant",
         title: "The queries of one tenant are slow",
         affected: Affected::OneTenant,
-        rare: &["DEADLINE_EXCEEDED"],
         inject: |stage| Box::pin(slow_for_one_tenant(stage)),
         figure: Some(others_are_as_fast),
         ..OUTAGE
@@ -82,6 +80,7 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "database-password-changed",
+        setup: Setup::Password,
         title: "The password of the role is not the one in the file",
         inject: |stage| Box::pin(password_changed(stage)),
         ..OUTAGE

@@ -52,9 +52,11 @@ pub(super) const HARMLESS: Fault = Fault {
 pub(super) enum Setup {
     /// A database on the server that all share.
     Shared,
+    /// The same over TCP, with a password in a file.
+    Password,
     /// A database server of its own.
     OwnServer,
-    /// A database server of its own with a standby, both in `DATABASE_URL`.
+    /// A database server of its own with a standby, both in `DATABASE_URL`, over TCP with a password in a file.
     Standby,
     /// PgBouncer in front of a server of its own.
     Pooler,

@@ -10,7 +10,7 @@ use stripe_simulator::Mode;
 use tokio::time::interval;
 
 use super::{
-    fault::{Affected, Fault, HARMLESS},
+    fault::{Affected, Fault, HARMLESS, Setup},
     stage::Stage,
 };
 use crate::support::{Issuer, world::FLAG_ON};
@@ -47,6 +47,7 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "password-rotated-100-times",
+        setup: Setup::Password,
         title: "The database password is rotated 100 times",
         affected: Affected::All,
         rare: &["DATABASE_UNAVAILABLE"],
@@ -56,30 +57,35 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "files-broken",
+        setup: Setup::Password,
         title: "Flag, key set, Stripe key and password are not valid",
         inject: |stage| Box::pin(broken(stage)),
         ..HARMLESS
     },
     Fault {
         name: "files-truncated",
+        setup: Setup::Password,
         title: "The same files are empty",
         inject: |stage| Box::pin(truncated(stage)),
         ..HARMLESS
     },
     Fault {
         name: "files-deleted",
+        setup: Setup::Password,
         title: "The same files are deleted",
         inject: |stage| Box::pin(deleted(stage)),
         ..HARMLESS
     },
     Fault {
         name: "files-swapped-by-symlink",
+        setup: Setup::Password,
         title: "The same files are swapped by symlink every 100 ms",
         inject: |stage| Box::pin(swapped_by_symlink(stage)),
         ..HARMLESS
     },
     Fault {
         name: "files-replaced-every-100-ms",
+        setup: Setup::Password,
         title: "The same files are replaced every 100 ms",
         inject: |stage| Box::pin(replaced(stage)),
         ..HARMLESS

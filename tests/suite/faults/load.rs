@@ -43,6 +43,9 @@ const PATIENCE: Duration = Duration::from_secs(DEADLINE + 20);
 /// The status of a call without an answer of the service.
 pub(super) const LOST: &str = "lost";
 
+/// A call that is started so much too late shows that other programs use the whole machine.
+const STALL: Duration = Duration::from_millis(500);
+
 /// How long a test waits for something that the load must show.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -65,8 +68,8 @@ pub(super) enum Answer {
         reason: String,
         request_id: String,
     },
-    /// No answer of the service, and what the client saw instead.
-    Lost(String),
+    /// No answer of the service.
+    Lost(#[expect(dead_code, reason = "printed if the call breaks a promise")] String),
 }
 
 impl Call {
@@ -76,6 +79,11 @@ impl Call {
 
     pub(super) fn user(&self) -> String {
         format!("u{}", self.number)
+    }
+
+    /// Returns whether the call ran at any time in one of these periods.
+    pub(super) fn overlaps(&self, periods: &[[Instant; 2]]) -> bool {
+        periods.iter().any(|[from, until]| self.ended >= *from && self.started <= *until)
     }
 
     pub(super) fn is_ok(&self) -> bool {
@@ -97,7 +105,8 @@ pub(super) struct Load {
     started: watch::Receiver<usize>,
     signer: Arc<Mutex<Issuer>>,
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    /// Returns when the machine stalled.
+    task: JoinHandle<Vec<[Instant; 2]>>,
 }
 
 impl Load {
@@ -112,11 +121,14 @@ impl Load {
             let mut ticks = interval(Duration::from_secs(1) / RATE);
             // A late tick does not reduce the number of calls.
             ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-            let mut calls = JoinSet::new();
+            let (mut calls, mut stalls) = (JoinSet::new(), Vec::new());
             loop {
-                tokio::select! {
+                let due = tokio::select! {
                     _ = stopped.changed() => break,
-                    _ = ticks.tick() => {}
+                    due = ticks.tick() => due.into_std(),
+                };
+                if due.elapsed() > STALL {
+                    stalls.push([due, Instant::now()]);
                 }
                 let number = *started_sender.borrow();
                 let tenant = format!("t{}", number % TENANTS);
@@ -130,6 +142,7 @@ impl Load {
                 while calls.try_join_next().is_some() {}
             }
             calls.join_all().await;
+            stalls
         });
         Self { ended, started, signer, stop, task }
     }
@@ -159,13 +172,13 @@ impl Load {
         *self.signer.lock().unwrap() = signer;
     }
 
-    /// Stops, and returns all calls in the order of their start.
-    pub(super) async fn stop(self) -> Vec<Call> {
+    /// Stops. Returns all calls in the order of their start, and when the machine stalled.
+    pub(super) async fn stop(self) -> (Vec<Call>, Vec<[Instant; 2]>) {
         self.stop.send_replace(true);
-        self.task.await.unwrap();
+        let stalls = self.task.await.unwrap();
         let mut calls = self.ended.borrow().clone();
         calls.sort_by_key(|call| call.number);
-        calls
+        (calls, stalls)
     }
 }
 

@@ -21,20 +21,21 @@ pub(super) async fn run_all(form: Form, names: &[&str], concurrent: usize) {
     let known: Vec<_> = all().map(|fault| fault.name).collect();
     assert!(names.iter().all(|name| known.contains(name)), "unknown fault; the names are: {}", known.join(" "));
     let chosen = all().filter(|fault| names.is_empty() || names.contains(&fault.name));
-    // A task of its own, so that one that fails does not end the others.
-    let runs = chosen.map(|fault| async move { (fault, tokio::spawn(run(fault, form)).await) });
-    let outcomes: Vec<_> = stream::iter(runs).buffered(concurrent).collect().await;
+    // Each is a task, so that one that fails does not end the others.
+    let runs = chosen.enumerate().map(|(row, fault)| async move { (row, fault, tokio::spawn(run(fault, form)).await) });
+    let mut outcomes: Vec<_> = stream::iter(runs).buffer_unordered(concurrent).collect().await;
+    outcomes.sort_by_key(|(row, ..)| *row);
     let mut table = Table::new();
     table.load_style(ASCII_MARKDOWN).set_header(["fault", "statuses during it", "lost", "healthy again", "figure"]);
     let mut failed = Vec::new();
-    for (fault, outcome) in outcomes {
+    for (_, fault, outcome) in outcomes {
         match outcome {
             Ok(line) => {
                 table.add_row([line.fault, &line.statuses, &line.lost.to_string(), &line.healthy, &line.figure])
             }
             Err(_) => {
                 failed.push(fault.name);
-                table.add_row([fault.name, "FAILED, see above", "", "", ""])
+                table.add_row([fault.name, "broken promise, see above", "", "", ""])
             }
         };
     }
@@ -63,15 +64,24 @@ async fn run(fault: &'static Fault, form: Form) -> Line {
     let after = Resources::of(process);
     let explained = stage.explained();
     let audit_file = stage.path("audit.jsonl");
-    let calls = stage.load.stop().await;
+    let (calls, stalls) = stage.load.stop().await;
     assert_eq!(stage.serving.child.try_wait().unwrap(), None, "{}: the process has ended", fault.name);
     signal(&stage.serving.child, "-TERM");
     assert_eq!(stage.serving.child.wait().await.unwrap().code(), Some(0));
     let log = stage.serving.log.await.unwrap();
     let audit = std::fs::read_to_string(audit_file).unwrap();
     let audit = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let outcome =
-        Outcome { fault, calls, began, ended, stripe_requests, explained, audit, log, resources: [before, after] };
-    println!("{}: done", fault.name);
+    let outcome = Outcome {
+        fault,
+        calls,
+        began,
+        ended,
+        stripe_requests,
+        explained,
+        stalls,
+        audit,
+        log,
+        resources: [before, after],
+    };
     outcome.check(&stage.stripe)
 }

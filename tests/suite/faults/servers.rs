@@ -21,7 +21,7 @@ pub(super) enum Servers {
 impl Servers {
     pub(super) fn start(setup: Setup) -> Self {
         match setup {
-            Setup::Shared | Setup::HostName => Self::Shared(Postgres::shared()),
+            Setup::Shared | Setup::Password | Setup::HostName => Self::Shared(Postgres::shared()),
             Setup::OwnServer | Setup::Pooler => Self::Own { primary: Postgres::start(), standby: None },
             Setup::Standby => {
                 let primary = Postgres::start();
@@ -62,7 +62,7 @@ pub(super) fn schema_and_rows() -> String {
 }
 
 /// The setting with which the service connects over TCP.
-pub(super) fn url(database: &TestDatabase, servers: &Servers) -> String {
+pub(super) fn tcp_setting(database: &TestDatabase, servers: &Servers) -> String {
     let ports = [Some(servers.primary()), servers.standby()].into_iter().flatten().map(|server| server.port);
     let hosts: Vec<_> = ports.map(|port| format!("127.0.0.1:{port}")).collect();
     let more = if servers.standby().is_some() { "?target_session_attrs=read-write" } else { "" };

@@ -9,7 +9,7 @@ use tokio::{process::Command, task::block_in_place};
 use super::{
     fault::{Fault, Setup},
     load::{Load, TENANTS},
-    servers::{Servers, customer, schema_and_rows, url},
+    servers::{Servers, customer, schema_and_rows, tcp_setting},
 };
 use crate::support::{
     Issuer, PgBouncer, Postgres,
@@ -40,7 +40,7 @@ pub(super) struct Stage {
     pub(super) serving: Serving,
     pub(super) stripe: Simulator,
     pub(super) database: TestDatabase,
-    pub(super) pooler: Option<PgBouncer>,
+    _pooler: Option<PgBouncer>,
     explained: Mutex<Vec<[Instant; 2]>>,
     servers: Servers,
     folder: TempDir,
@@ -81,9 +81,12 @@ impl Stage {
         let mut settings = arguments(&folder, stripe.base_url());
         settings.remove(0);
         let password = format!("--database-password-file={}", folder.path().join("password").display());
-        let database_settings = match &pooler {
-            Some(pooler) => vec![pooler.setting(&database)],
-            None => vec![url(&database, &servers), password],
+        // A debug build needs much of a second to prove that it knows a password. With few connections, it does so less often.
+        let few = "--database-max-connections=4".to_owned();
+        let database_settings = match (&pooler, fault.setup) {
+            (Some(pooler), _) => vec![pooler.setting(&database)],
+            (None, Setup::Password | Setup::Standby) => vec![tcp_setting(&database, &servers), password, few],
+            (None, _) => vec![database.setting()],
         };
         let host_name = format!("--stripe-api-base={}", stripe.base_url().replace("127.0.0.1", "localhost"));
         let mut changes: Vec<&str> = vec!["--listen=127.0.0.1:0"];
@@ -99,7 +102,18 @@ impl Stage {
         serving.wait_for_lines(r#""message":"ready""#, 1).await;
         let load = Load::start(serving.address, issuer);
         let expected = fault.reasons.first().copied();
-        Self { form, expected, load, serving, stripe, database, pooler, explained: Mutex::default(), servers, folder }
+        Self {
+            form,
+            expected,
+            load,
+            serving,
+            stripe,
+            database,
+            _pooler: pooler,
+            explained: Mutex::default(),
+            servers,
+            folder,
+        }
     }
 
     /// The database server, or the primary of several.

@@ -12,6 +12,9 @@ use super::{
 
 const UNAVAILABLE: &[&str] = &["STRIPE_UNAVAILABLE"];
 
+/// A call whose attempts time out may reach its deadline.
+const SLOW: &[&str] = &["DEADLINE_EXCEEDED"];
+
 /// GetPortalAccess does not need Stripe.
 const OUTAGE: Fault = Fault {
     affected: Affected::Sessions,
@@ -37,18 +40,21 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "stripe-hangs-before-answer",
         title: "Stripe does not answer",
+        rare: SLOW,
         inject: |stage| Box::pin(fails(stage, Failure::Hang.into())),
         ..OUTAGE
     },
     Fault {
         name: "stripe-hangs-inside-answer",
         title: "Stripe stops in the middle of an answer",
+        rare: SLOW,
         inject: |stage| Box::pin(fails(stage, Failure::HangInBody.into())),
         ..OUTAGE
     },
     Fault {
         name: "stripe-drips",
         title: "Stripe sends an answer byte by byte",
+        rare: SLOW,
         inject: |stage| Box::pin(fails(stage, Failure::BodyDrips.into())),
         ..OUTAGE
     },
@@ -115,9 +121,9 @@ async fn name_is_not_resolved(stage: &Stage) {
     // The mount leads to this file, so it must not be replaced by another one.
     std::fs::write(stage.path("hosts"), "").unwrap();
     // Otherwise, open connections would serve on.
-    stage.stripe.inject(Failure::ConnectionRefused);
-    stage.stripe.clear_faults();
+    stage.stripe.inject(Failure::ClosedAfterResponse);
     stage.hold().await;
+    stage.stripe.clear_faults();
     std::fs::write(stage.path("hosts"), HOSTS).unwrap();
 }
 

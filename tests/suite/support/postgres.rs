@@ -140,12 +140,13 @@ impl Postgres {
         self.run("pg_ctl", &["--silent", "--wait", "--log=log", "start"]);
     }
 
-    /// Sends a signal to the server and to the given backend processes.
+    /// Sends a signal to the server, and to those of the backend processes that have not ended.
     pub(crate) async fn signal(&self, signal: &str, backends: &[i32]) {
         let postmaster = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
-        let mut ids: Vec<String> = backends.iter().map(i32::to_string).collect();
-        ids.push(postmaster.lines().next().unwrap().to_owned());
-        let command = format!("kill -{signal} {}", ids.join(" "));
+        let mut ids = vec![postmaster.lines().next().unwrap().to_owned()];
+        ids.extend(backends.iter().map(i32::to_string));
+        let command =
+            format!("for id in {}; do kill -{signal} $id || [ ! -e /proc/$id ] || exit 1; done", ids.join(" "));
         assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success(), "{command}");
     }
 

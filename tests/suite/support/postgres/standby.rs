@@ -22,9 +22,20 @@ impl Postgres {
         self.run("pg_ctl", &["--silent", "--wait", "--mode=immediate", "stop"]);
     }
 
-    /// Starts the server again after its processes were killed, which leaves the file that names them.
+    /// Starts the server again after its processes were killed, which leaves the files that name them.
     pub(crate) fn start_after_kill(&self) {
-        drop(std::fs::remove_file(self.folder.join("data/postmaster.pid")));
+        let lock = self.folder.join("data/postmaster.pid");
+        let id = std::fs::read_to_string(&lock).unwrap().lines().next().unwrap().to_owned();
+        // A process that nobody has waited for yet has ended as well.
+        let has_ended = || {
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat"));
+            stat.map_or(true, |stat| stat.contains(") Z "))
+        };
+        while !has_ended() {
+            std::thread::yield_now();
+        }
+        std::fs::remove_file(lock).unwrap();
+        std::fs::remove_file(self.folder.join(format!(".s.PGSQL.{}.lock", self.port))).unwrap();
         self.start_again();
     }
 
