@@ -111,8 +111,10 @@ impl Outcome<'_> {
         for entry in self.audit.iter().filter(|entry| entry["event"] == "outcome") {
             outcomes.entry(entry["subject"].as_str().unwrap_or_default()).or_default().push(entry);
         }
-        let intents = self.audit.iter().filter(|entry| entry["event"] == "intent");
-        let intents: HashSet<_> = intents.filter_map(|entry| entry["request_id"].as_str()).collect();
+        let mut intents = HashSet::new();
+        for entry in self.audit.iter().filter(|entry| entry["event"] == "intent") {
+            assert!(intents.insert(entry["request_id"].as_str().unwrap()), "two intents: {entry}");
+        }
         for call in self.calls.iter().filter(|call| call.is_session) {
             let found = outcomes.remove(call.user().as_str()).unwrap_or_default();
             match &call.answer {

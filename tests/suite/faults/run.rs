@@ -22,7 +22,13 @@ pub(super) async fn run_all(form: Form, names: &[&str], concurrent: usize) {
     assert!(names.iter().all(|name| known.contains(name)), "unknown fault; the names are: {}", known.join(" "));
     let chosen = all().filter(|fault| names.is_empty() || names.contains(&fault.name));
     // Each is a task, so that one that fails does not end the others.
-    let runs = chosen.enumerate().map(|(row, fault)| async move { (row, fault, tokio::spawn(run(fault, form)).await) });
+    let runs = chosen.enumerate().map(|(row, fault)| async move {
+        let outcome = tokio::spawn(run(fault, form)).await;
+        if outcome.is_err() {
+            println!("{}: broken promise", fault.name);
+        }
+        (row, fault, outcome)
+    });
     let mut outcomes: Vec<_> = stream::iter(runs).buffer_unordered(concurrent).collect().await;
     outcomes.sort_by_key(|(row, ..)| *row);
     let mut table = Table::new();

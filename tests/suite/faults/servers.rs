@@ -13,36 +13,28 @@ const SCHEMA: &str = "
     CREATE VIEW billing_portal_tenants AS SELECT * FROM tenants;
     CREATE VIEW billing_portal_owners AS SELECT * FROM owners;";
 
-pub(super) enum Servers {
-    Shared(&'static Postgres),
-    Own { primary: Postgres, standby: Option<Postgres> },
-}
+/// The servers of one stage, the primary first. Without any, it uses the shared one.
+pub(super) struct Servers(Vec<Postgres>);
 
 impl Servers {
     pub(super) fn start(setup: Setup) -> Self {
-        match setup {
-            Setup::Shared | Setup::Password | Setup::HostName => Self::Shared(Postgres::shared()),
-            Setup::OwnServer | Setup::Pooler => Self::Own { primary: Postgres::start(), standby: None },
+        Self(match setup {
+            Setup::Shared | Setup::Password | Setup::HostName => Vec::new(),
+            Setup::OwnServer | Setup::Pooler => vec![Postgres::start()],
             Setup::Standby => {
                 let primary = Postgres::start();
-                let standby = Some(primary.start_standby());
-                Self::Own { primary, standby }
+                let standby = primary.start_standby();
+                vec![primary, standby]
             }
-        }
+        })
     }
 
     pub(super) fn primary(&self) -> &Postgres {
-        match self {
-            Self::Shared(server) => server,
-            Self::Own { primary, .. } => primary,
-        }
+        self.0.first().unwrap_or_else(|| Postgres::shared())
     }
 
     pub(super) fn standby(&self) -> Option<&Postgres> {
-        match self {
-            Self::Shared(_) => None,
-            Self::Own { standby, .. } => standby.as_ref(),
-        }
+        self.0.get(1)
     }
 }
 
