@@ -147,7 +147,7 @@ async fn failover(stage: &Stage) {
 
 /// The file has the old password until the end.
 async fn password_changed(stage: &Stage) {
-    stage.sql(&format!("ALTER ROLE {} PASSWORD 'second-secret'", stage.database.name)).await;
+    stage.change_password("second-secret").await;
     stage.close_connections().await;
     stage.hold().await;
     stage.replace("password", "second-secret");

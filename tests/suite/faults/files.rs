@@ -148,7 +148,7 @@ async fn stripe_key_rotated(stage: &Stage) {
 async fn password_rotated(stage: &Stage) {
     for number in 1..=stage.scaled(100) {
         let (password, begun) = (format!("secret-{number}"), Instant::now());
-        stage.sql(&format!("ALTER ROLE {} PASSWORD '{password}'", stage.database.name)).await;
+        stage.change_password(&password).await;
         stage.replace("password", &password);
         stage.close_connections().await;
         stage.explain_failures_since(begun);

@@ -9,7 +9,7 @@ use tokio::{process::Command, task::block_in_place};
 use super::{
     fault::{Fault, Setup},
     load::{Load, TENANTS},
-    servers::{Servers, customer, schema_and_rows, tcp_setting},
+    servers::{Servers, customer, password_statement, schema_and_rows, tcp_setting},
 };
 use crate::support::{
     Issuer, PgBouncer, Postgres,
@@ -57,6 +57,7 @@ impl Stage {
         let servers = block_in_place(|| Servers::start(fault.setup));
         let database = servers.primary().database().await;
         database.run(&schema_and_rows()).await;
+        database.run(&password_statement(&database.name, PASSWORD)).await;
         if servers.standby().is_some() {
             database.wait_for_standby().await;
         }
@@ -81,11 +82,9 @@ impl Stage {
         let mut settings = arguments(&folder, stripe.base_url());
         settings.remove(0);
         let password = format!("--database-password-file={}", folder.path().join("password").display());
-        // A debug build needs much of a second to prove that it knows a password. With few connections, it does so less often.
-        let few = "--database-max-connections=4".to_owned();
         let database_settings = match (&pooler, fault.setup) {
             (Some(pooler), _) => vec![pooler.setting(&database)],
-            (None, Setup::Password | Setup::Standby) => vec![tcp_setting(&database, &servers), password, few],
+            (None, Setup::Password | Setup::Standby) => vec![tcp_setting(&database, &servers), password],
             (None, _) => vec![database.setting()],
         };
         let host_name = format!("--stripe-api-base={}", stripe.base_url().replace("127.0.0.1", "localhost"));
@@ -173,6 +172,11 @@ impl Stage {
     /// Runs statements with all privileges.
     pub(super) async fn sql(&self, statements: &str) {
         self.database.run(statements).await;
+    }
+
+    /// Changes the password of the role, but not the file.
+    pub(super) async fn change_password(&self, password: &str) {
+        self.sql(&password_statement(&self.database.name, password)).await;
     }
 
     /// Closes the connections of the service to the database.
