@@ -18,6 +18,9 @@ use super::{
 /// By how much a machine that does other things may delay what is promised.
 const GENEROUS: Duration = Duration::from_secs(30);
 
+/// What a time limit leads to.
+const LATE: [&str; 3] = ["DEADLINE_EXCEEDED", "DATABASE_UNAVAILABLE", "STRIPE_UNAVAILABLE"];
+
 /// Everything about one fault, after the service has ended.
 pub(super) struct Outcome<'a> {
     pub(super) fault: &'a Fault,
@@ -84,8 +87,8 @@ impl Outcome<'_> {
             let may_fail = self.fault.affected.includes(call) && call.ended >= self.began;
             let is_promised = may_fail && self.fault.all_reasons().any(|reason| reason == call.status());
             let is_explained = self.explained.is_empty() || call.overlaps(&self.explained);
-            // A call whose message or answer waits for the processor may reach its deadline.
-            let is_stalled = call.status() == "DEADLINE_EXCEEDED" && call.overlaps(&self.stalls);
+            // A call that waits for the processor may reach its deadline, or the time limit of one of its steps.
+            let is_stalled = LATE.contains(&call.status()) && call.overlaps(&self.stalls);
             assert!(call.is_ok() || is_stalled || (is_promised && is_explained), "{call:?}");
         }
         if let Some(expected) = self.fault.reasons.first() {

@@ -2,7 +2,7 @@
 
 use super::{run::run_all, stage::Form};
 
-const SHORT: Form = Form { calls: 30, divisor: 25, settings: &["--stripe-attempt-timeout=1s", "--deadline=6s"] };
+const SHORT: Form = Form { calls: 30, divisor: 25, settings: &["--stripe-attempt-timeout=2s", "--deadline=6s"] };
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL and PgBouncer: `tests/run` installs them"]
