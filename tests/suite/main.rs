@@ -6,6 +6,7 @@
 //! | [`integration`] | does the real server behave as the contract says? |
 //! | [`faults`] | what do callers see while something around the service fails, and for how long? |
 //! | [`regression`] | who sees the billing action on the page? |
+//! | [`restarts`] | does every call get its answer while replicas behind an Envoy are restarted? |
 //! | [`smoke`] | does the happy path work with a real browser and a real grpcurl? |
 //! | [`structure`] | do the modules depend on each other in the documented order, and do the documents agree with the code? |
 //! | [`differential`] | does a second implementation read what the service accepts in the same way? |
@@ -22,6 +23,7 @@ mod integration;
 mod long;
 mod properties;
 mod regression;
+mod restarts;
 mod smoke;
 mod structure;
 mod support;

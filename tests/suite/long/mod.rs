@@ -1,6 +1,6 @@
 //! Tests at scale: tenants stay isolated under load, a change during a call prevents the release of a URL, a call stays
 //! cheap with a million tenants, commands keep their memory small, slow calls of one person do not affect
-//! others, and refused connections are counted.
+//! others, refused connections are counted, and a hundred restarts lose no call.
 
 mod agreement;
 mod attacks;
@@ -11,4 +11,5 @@ mod plan;
 mod races;
 mod reconcile_memory;
 mod refused_connections;
+mod rollout;
 mod slow_bodies;

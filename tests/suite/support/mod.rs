@@ -7,6 +7,7 @@ pub(crate) mod client_error;
 pub(crate) mod collector;
 pub(crate) mod counted_directory;
 pub(crate) mod directory;
+pub(crate) mod envoy;
 pub(crate) mod example;
 pub(crate) mod gated_stripe;
 pub(crate) mod http2;
