@@ -12,7 +12,7 @@ use std::{collections::HashMap, error::Error as _, iter::successors, sync::Arc, 
 
 use axum::{
     body::Body,
-    http::{Response, StatusCode},
+    http::{HeaderValue, Response, StatusCode},
 };
 use tonic::{Code, Status};
 use tonic_types::{BadRequest, ErrorDetail, ErrorInfo, RetryInfo, StatusExt as _};
@@ -113,7 +113,12 @@ pub(super) fn final_response(refusal: &Refusal, request_id: &str) -> Response<Bo
     if code == Code::Unavailable || refusal.retry_delay().is_some() {
         details.push(RetryInfo::new(Some(refusal.retry_delay().unwrap_or(RETRY_DELAY))).into());
     }
-    Status::with_error_details_vec(code, text, details).into_http()
+    let mut response = Status::with_error_details_vec(code, text, details).into_http();
+    if refusal.reason() == Reason::EncodingUnsupported {
+        // What the caller can send instead: https://github.com/grpc/grpc/blob/master/doc/compression.md
+        response.headers_mut().insert("grpc-accept-encoding", HeaderValue::from_static("identity"));
+    }
+    response
 }
 
 #[cfg(test)]
@@ -129,5 +134,14 @@ mod tests {
         let sent = final_response(&refusal, "id");
         assert!(!format!("{:?}", sent.headers()).contains("cause"));
         assert!(sent.extensions().get::<Refusal>().is_none());
+    }
+
+    #[test]
+    fn only_the_refusal_of_an_encoding_names_the_accepted_one() {
+        for (reason, accepted) in [(Reason::EncodingUnsupported, Some("identity")), (Reason::MethodUnknown, None)] {
+            let response = final_response(&Refusal::because(reason, "cause"), "id");
+            let header = response.headers().get("grpc-accept-encoding").map(|value| value.to_str().unwrap());
+            assert_eq!(header, accepted);
+        }
     }
 }
