@@ -60,6 +60,10 @@ mod tests {
         let json = escape(&json);
         assert!(json.bytes().all(|byte| byte.is_ascii_graphic()), "{json}");
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        // Each kind alone, because a text without any is not copied.
+        for (text, expected) in [("\u{7f}", r"\u007f"), ("\u{85}", r"\u0085"), ("~", "~"), ("", "")] {
+            assert_eq!(escape(text), expected);
+        }
     }
 
     #[test]
