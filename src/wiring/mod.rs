@@ -20,8 +20,8 @@ use crate::{
         auth::interceptor::{AdmitOwner, AdmitPrincipal},
         health,
         layers::{
-            anonymous::AnonymousStreams, load_shed::LoadShed, person_limit::PersonLimit, session_rate::SessionRate,
-            stack::ServiceStack,
+            anonymous::AnonymousStreams, load_shed::LoadShed, metrics::begin_series, person_limit::PersonLimit,
+            session_rate::SessionRate, stack::ServiceStack,
         },
         services::{BillingPortalService, PortalAccessService},
     },
@@ -113,6 +113,7 @@ pub async fn build_around(
         outage_threshold: readiness::OUTAGE_THRESHOLD,
     };
     let pool = Arc::downgrade(&directory);
+    begin_series();
     metrics::watch_connections(move || pool.upgrade().map(|directory| directory.connections()));
     let reload = Reload { audit: Arc::downgrade(&audit), sources };
     let calls = Calls::default();

@@ -92,7 +92,7 @@ fn add_checks(stack: Stack<impl Handler>, shared: &Shared) -> Stack<impl Handler
 /// gRPC.
 fn add_records(stack: Stack<impl Handler>, shared: &Shared) -> Stack<impl Handler> {
     stack
-        .layer(metrics::Record::begin())
+        .layer(metrics::Record)
         .layer(log::Write)
         .layer(final_status::SendRefusal)
         .layer(call_id::AssignId)
