@@ -24,20 +24,18 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn file(path: &Path) -> Result<Self, OpenError> {
-        let mut output = Self::new(target::file(path)?, Some(path.to_owned()))?;
-        output.rest = target::missing_line_break(path);
-        Ok(output)
+        Self::new(target::file(path)?, path, Some(path.to_owned()))
     }
 
     pub(super) fn stdout() -> Result<Self, OpenError> {
-        let mut output = Self::new(target::stdout()?, None)?;
-        output.rest = target::missing_line_break(Path::new("/dev/stdout"));
-        Ok(output)
+        Self::new(target::stdout()?, Path::new("/dev/stdout"), None)
     }
 
-    fn new(file: File, path: Option<PathBuf>) -> Result<Self, OpenError> {
+    /// `readable` leads to the same file; `path` is only known if the file can be opened again by it.
+    fn new(file: File, readable: &Path, path: Option<PathBuf>) -> Result<Self, OpenError> {
         let found = file.metadata()?;
-        Ok(Self { path, is_named: found.nlink() > 0, is_regular: found.is_file(), rest: Vec::new(), file })
+        let rest = target::missing_line_break(readable);
+        Ok(Self { path, is_named: found.nlink() > 0, is_regular: found.is_file(), rest, file })
     }
 
     /// Writes lines, after the rest of the line before them. They are written with one system call if possible, so

@@ -5,6 +5,7 @@ mod entry;
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read as _},
+    time::SystemTime,
 };
 
 pub(super) use entry::{Entry, Event};
@@ -27,6 +28,14 @@ impl Place {
     pub(super) fn name(self, sources: &[AuditSource]) -> String {
         sources.get(self.source).map_or_else(String::new, |source| format!("{source}:{}", self.line))
     }
+}
+
+/// The times of the first and the last entry.
+pub(super) type Range = Option<(SystemTime, SystemTime)>;
+
+/// Extends a range to a time.
+pub(super) fn extend(range: &mut Range, time: SystemTime) {
+    *range = Some(range.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
 }
 
 /// Receives each line, with its line break if it has one. A line that is too long is passed on without its content.

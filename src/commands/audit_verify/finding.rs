@@ -6,7 +6,10 @@ use serde::{Serialize, Serializer};
 
 use super::{Entry, Event, Place, numbers::Seen, repeated::Copies};
 use crate::{
-    commands::report::{Row, Severity},
+    commands::{
+        audit_files::{Range, extend},
+        report::{Row, Severity},
+    },
     config::AuditSource,
 };
 
@@ -103,7 +106,7 @@ pub(super) struct Report {
     pub(super) failures: u64,
     warnings: u64,
     pub(super) writers: usize,
-    range: Option<(SystemTime, SystemTime)>,
+    range: Range,
     unnumbered: u64,
     intents: u64,
     outcomes: u64,
@@ -136,8 +139,7 @@ impl Report {
 
     /// Counts an entry.
     pub(super) fn count(&mut self, entry: &Entry<'_>) {
-        let time = entry.time;
-        self.range = Some(self.range.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
+        extend(&mut self.range, entry.time);
         self.unnumbered += u64::from(entry.number.is_none());
         match entry.event {
             Event::Intent => self.intents += 1,

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use super::unanswered::UnansweredCalls;
 use crate::{
-    commands::audit_files::{self, Entry, Event, Place},
+    commands::audit_files::{self, Entry, Event, Place, Range},
     config::{AuditSource, SettingError},
 };
 
@@ -34,7 +34,7 @@ pub(super) struct AuditedSessions {
     /// Sorted by session. Two entries can name the same one.
     pub(super) sessions: Vec<AuditedSession>,
     /// The times of the first and the last entry, with or without a session.
-    pub(super) range: Option<(SystemTime, SystemTime)>,
+    pub(super) range: Range,
     /// The number of entries with a session that are too old to have an event.
     pub(super) older: u64,
     /// The first lines that are not entries, and how many there are.
@@ -80,7 +80,7 @@ impl AuditedSessions {
             return;
         };
         let time = entry.time;
-        self.range = Some(self.range.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
+        audit_files::extend(&mut self.range, time);
         let Some(customer) = entry.customer else { return };
         self.unanswered.add(&entry, customer, place);
         match entry.session {
