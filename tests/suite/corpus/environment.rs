@@ -14,7 +14,7 @@ use super::{
     relay::Relay,
     token::Keys,
 };
-use crate::support::{World, raw_call::RawClient, stripe::hold_responses};
+use crate::support::{World, files::replace, raw_call::RawClient, stripe::hold_responses};
 
 /// A running server with everything around it.
 pub(super) struct Environment {
@@ -36,8 +36,7 @@ impl Environment {
         let world = World::with(&settings).await;
         let keys = Keys::generate();
         let set = json!({"keys": [world.issuer.jwk(), keys.p256_jwk()]});
-        std::fs::write(world.path("keys.new"), set.to_string()).unwrap();
-        std::fs::rename(world.path("keys.new"), world.path("jwks.json")).unwrap();
+        replace(&world.path("jwks.json"), &set.to_string());
         Self { world, client: RawClient::new(), keys, relay }
     }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use stripe_simulator::{Answer, Injection, RecordedRequest, Tamper};
 
 use super::case::{Directory, FlagFile, Response, Stripe};
-use crate::support::{World, world::FLAG_ON};
+use crate::support::{World, files::replace, world::FLAG_ON};
 
 /// Changes the responses of Stripe.
 pub(super) fn change_stripe(world: &World, stripe: &Stripe) {
@@ -96,9 +96,7 @@ fn literal(value: &Value) -> String {
 pub(super) fn change_flag(world: &World, flag: &FlagFile) {
     let path = world.path("flags.json");
     if let Some(text) = &flag.text {
-        // Replaced at once, so that no reading sees half of it.
-        std::fs::write(world.path("flags.new"), text.replace("{on}", FLAG_ON)).unwrap();
-        std::fs::rename(world.path("flags.new"), &path).unwrap();
+        replace(&path, &text.replace("{on}", FLAG_ON));
     }
     if let Some(text) = &flag.link_to {
         std::fs::write(world.path("flags-2.json"), text).unwrap();

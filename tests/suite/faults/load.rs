@@ -19,10 +19,9 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 use tonic::{Request, Status, transport::Uri};
-use tonic_types::StatusExt as _;
 
 use crate::support::{
-    Issuer,
+    ClientError, Issuer,
     world::{bearer, home},
 };
 
@@ -229,11 +228,8 @@ fn with_deadline<T>(mut request: Request<T>) -> Request<T> {
 }
 
 fn refusal(status: &Status) -> Answer {
-    match status.get_error_details().error_info() {
-        Some(info) => Answer::Refused {
-            reason: info.reason.clone(),
-            request_id: info.metadata.get("request_id").cloned().unwrap_or_default(),
-        },
+    match ClientError::if_refused(status) {
+        Some(ClientError { reason, request_id, .. }) => Answer::Refused { reason, request_id },
         None => Answer::Lost(format!("{status:?}")),
     }
 }

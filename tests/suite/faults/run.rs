@@ -11,7 +11,7 @@ use super::{
     resources::Resources,
     stage::{Form, Stage},
 };
-use crate::support::process::signal;
+use crate::support::{files::json_lines, process::signal};
 
 /// The number of successful calls in a row after which the service is healthy.
 const HEALTHY: usize = 20;
@@ -75,8 +75,7 @@ async fn run(fault: &'static Fault, form: Form) -> Line {
     signal(&stage.serving.child, "-TERM");
     assert_eq!(stage.serving.child.wait().await.unwrap().code(), Some(0));
     let log = stage.serving.log.await.unwrap();
-    let audit = std::fs::read_to_string(audit_file).unwrap();
-    let audit = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let audit = json_lines(&audit_file);
     let outcome = Outcome {
         fault,
         calls,

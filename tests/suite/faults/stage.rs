@@ -12,7 +12,7 @@ use super::{
     servers::{Servers, customer, password_statement, schema_and_rows, tcp_setting},
 };
 use crate::support::{
-    Issuer, PgBouncer, Postgres,
+    Issuer, PgBouncer, Postgres, files,
     postgres::TestDatabase,
     process::{Serving, isolated, serve},
     stripe,
@@ -80,7 +80,6 @@ impl Stage {
         }
 
         let mut settings = arguments(&folder, stripe.base_url());
-        settings.remove(0);
         let password = format!("--database-password-file={}", folder.path().join("password").display());
         let database_settings = match (&pooler, fault.setup) {
             (Some(pooler), _) => vec![pooler.setting(&database)],
@@ -130,9 +129,7 @@ impl Stage {
 
     /// Replaces a file in one step.
     pub(super) fn replace(&self, name: &str, text: &str) {
-        let new = self.path(&format!("{name}.new"));
-        std::fs::write(&new, text).unwrap();
-        std::fs::rename(new, self.path(name)).unwrap();
+        files::replace(&self.path(name), text);
     }
 
     /// Returns a number of changes for the form of this run.

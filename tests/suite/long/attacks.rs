@@ -11,7 +11,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::support::{
     http2::{DATA, END_STREAM, RawClient, SETTINGS},
-    process::{Serving, serve_at, valid_settings},
+    process::{Serving, memory, serve_at, valid_settings},
 };
 
 const CONNECTIONS: usize = 50;
@@ -45,13 +45,6 @@ const ATTACKS: [Attack; 6] = [
     Attack { name: "reflection", path: REFLECTION, is_complete: false, window: 65_535, batch: 100 },
 ];
 
-/// Returns a value of the process in KiB: `VmRSS`, or `VmHWM` for its peak.
-fn memory(process: u32, field: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with(field)).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
 /// Opens the streams of one connection. Returns the connection, which may have been closed by the service.
 async fn open(address: SocketAddr, attack: &Attack) -> RawClient {
     // SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113, section 6.5.2).
@@ -76,13 +69,13 @@ async fn anonymous_streams_keep_the_memory_small() {
         let (_folder, arguments) = valid_settings();
         let Serving { child, address, .. } = serve_at("info", &arguments).await;
         let process = child.id().unwrap();
-        let before = memory(process, "VmRSS");
+        let before = memory(process, "VmRSS").unwrap();
         let mut connections = JoinSet::new();
         for _ in 0..CONNECTIONS {
             connections.spawn(open(address, attack));
         }
         let _connections = connections.join_all().await;
-        let (after, peak) = (memory(process, "VmRSS"), memory(process, "VmHWM"));
+        let (after, peak) = (memory(process, "VmRSS").unwrap(), memory(process, "VmHWM").unwrap());
         println!(
             "{CONNECTIONS} connections with {STREAMS} streams each, {}: {} MiB before, {} MiB after, at most {} MiB",
             attack.name,

@@ -7,7 +7,6 @@ use serde_json::json;
 use crate::support::{
     Postgres, World,
     process::{binary, output_and_peak_memory},
-    world::{arguments, override_settings},
 };
 
 const TENANTS: u32 = 3_000_000;
@@ -42,9 +41,7 @@ async fn audit_of_three_million_tenants_keeps_its_memory_small() {
     }
     file.into_inner().unwrap().sync_all().unwrap();
 
-    let mut settings = arguments(&world.folder, world.stripe.base_url());
-    settings.remove(0);
-    override_settings(&mut settings, &[&database.setting()]);
+    let settings = world.settings(&[&database.setting()]);
     let started = Instant::now();
     let mut command = binary();
     command.arg("audit-mapping").args(settings).arg(format!("--resume={}", resume.display()));

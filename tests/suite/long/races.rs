@@ -13,6 +13,7 @@ use serde_json::json;
 use sqlx::AssertSqlSafe;
 use stripe_simulator::Customer;
 
+use crate::support::files::replace;
 use crate::{
     integration::directory::TABLES,
     support::{Postgres, World, postgres::TestDatabase},
@@ -49,9 +50,7 @@ impl Switch {
         let targeting = json!({"if": [{"in": [{"var": "targetingKey"}, *off]}, "off", "on"]});
         let variants = json!({"on": true, "off": false});
         let flag = json!({"state": "ENABLED", "variants": variants, "defaultVariant": "off", "targeting": targeting});
-        let new = self.file.with_extension("new");
-        std::fs::write(&new, json!({"flags": {"billing-portal": flag}}).to_string()).unwrap();
-        std::fs::rename(new, &self.file).unwrap();
+        replace(&self.file, &json!({"flags": {"billing-portal": flag}}).to_string());
     }
 }
 

@@ -8,7 +8,6 @@ use std::{
 use crate::support::{
     World,
     process::{binary, output_and_peak_memory, text},
-    world::{arguments, override_settings},
 };
 
 const SESSIONS: u32 = 1_000_000;
@@ -36,9 +35,7 @@ async fn million_sessions_of_a_month_are_compared() {
     }
     drop(file.into_inner().unwrap());
 
-    let mut settings = arguments(&world.folder, world.stripe.base_url());
-    settings.remove(0);
-    override_settings(&mut settings, &[&format!("--audit={}", path.display())]);
+    let settings = world.settings(&[&format!("--audit={}", path.display())]);
     let mut command = binary();
     command.arg("reconcile").args(settings);
     let started = Instant::now();

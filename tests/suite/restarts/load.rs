@@ -20,10 +20,9 @@ use tonic::{
     Request, Status,
     transport::{Channel, Endpoint},
 };
-use tonic_types::StatusExt as _;
 
 use crate::support::{
-    World,
+    ClientError, World,
     world::{bearer, home},
 };
 
@@ -130,8 +129,8 @@ fn traced<T>(mut request: Request<T>, trace: &str) -> Request<T> {
 
 /// Returns the reason of a refusal. A status without one is Envoy's, or the client's own.
 fn answer(response: Result<String, Status>) -> String {
-    response.unwrap_or_else(|status| match status.get_details_error_info() {
-        Some(info) => info.reason,
+    response.unwrap_or_else(|status| match ClientError::if_refused(&status) {
+        Some(refusal) => refusal.reason,
         None => format!("{:?}: {}", status.code(), status.message()),
     })
 }

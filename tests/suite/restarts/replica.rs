@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::support::{
     World,
+    files::json_lines,
     process::{Serving, serve_at, signal},
-    world::{arguments, override_settings},
 };
 
 pub(super) struct Replica {
@@ -27,10 +27,8 @@ impl Replica {
     /// Starts a replica, and returns when it listens. It may not be ready yet.
     pub(super) async fn start(world: &World, number: usize) -> Self {
         let audit = world.path(&format!("audit-{number}.jsonl"));
-        let mut arguments = arguments(&world.folder, world.stripe.base_url());
-        arguments.remove(0);
         let audit_setting = format!("--audit=file:{}", audit.display());
-        override_settings(&mut arguments, &["--listen=127.0.0.1:0", &audit_setting]);
+        let arguments = world.settings(&["--listen=127.0.0.1:0", &audit_setting]);
         Self { serving: serve_at("info", &arguments).await, audit }
     }
 
@@ -42,10 +40,9 @@ impl Replica {
         assert_eq!(status.code(), Some(0), "{log}");
         let draining = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_default());
         let draining = draining.into_iter().find(|line| line["message"] == "draining").unwrap();
-        let audit = std::fs::read_to_string(self.audit).unwrap();
-        let entries = audit.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let outcomes = entries
+        let outcomes = json_lines(&self.audit)
+            .into_iter()
             .filter(|entry| entry["event"] == "outcome")
             .map(|entry| (text(&entry["trace_id"]), text(&entry["reason"])));
         Ended { outcomes: outcomes.collect(), drained_calls: draining["calls"].as_u64().unwrap() }

@@ -1,8 +1,8 @@
 //! The order of the layers around each service, read from the types of the assembled stacks.
 
-use billing_portal::{commands, wiring};
+use billing_portal::wiring;
 
-use crate::support::process::valid_settings;
+use crate::support::{process::valid_settings, world::config};
 
 /// The layers outside `audit`, which prepare or record a call.
 const RECORDS: [&str; 6] = [
@@ -23,8 +23,7 @@ const PERSON: [&str; 2] = ["layers::person_limit::", "layers::message::"];
 #[tokio::test]
 async fn each_service_has_its_layers_in_the_documented_order() {
     let (_folder, arguments) = valid_settings();
-    let arguments = std::iter::once("billing-portal".to_owned()).chain(arguments);
-    let service = wiring::build(commands::parse(arguments).unwrap().config().unwrap().clone()).await.unwrap();
+    let service = wiring::build(config(arguments)).await.unwrap();
     let (audit, owner, principal) = (["layers::audit::"], ["::AdmitOwner"], ["::AdmitPrincipal"]);
     // The stacks of BillingPortal, of PortalAccess, and of unknown services.
     for (stack, expected) in service.stacks.iter().zip([

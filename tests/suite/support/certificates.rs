@@ -18,7 +18,7 @@ use tonic::transport::{Channel, Endpoint};
 use super::{
     World,
     process::{Serving, serve_at},
-    world::{arguments, override_settings},
+    world::override_settings,
 };
 
 /// A caller that the service of [`Mtls`] allows, and another one with a DNS name.
@@ -181,19 +181,13 @@ pub(crate) fn write_files(folder: &Path, ca: &Authority) {
 
 /// Returns the settings of the service without the name of the program.
 pub(crate) fn mtls_arguments(world: &World) -> Vec<String> {
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
     let file = |flag: &str, name: &str| format!("--tls-{flag}-file={}", world.path(name).display());
-    override_settings(
-        &mut arguments,
-        &[
-            "--listen=127.0.0.1:0",
-            "--caller-identity=mtls",
-            &format!("--allowed-callers={CALLER},{DNS_CALLER}"),
-            &file("certificate", "tls.crt"),
-            &file("private-key", "tls.key"),
-            &file("client-ca", "clients.crt"),
-        ],
-    );
-    arguments
+    world.settings(&[
+        "--listen=127.0.0.1:0",
+        "--caller-identity=mtls",
+        &format!("--allowed-callers={CALLER},{DNS_CALLER}"),
+        &file("certificate", "tls.crt"),
+        &file("private-key", "tls.key"),
+        &file("client-ca", "clients.crt"),
+    ])
 }

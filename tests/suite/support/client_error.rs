@@ -23,16 +23,21 @@ impl ClientError {
     ///
     /// Panics unless the service's ErrorInfo is the first detail, because every refusal carries one with a request id.
     pub(crate) fn of(status: &Status) -> Self {
-        let first = status.get_error_details_vec().into_iter().next();
-        assert!(matches!(first, Some(ErrorDetail::ErrorInfo(_))), "{status:?}");
+        Self::if_refused(status).unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"))
+    }
+
+    /// Does the same, unless the status is not the service's: that of a client or of a proxy has no details.
+    pub(crate) fn if_refused(status: &Status) -> Option<Self> {
+        let first = status.get_error_details_vec().into_iter().next()?;
+        assert!(matches!(first, ErrorDetail::ErrorInfo(_)), "{status:?}");
         let details = status.get_error_details();
-        let info = details.error_info().unwrap_or_else(|| panic!("no ErrorInfo: {status:?}"));
+        let info = details.error_info().unwrap();
         assert_eq!(info.domain, "billing.portal.v1");
         let violation = details.bad_request().map(|request| {
             let [violation] = &request.field_violations[..] else { panic!("not one violation: {status:?}") };
             (violation.field.clone(), violation.description.clone())
         });
-        Self {
+        Some(Self {
             code: status.code(),
             reason: info.reason.clone(),
             request_id: info.metadata["request_id"].clone(),
@@ -40,6 +45,6 @@ impl ClientError {
             may_retry: details.retry_info().is_some(),
             retry_after: details.retry_info().and_then(|info| info.retry_delay),
             text: status.message().to_owned(),
-        }
+        })
     }
 }

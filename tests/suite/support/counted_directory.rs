@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use billing_portal::{
-    commands,
+    config::Config,
     portal::{Directory, DirectoryEntry, Refusal, TenantId, UserId},
     server::Server,
     wiring,
@@ -38,13 +38,11 @@ impl Queries {
     }
 }
 
-/// Builds the server of a command line, whose calls count their queries.
-pub(crate) async fn server(arguments: Vec<String>) -> (Server, Queries) {
+/// Builds the server of a configuration, whose calls count their queries.
+pub(crate) async fn server(config: Config) -> (Server, Queries) {
     let queries = Queries::default();
     let counted = |directory| Arc::new(Counted { directory, queries: queries.clone() }) as _;
-    let service =
-        wiring::build_around(commands::parse(arguments).unwrap().config().unwrap().clone(), counted).await.unwrap();
-    (Server::new(service), queries)
+    (Server::new(wiring::build_around(config, counted).await.unwrap()), queries)
 }
 
 /// Counts each query, and passes it on.

@@ -11,6 +11,8 @@ use tokio::{
     time::sleep,
 };
 
+use super::files::replace;
+
 /// How often Envoy checks the health of an endpoint, and is asked which endpoints it uses. It cannot report a change itself.
 const INTERVAL: Duration = Duration::from_millis(20);
 
@@ -102,9 +104,7 @@ fn write_endpoints(folder: &TempDir, endpoints: &[SocketAddr]) {
         "cluster_name": "replicas",
         "endpoints": [{"lb_endpoints": endpoints}],
     });
-    let next = folder.path().join("next.json");
-    std::fs::write(&next, json!({"resources": [resource]}).to_string()).unwrap();
-    std::fs::rename(next, folder.path().join("endpoints.json")).unwrap();
+    replace(&folder.path().join("endpoints.json"), &json!({"resources": [resource]}).to_string());
 }
 
 fn address(address: SocketAddr) -> Value {

@@ -14,6 +14,8 @@ use tokio::{
 };
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
+use super::files::json_lines;
+
 pub(crate) struct Example {
     child: Child,
     /// Contains the folder of the example, which remains if the example is killed.
@@ -72,8 +74,7 @@ impl Example {
 
     /// The audit records so far.
     pub(crate) fn audit(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.value("Audit log")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        json_lines(Path::new(&self.value("Audit log")))
     }
 
     /// How many portal sessions were requested from Stripe.

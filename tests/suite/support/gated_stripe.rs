@@ -1,6 +1,6 @@
 //! The settings page example with a service whose requests to Stripe wait until the test lets them through.
 
-use billing_portal::{commands, server::Server, wiring};
+use billing_portal::{server::Server, wiring};
 use tempfile::TempDir;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use super::example::Example;
+use super::world::config;
 
 pub(crate) struct GatedStripe {
     pub(crate) example: Example,
@@ -30,12 +31,10 @@ impl GatedStripe {
         .await;
         let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let command = example.value("billing-portal serve ");
-        let mut arguments: Vec<_> =
-            std::iter::once("billing-portal").chain(command.split(' ')).map(str::to_owned).collect();
+        let mut arguments: Vec<_> = command.split(' ').map(str::to_owned).collect();
         let api_base = arguments.iter().position(|argument| argument == "--stripe-api-base").unwrap() + 1;
         arguments[api_base] = format!("http://{}", proxy.local_addr().unwrap());
-        let server =
-            Server::new(wiring::build(commands::parse(arguments).unwrap().config().unwrap().clone()).await.unwrap());
+        let server = Server::new(wiring::build(config(arguments)).await.unwrap());
 
         let (is_open, gate) = watch::channel(false);
         let (arrivals, waiting) = watch::channel(0);

@@ -9,6 +9,7 @@ pub(crate) mod counted_directory;
 pub(crate) mod directory;
 pub(crate) mod envoy;
 pub(crate) mod example;
+pub(crate) mod files;
 pub(crate) mod gated_stripe;
 pub(crate) mod http2;
 pub(crate) mod issuer;

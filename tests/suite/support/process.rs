@@ -48,7 +48,6 @@ pub(crate) fn valid_settings() -> (TempDir, Vec<String>) {
     std::fs::write(folder.path().join("stripe.key"), "sk_test_abc123").unwrap();
     let mut arguments = arguments(&folder, "http://127.0.0.1:1");
     arguments.push("--listen=127.0.0.1:0".to_owned());
-    arguments.remove(0);
     (folder, arguments)
 }
 
@@ -190,26 +189,28 @@ pub(crate) async fn run_with(changes: &[&str], variables: &[(&str, &str)]) -> Ou
 
 /// Runs a command on a world's settings until it exits.
 pub(crate) async fn run(world: &World, command: &[&str], changes: &[&str]) -> Output {
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, changes);
+    let arguments = world.settings(changes);
     binary().args(command).args(arguments).output().await.unwrap()
+}
+
+/// Returns a value of a process in KiB: `VmRSS`, or `VmHWM` for its peak. A process that has ended has none.
+pub(crate) fn memory(process: u32, field: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with(field))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Runs a program until it exits. Also returns the largest memory that it has used, in KiB.
 pub(crate) async fn output_and_peak_memory(mut command: Command) -> (Output, u64) {
     let child = command.spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id().unwrap());
+    let process = child.id().unwrap();
     let mut output = std::pin::pin!(child.wait_with_output());
     let mut peak = 0;
     loop {
         tokio::select! {
             output = &mut output => return (output.unwrap(), peak),
             () = tokio::time::sleep(Duration::from_millis(50)) => {
-                let status = std::fs::read_to_string(&status).unwrap_or_default();
-                let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-                let size = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-                peak = peak.max(size.unwrap_or_default());
+                peak = peak.max(memory(process, "VmHWM").unwrap_or_default());
             }
         }
     }

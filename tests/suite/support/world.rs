@@ -2,9 +2,13 @@
 
 use std::{fs::Permissions, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
-use billing_portal::grpc::proto::{
-    CreatePortalSessionRequest, GetPortalAccessRequest, GetPortalAccessResponse,
-    billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
+use billing_portal::{
+    commands,
+    config::Config,
+    grpc::proto::{
+        CreatePortalSessionRequest, GetPortalAccessRequest, GetPortalAccessResponse,
+        billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
+    },
 };
 use serde_json::Value;
 use stripe_simulator::{Mode, Settings, Simulator};
@@ -19,7 +23,7 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 use super::{
     ClientError, Issuer,
     counted_directory::{self, Queries},
-    directory,
+    directory, files,
 };
 
 /// The URL of the settings page in every test.
@@ -76,9 +80,9 @@ impl World {
         std::fs::write(folder.path().join("jwks.json"), issuer.jwks().to_string()).unwrap();
         std::fs::write(folder.path().join("stripe.key"), stripe.secret_key(Mode::Test)).unwrap();
 
-        let mut arguments = arguments(&folder, stripe.base_url());
-        override_settings(&mut arguments, settings);
-        let (server, queries) = counted_directory::server(arguments).await;
+        let mut all = arguments(&folder, stripe.base_url());
+        override_settings(&mut all, settings);
+        let (server, queries) = counted_directory::server(config(all)).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -87,6 +91,13 @@ impl World {
         });
         let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
         Self { folder, stripe, issuer, address, channel, queries, stop: Some(stop), served }
+    }
+
+    /// Returns the settings of this world with changes, for another process.
+    pub(crate) fn settings(&self, changes: &[&str]) -> Vec<String> {
+        let mut settings = arguments(&self.folder, self.stripe.base_url());
+        override_settings(&mut settings, changes);
+        settings
     }
 
     /// Sends the world's requests to another process from here on.
@@ -156,8 +167,7 @@ impl World {
 
     /// The audit records so far. A call's outcome is written before its response.
     pub(crate) fn audit(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.path("audit.jsonl")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        files::json_lines(&self.path("audit.jsonl"))
     }
 
     /// The reasons of the outcome records so far.
@@ -186,7 +196,6 @@ fn private_folder() -> TempDir {
 pub(crate) fn arguments(folder: &TempDir, stripe: &str) -> Vec<String> {
     let file = |name: &str| folder.path().join(name).display().to_string();
     [
-        "billing-portal",
         "--caller-identity=none",
         &format!("--principal-jwks={}", file("jwks.json")),
         "--principal-issuer=https://login.test",
@@ -204,6 +213,12 @@ pub(crate) fn arguments(folder: &TempDir, stripe: &str) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into()
+}
+
+/// Parses the settings of the service.
+pub(crate) fn config(settings: Vec<String>) -> Config {
+    let arguments = std::iter::once("billing-portal".to_owned()).chain(settings);
+    commands::parse(arguments).unwrap().config().unwrap().clone()
 }
 
 /// A request for the portal home.

@@ -17,7 +17,7 @@ use crate::support::{
     ClientError, Issuer, World,
     key_server::{CannedResponse, KeyServer, loopback_tls},
     process::{Serving, binary, serve},
-    world::{arguments, bearer, override_settings},
+    world::{bearer, override_settings},
 };
 
 pub(super) fn key_set_response(keys: &[&Issuer]) -> CannedResponse {
@@ -26,9 +26,7 @@ pub(super) fn key_set_response(keys: &[&Issuer]) -> CannedResponse {
 }
 
 pub(super) fn settings(world: &World, key_server: &KeyServer, changes: &[&str]) -> Vec<String> {
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0", &format!("--principal-jwks={}", key_server.url)]);
+    let mut arguments = world.settings(&["--listen=127.0.0.1:0", &format!("--principal-jwks={}", key_server.url)]);
     override_settings(&mut arguments, changes);
     arguments
 }
@@ -161,9 +159,7 @@ async fn endless_response_of_key_server_is_cut_off() {
             while stream.write_all(&interim).await.is_ok() {}
         }
     });
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0", &url]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0", &url]);
     let mut command = binary();
     command.args(arguments).env("SSL_CERT_FILE", world.path("ca.pem"));
     let output = tokio::time::timeout(Duration::from_secs(60), command.kill_on_drop(true).output()).await;

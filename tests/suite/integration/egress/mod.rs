@@ -12,7 +12,7 @@ use crate::support::{
     Issuer, World,
     key_server::{CannedResponse, KeyServer},
     process::{Serving, binary, serve},
-    world::{arguments, override_settings},
+    world::override_settings,
 };
 
 /// Stripe and a key server over TLS, and a file with the CAs of both.
@@ -53,9 +53,8 @@ impl Servers {
 
     /// A command of the binary with the settings for these servers.
     fn command(&self, settings: &[&str], variables: &[(&str, &str)]) -> Command {
-        let mut arguments = arguments(&self.world.folder, self.world.stripe.base_url());
-        arguments.remove(0);
-        override_settings(&mut arguments, &["--listen=127.0.0.1:0", &format!("--principal-jwks={}", self.keys.url)]);
+        let mut arguments =
+            self.world.settings(&["--listen=127.0.0.1:0", &format!("--principal-jwks={}", self.keys.url)]);
         override_settings(&mut arguments, settings);
         let mut command = binary();
         command.env("SSL_CERT_FILE", self.ca_file()).envs(variables.iter().copied()).args(arguments);

@@ -8,7 +8,6 @@ use crate::support::{
     key_server::loopback_tls,
     process::{binary, startup_error},
     proxy::{Behavior, Proxy, acceptor},
-    world::arguments,
 };
 
 #[tokio::test]
@@ -92,8 +91,7 @@ async fn variable_that_cannot_be_used_prevents_startup_and_is_not_printed() {
 #[tokio::test]
 async fn loopback_over_http_does_not_use_a_proxy() {
     let world = World::start().await;
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
+    let arguments = world.settings(&[]);
     let variables = [("HTTP_PROXY", "http://127.0.0.1:1"), ("HTTPS_PROXY", "socks5://127.0.0.1:1")];
     let output = binary().args(arguments).envs(variables).arg("check").output().await.unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();

@@ -7,7 +7,6 @@ use crate::support::{
     World,
     postgres::Postgres,
     process::{binary, serve},
-    world::{arguments, override_settings},
 };
 
 #[tokio::test]
@@ -25,17 +24,12 @@ async fn no_password_of_the_database_appears_at_trace_level() {
     const WRONG: &str = "canary-of-a-wrong-password";
     let password = world.path("password");
     fs::write(&password, WRONG).unwrap();
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
     let port = Postgres::shared().port;
-    override_settings(
-        &mut arguments,
-        &[
-            "--listen=127.0.0.1:0",
-            &format!("--database-url=postgres://{0}@127.0.0.1:{port}/{0}", database.name),
-            &format!("--database-password-file={}", password.display()),
-        ],
-    );
+    let arguments = world.settings(&[
+        "--listen=127.0.0.1:0",
+        &format!("--database-url=postgres://{0}@127.0.0.1:{port}/{0}", database.name),
+        &format!("--database-password-file={}", password.display()),
+    ]);
     let mut command = binary();
     command.args(arguments).env("RUST_LOG", "trace");
     let serving = serve(command).await;

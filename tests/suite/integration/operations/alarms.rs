@@ -13,23 +13,22 @@ use crate::support::{
     world::{bearer, home},
 };
 
-/// Calls once, and asserts that the log, the audit and the metrics agree about the refusal.
-async fn alarm(world: &mut World, reason: &str, detail: Option<&str>, cause: &str, counted: [&str; 2]) {
-    refused(world, &[], None, "ERROR", reason, detail, cause, counted).await;
+/// What the log, the audit and the metrics must say about a refusal.
+struct Expected<'a> {
+    /// The level of its only log line.
+    level: &'a str,
+    reason: &'a str,
+    detail: Option<&'a str>,
+    /// A part of the cause.
+    cause: &'a str,
+    /// A metric, and a label of it.
+    counted: [&'a str; 2],
 }
 
-/// The same for a call with the header of a sidecar, with a refusal that is logged at another level.
-#[expect(clippy::too_many_arguments, reason = "each is a fact of the call or of its refusal")]
-async fn refused(
-    world: &mut World,
-    settings: &[&str],
-    forwarded: Option<&str>,
-    level: &str,
-    reason: &str,
-    detail: Option<&str>,
-    cause: &str,
-    counted: [&str; 2],
-) {
+/// Calls once, with the header of a sidecar if there is one, and asserts that the log, the audit and the metrics agree about
+/// the refusal.
+async fn call(world: &mut World, settings: &[&str], forwarded: Option<&str>, expected: Expected<'_>) {
+    let Expected { level, reason, detail, cause, counted } = expected;
     let mut collector = FakeCollectorServer::start().await.unwrap();
     let serving: Serving = start_with(world, &collector.endpoint(), settings, &[]).await;
     world.connect_to(serving.address).await;
@@ -78,8 +77,14 @@ async fn swapped_customers_raise_one_alarm() {
     let mut world = World::start().await;
     world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = CASE tenant_id WHEN 'acme' THEN 'cus_B' ELSE 'cus_A' END WHERE tenant_id IN ('acme', 'globex')");
     let counted = ["billing_portal.mapping_integrity", "customer_of_another_tenant"];
-    alarm(&mut world, "MAPPING_INTEGRITY", Some("customer_of_another_tenant"), "names a different tenant", counted)
-        .await;
+    let expected = Expected {
+        level: "ERROR",
+        reason: "MAPPING_INTEGRITY",
+        detail: Some("customer_of_another_tenant"),
+        cause: "names a different tenant",
+        counted,
+    };
+    call(&mut world, &[], None, expected).await;
 }
 
 #[tokio::test]
@@ -87,7 +92,14 @@ async fn customer_of_two_tenants_raises_one_alarm() {
     let mut world = World::start().await;
     world.sql("UPDATE billing_portal_tenants SET stripe_customer_id = 'cus_A' WHERE tenant_id = 'globex'");
     let counted = ["billing_portal.mapping_integrity", "shared_customer"];
-    alarm(&mut world, "MAPPING_INTEGRITY", Some("shared_customer"), "shared_customer", counted).await;
+    let expected = Expected {
+        level: "ERROR",
+        reason: "MAPPING_INTEGRITY",
+        detail: Some("shared_customer"),
+        cause: "shared_customer",
+        counted,
+    };
+    call(&mut world, &[], None, expected).await;
 }
 
 #[tokio::test]
@@ -95,7 +107,8 @@ async fn response_for_another_customer_raises_one_alarm() {
     let mut world = World::start().await;
     world.stripe.inject(Fault::OtherCustomer);
     let counted = ["billing_portal.refusals", "STRIPE_RESPONSE_REJECTED"];
-    alarm(&mut world, "STRIPE_RESPONSE_REJECTED", None, "id", counted).await;
+    let expected = Expected { level: "ERROR", reason: "STRIPE_RESPONSE_REJECTED", detail: None, cause: "id", counted };
+    call(&mut world, &[], None, expected).await;
 }
 
 #[tokio::test]
@@ -103,7 +116,9 @@ async fn replayed_response_raises_one_alarm() {
     let mut world = World::start().await;
     world.stripe.inject(Fault::Replayed);
     let counted = ["billing_portal.refusals", "STRIPE_RESPONSE_REJECTED"];
-    alarm(&mut world, "STRIPE_RESPONSE_REJECTED", None, "replayed", counted).await;
+    let expected =
+        Expected { level: "ERROR", reason: "STRIPE_RESPONSE_REJECTED", detail: None, cause: "replayed", counted };
+    call(&mut world, &[], None, expected).await;
 }
 
 /// The caller sends an element that names the allowed workload. The sidecar appends the one of the real workload.
@@ -114,16 +129,8 @@ async fn forged_header_in_front_of_the_sidecars_is_one_refusal_everywhere() {
     let forged =
         "By=spiffe://td/billing;Hash=0a;URI=spiffe://td/settings,By=spiffe://td/billing;Hash=0b;URI=spiffe://td/evil";
     let counted = ["billing_portal.refusals", "CALLER_NOT_ALLOWED"];
-    refused(
-        &mut world,
-        &settings,
-        Some(forged),
-        "INFO",
-        "CALLER_NOT_ALLOWED",
-        None,
-        "not in the list of allowed callers",
-        counted,
-    )
-    .await;
+    let cause = "not in the list of allowed callers";
+    let expected = Expected { level: "INFO", reason: "CALLER_NOT_ALLOWED", detail: None, cause, counted };
+    call(&mut world, &settings, Some(forged), expected).await;
     assert!(world.stripe.requests().is_empty());
 }

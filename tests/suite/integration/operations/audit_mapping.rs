@@ -14,7 +14,6 @@ use crate::support::{
     World,
     process::{binary, run, text},
     stripe::{alter, hold_responses_after},
-    world::{arguments, override_settings},
 };
 
 /// Tenants with each kind of inconsistent mapping. The world's own tenants are consistent.
@@ -97,9 +96,7 @@ async fn audit_killed_twice(world: &World, tenants: usize, rate: &str) -> Output
         // Stripe responds for a third of the tenants in the first run, and for half of them in the second. How many of these
         // are recorded depends on the moment of the kill.
         let (reached, _release) = hold_responses_after(&world.stripe, tenants / share);
-        let mut arguments = arguments(&world.folder, world.stripe.base_url());
-        arguments.remove(0);
-        override_settings(&mut arguments, &[&rate]);
+        let arguments = world.settings(&[&rate]);
         let mut child = binary().args(["audit-mapping", &resume]).args(arguments).spawn().unwrap();
         reached.notified().await;
         child.kill().await.unwrap();

@@ -16,14 +16,11 @@ use serde_json::Value;
 use crate::support::{
     World,
     process::{Serving, binary, create_pipe, full_pipe, read_some, serve, signal},
-    world::{arguments, override_settings},
 };
 
 /// Starts the binary on a world's settings. From here on, the world's requests go to the process.
 async fn serve_world(world: &mut World, audit: File) -> Serving {
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0", "--audit=stdout"]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0", "--audit=stdout"]);
     let mut command = binary();
     command.args(&arguments).stdout(audit);
     let serving = serve(command).await;

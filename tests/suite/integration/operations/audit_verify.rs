@@ -15,7 +15,6 @@ use crate::support::{
     World,
     process::{Serving, binary, binary_after, serve, serve_at, signal, text},
     stripe::hold_responses,
-    world::{arguments, override_settings},
 };
 
 /// Runs the command without any setting. Returns the rows of its report as well.
@@ -26,9 +25,7 @@ async fn verify(options: &[&str], files: &[&PathBuf]) -> (Vec<Value>, Output) {
 
 /// Starts the binary on a world's settings. From here on, the world's requests go to the process.
 async fn serve_world(world: &mut World) -> Serving {
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0"]);
     let serving = serve_at("info", &arguments).await;
     world.connect_to(serving.address).await;
     serving
@@ -124,9 +121,7 @@ async fn files_of_a_killed_and_a_rotated_process_are_accepted_and_each_change_is
 #[tokio::test]
 async fn line_that_a_full_disk_tears_is_continued_and_lost_entries_are_a_gap() {
     let mut world = World::start().await;
-    let mut settings = arguments(&world.folder, world.stripe.base_url());
-    settings.remove(0);
-    override_settings(&mut settings, &["--listen=127.0.0.1:0"]);
+    let settings = world.settings(&["--listen=127.0.0.1:0"]);
     // A limit of 1,024 bytes for a file acts like a full disk.
     let mut command = binary_after("trap '' XFSZ; ulimit -S -f 2");
     command.args(settings);

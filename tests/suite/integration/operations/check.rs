@@ -11,7 +11,7 @@ use crate::support::{
     ClientError, World,
     process::{run, serve_at, signal, text},
     stripe::{alter, respond_with},
-    world::{FLAG_OFF, arguments, bearer, home},
+    world::{FLAG_OFF, bearer, home},
 };
 
 /// Runs `check`, and returns its rows and the exit code.
@@ -138,8 +138,7 @@ async fn key_that_lacks_a_permission_fails_and_the_permission_is_named() {
         assert!(detail.contains("STRIPE_CREDENTIALS") && detail.contains(permission), "{detail}");
         assert!(!detail.contains("rk_test") && !detail.contains("acct_"), "{detail}");
         // A call is refused with the same cause in the log.
-        let mut arguments = arguments(&world.folder, world.stripe.base_url());
-        arguments.remove(0);
+        let mut arguments = world.settings(&[]);
         arguments.push("--listen=127.0.0.1:0".to_owned());
         let serving = serve_at("info", &arguments).await;
         let channel = Endpoint::from_shared(format!("http://{}", serving.address)).unwrap().connect_lazy();

@@ -15,8 +15,9 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::support::{
     World,
+    files::replace,
     process::{Serving, serve_at, signal},
-    world::{FLAG_OFF, FLAG_ON, arguments, override_settings},
+    world::{FLAG_OFF, FLAG_ON},
 };
 
 const PORTAL: &str = "billing.portal.v1.BillingPortal";
@@ -46,8 +47,7 @@ fn rewrite_until(stop: &AtomicBool, folder: &Path) {
     let mut content = FLAG_OFF.to_owned();
     while !stop.load(Ordering::Relaxed) {
         content.push(' ');
-        std::fs::write(folder.join("next.json"), &content).unwrap();
-        std::fs::rename(folder.join("next.json"), folder.join("flags.json")).unwrap();
+        replace(&folder.join("flags.json"), &content);
     }
 }
 
@@ -56,9 +56,7 @@ async fn invalid_definition_is_logged_once() {
     let mut world = World::start().await;
     let invalid = r#"{"flags":{"billing-portal":{"state":"ENABLED"}}}"#;
     std::fs::write(world.path("flags.json"), invalid).unwrap();
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0"]);
     let Serving { mut child, address, startup_log, log, .. } = serve_at("info", &arguments).await;
     assert!(startup_log.contains("it has no variants"), "{startup_log}");
     // From here on, the world's requests go to the world.

@@ -8,7 +8,7 @@ use crate::support::{
     key_server::KeyServer,
     process::{binary, listening, serve, serve_at, signal, valid_settings},
     stripe::hold_responses,
-    world::{FLAG_ON, arguments, bearer, home, override_settings},
+    world::{FLAG_ON, bearer, home, override_settings},
 };
 
 #[tokio::test]
@@ -84,9 +84,7 @@ async fn signal_during_startup_does_not_end_the_process() {
 async fn signal_during_drain_cuts_off_no_call() {
     let world = World::start().await;
     let (received, release) = hold_responses(&world.stripe);
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0"]);
     let mut serving = serve_at("info", &arguments).await;
     let channel = tonic::transport::Endpoint::from_shared(format!("http://{}", serving.address)).unwrap();
     let mut client = BillingPortalClient::new(channel.connect_lazy());

@@ -2,24 +2,18 @@
 
 use std::time::Duration;
 
-use billing_portal::{commands, server::Server, wiring};
+use billing_portal::{server::Server, wiring};
 use tokio::{net::TcpListener, sync::oneshot};
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
-use crate::support::{
-    World,
-    service::Service,
-    world::{arguments, override_settings},
-};
+use crate::support::{World, service::Service, world::config};
 
 const PORTAL: &str = "billing.portal.v1.BillingPortal";
 
 /// Serves a second time over the world's files, and reports an outage immediately instead of after 30 s.
 async fn without_outage_threshold(world: &World, settings: &[&str]) -> (Channel, oneshot::Sender<()>) {
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    override_settings(&mut arguments, settings);
-    let mut service = wiring::build(commands::parse(arguments).unwrap().config().unwrap().clone()).await.unwrap();
+    let mut service = wiring::build(config(world.settings(settings))).await.unwrap();
     assert_eq!(service.readiness.outage_threshold, Duration::from_secs(30));
     service.readiness.outage_threshold = Duration::ZERO;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -73,9 +67,7 @@ async fn portal_health_reports_keys_that_are_too_old() {
 #[tokio::test]
 async fn each_change_of_the_directory_is_logged_once() {
     let world = World::start().await;
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0"]);
     let mut service = Service::start(&arguments, &[]);
     service.wait_for_log("ready").await;
     world.sql("ALTER TABLE billing_portal_tenants RENAME TO moved");

@@ -11,7 +11,7 @@ use crate::support::{
     ClientError, World,
     process::{Serving, binary, empty_pipe, fill, full_pipe, read_some, serve, serve_at, signal, valid_settings},
     stripe::hold_responses,
-    world::{arguments, bearer, home, override_settings},
+    world::{bearer, home},
 };
 
 #[tokio::test]
@@ -28,9 +28,7 @@ async fn signal_drains_process_that_started_without_database() {
 #[tokio::test]
 async fn never_prints_token_key_or_url_even_at_trace() {
     let world = World::start().await;
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0", "--audit=stdout"]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0", "--audit=stdout"]);
     let Serving { child, address, log, .. } = serve_at("trace", &arguments).await;
     let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
     let mut client = billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(channel);
@@ -57,9 +55,7 @@ async fn never_prints_token_key_or_url_even_at_trace() {
 async fn second_signal_ends_drain_immediately() {
     let world = World::start().await;
     let (received, _release) = hold_responses(&world.stripe);
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0"]);
     let Serving { mut child, address, log, .. } = serve_at("info", &arguments).await;
     let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
     let mut client = billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(channel);
@@ -77,9 +73,7 @@ async fn second_signal_ends_drain_immediately() {
 #[tokio::test]
 async fn blocked_audit_pipe_opens_no_session_and_does_not_block_drain() {
     let world = World::start().await;
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0", "--audit=stdout"]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0", "--audit=stdout"]);
     let (writer, _reader) = full_pipe(&world.path("pipe"), OFlags::empty());
     let mut command = binary();
     command.args(&arguments).stdout(writer);
@@ -115,9 +109,7 @@ async fn read_log_until(reader: &File, text: &str) -> Value {
 async fn stopped_reader_of_the_log_blocks_neither_calls_nor_drain() {
     for flags in [OFlags::empty(), OFlags::NONBLOCK] {
         let mut world = World::start().await;
-        let mut arguments = arguments(&world.folder, world.stripe.base_url());
-        arguments.remove(0);
-        override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+        let arguments = world.settings(&["--listen=127.0.0.1:0"]);
         let (writer, reader) = empty_pipe(&world.path("pipe"), flags);
         let mut child = binary().args(&arguments).stderr(writer).spawn().unwrap();
         let listening = read_log_until(&reader, "listening").await;

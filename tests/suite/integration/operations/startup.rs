@@ -8,7 +8,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use crate::support::{
     World,
     process::{Serving, binary, binary_after, create_pipe, serve, signal, startup_error, valid_settings},
-    world::{FLAG_OFF, arguments, override_settings},
+    world::{FLAG_OFF, override_settings},
 };
 
 #[tokio::test]
@@ -27,9 +27,7 @@ async fn audit_log_that_discards_entries_prevents_startup() {
 #[tokio::test]
 async fn standard_output_of_check_is_not_the_audit_log() {
     let world = World::start().await;
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--audit=stdout"]);
+    let arguments = world.settings(&["--audit=stdout"]);
     let status = binary_after("exec >/dev/null").arg("check").args(arguments).status().await.unwrap();
     assert_eq!(status.code(), Some(0));
 }
@@ -114,9 +112,7 @@ async fn exit_code_is_kept_if_nothing_can_be_printed() {
 #[tokio::test]
 async fn idle_connections_do_not_hide_the_flag_file() {
     let mut world = World::start().await;
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0"]);
     let mut command = binary_after("ulimit -Sn 64");
     command.args(&arguments);
     let Serving { mut child, address, .. } = serve(command).await;

@@ -11,7 +11,7 @@ use crate::support::{
     World,
     process::{Serving, binary, serve, signal},
     stripe::{SESSIONS, alter},
-    world::{arguments, bearer, home, override_settings},
+    world::{bearer, home, override_settings},
 };
 
 const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -30,9 +30,7 @@ pub(super) async fn start_with(
     settings: &[&str],
     variables: &[(&str, &str)],
 ) -> Serving {
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+    let mut arguments = world.settings(&["--listen=127.0.0.1:0"]);
     override_settings(&mut arguments, settings);
     let mut command = binary();
     command.args(arguments).env("OTEL_EXPORTER_OTLP_ENDPOINT", collector).env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");

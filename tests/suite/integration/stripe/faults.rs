@@ -8,7 +8,7 @@ use tonic::transport::Channel;
 use crate::support::{
     ClientError, World,
     process::{Serving, binary, serve},
-    world::{arguments, bearer, home, override_settings},
+    world::{bearer, home},
 };
 
 const PROTOCOL: &str = "STRIPE_PROTOCOL";
@@ -85,9 +85,7 @@ async fn every_fault_has_documented_reason_over_tls() {
     let world = World::over_tls().await;
     let ca_file = world.path("ca.pem");
     std::fs::write(&ca_file, world.stripe.ca_pem().unwrap()).unwrap();
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0", SHORT_TIMEOUT]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0", SHORT_TIMEOUT]);
     let mut command = binary();
     command.args(arguments).env("SSL_CERT_FILE", ca_file);
     let Serving { child: _child, address, .. } = serve(command).await;

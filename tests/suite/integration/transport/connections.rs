@@ -10,7 +10,6 @@ use crate::support::{
     World,
     http2::{GOAWAY, HEADERS, RawClient, SETTINGS},
     service::Service,
-    world::{arguments, override_settings},
 };
 
 /// Opens a stream on the world's own connection that lasts as long as the returned value.
@@ -81,9 +80,7 @@ async fn connection_has_at_most_100_streams() {
 #[tokio::test]
 async fn connections_at_the_limit_are_logged_once() {
     let world = World::start().await;
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0", "--audit=file:/dev/null", "--max-connections=2"]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0", "--audit=file:/dev/null", "--max-connections=2"]);
     let mut service = Service::start(&arguments, &[("RUST_LOG", "info")]);
     let address = service.wait_for_log("listening").await["address"].as_str().unwrap().to_owned();
     // More than the connections that may be closing at the same time, none of which reads that it has to close.

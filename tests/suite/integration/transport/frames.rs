@@ -4,14 +4,11 @@ use crate::support::{
     World,
     http2::{ACK, DATA, PING, RawClient},
     service::Service,
-    world::{arguments, override_settings},
 };
 
 /// Starts the service as a process on the files of a world. Returns its address as well.
 async fn start(world: &World, variables: &[(&str, &str)]) -> (Service, String) {
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0", "--audit=file:/dev/null"]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0", "--audit=file:/dev/null"]);
     let mut service = Service::start(&arguments, variables);
     let address = service.wait_for_log("listening").await["address"].as_str().unwrap().to_owned();
     (service, address)

@@ -14,14 +14,12 @@ use crate::support::{
     http2::{GOAWAY, RawClient},
     process::{Serving, binary, run_with, serve_at, signal, startup_error, text, valid_settings},
     stripe::hold_responses,
-    world::{arguments, bearer, home, override_settings},
+    world::{bearer, home, override_settings},
 };
 
 /// Serves a world's files with a health listener, and returns the listener's address.
 async fn serve(world: &World, settings: &[&str]) -> (Serving, String) {
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0", "--health-listen=127.0.0.1:0"]);
+    let mut arguments = world.settings(&["--listen=127.0.0.1:0", "--health-listen=127.0.0.1:0"]);
     override_settings(&mut arguments, settings);
     let serving = serve_at("info", &arguments).await;
     let line = serving.startup_log.lines().find(|line| line.contains(r#""listening for health checks""#));

@@ -20,7 +20,6 @@ use crate::support::{
     certificates::{Authority, CALLER, Mtls, client, client_of, client_with_intermediates, connect, uri},
     process::{serve_at, signal},
     stripe::hold_responses,
-    world::{arguments, override_settings},
 };
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -167,9 +166,7 @@ async fn handshake_that_hangs_counts_as_a_connection_and_is_ended() {
 #[tokio::test]
 async fn tls_client_of_a_plain_text_listener_is_logged() {
     let (world, ca) = (World::start().await, Authority::new());
-    let mut arguments = arguments(&world.folder, world.stripe.base_url());
-    arguments.remove(0);
-    override_settings(&mut arguments, &["--listen=127.0.0.1:0"]);
+    let arguments = world.settings(&["--listen=127.0.0.1:0"]);
     let serving = serve_at("info", &arguments).await;
     for _ in 0..2 {
         connect(serving.address, Arc::new(client(&ca, None))).await.unwrap_err();

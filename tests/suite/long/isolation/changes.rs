@@ -12,6 +12,7 @@ use rusqlite::{Connection, Transaction};
 use serde_json::{Value, json};
 
 use super::model::{Customer, Entry, Model, Pair, Person};
+use crate::support::files::replace;
 
 /// How often a call begins a change, each time.
 const CHANGE: f64 = 0.15;
@@ -112,7 +113,7 @@ pub(super) fn flip_flags(file: &Path, model: &Model, people: &Receiver<Person>) 
         model.flags[tenant].begin(false);
         let on = if off.len() > OFF { off.pop_front() } else { None };
         on.inspect(|on| model.flags[*on].begin(true));
-        replace(file, &flag(&off));
+        replace(file, &flag(&off).to_string());
         model.flags[tenant].end();
         *counts.entry("flag off").or_default() += 1;
         if let Some(on) = on {
@@ -130,11 +131,4 @@ fn flag(off: &VecDeque<usize>) -> Value {
     let variants = json!({"on": true, "off": false});
     let flag = json!({"state": "ENABLED", "variants": variants, "defaultVariant": "on", "targeting": targeting});
     json!({"flags": {"billing-portal": flag}})
-}
-
-/// Replaces a file in one step.
-pub(super) fn replace(file: &Path, content: &Value) {
-    let new = file.with_extension("new");
-    std::fs::write(&new, content.to_string()).unwrap();
-    std::fs::rename(new, file).unwrap();
 }

@@ -9,8 +9,8 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{changes::replace, model::Model, timeline::Timeline};
-use crate::support::{Issuer, World};
+use super::{model::Model, timeline::Timeline};
+use crate::support::{Issuer, World, files::replace};
 
 /// The service reads the key set in this interval, and uses a new one after at most 2 s, by docs/contract.md.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -58,7 +58,7 @@ pub(super) async fn rotate(world: &World, model: &Model) -> Result<(), String> {
     }
     next.published.begin(true);
     let published: Vec<_> = latest.into_iter().chain([&next]).map(|key| key.issuer.jwk()).collect();
-    replace(&world.path("jwks.json"), &json!({"keys": published}));
+    replace(&world.path("jwks.json"), &json!({"keys": published}).to_string());
     // A machine that is too slow delays this timer as well as the one of the service.
     let (mut timer, mut intervals) = (interval(INTERVAL), 0);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -8,7 +8,6 @@ use aws_lc_rs::{
     signature::{KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use billing_portal::commands;
 use serde_json::{Value, json};
 use stripe_simulator::Customer;
 use tempfile::TempDir;
@@ -16,7 +15,7 @@ use tempfile::TempDir;
 use crate::support::{
     ClientError, World,
     issuer::now,
-    world::{arguments, home, override_settings},
+    world::{config, home, override_settings},
 };
 
 const GUIDE: &str = include_str!("../../../../../docs/integrate.md");
@@ -62,9 +61,7 @@ impl Service {
         override_settings(&mut with_file, &[&format!("--principal-jwks={}", file.display())]);
         let world = World::with(&with_file.iter().map(String::as_str).collect::<Vec<_>>()).await;
         // The settings are valid as they are in the document, with the provider's URL.
-        let mut unchanged = arguments(&world.folder, world.stripe.base_url());
-        override_settings(&mut unchanged, &recipe.iter().map(String::as_str).collect::<Vec<_>>());
-        commands::parse(unchanged).unwrap();
+        drop(config(world.settings(&recipe.iter().map(String::as_str).collect::<Vec<_>>())));
         let tenants = [(provider.tenant, CUSTOMER, provider.user), ("other", "cus_Other", "other")];
         for (tenant, customer, owner) in tenants {
             world.stripe.add_customer(Customer::new(customer).metadata("tenant_id", tenant));

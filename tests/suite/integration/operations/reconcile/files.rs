@@ -8,7 +8,6 @@ use super::{HOUR, audit_file, leak, outcome, reconcile, rows, world};
 use crate::support::{
     World,
     process::{binary, run, text},
-    world::arguments,
 };
 
 #[tokio::test]
@@ -108,8 +107,7 @@ async fn sessions_that_the_files_cannot_have_are_counted_but_not_judged() {
 async fn entries_are_read_from_standard_input_and_from_the_file_of_the_service() {
     let world = world().await;
     world.open(&world.olivia()).await.unwrap();
-    let mut settings = arguments(&world.folder, world.stripe.base_url());
-    settings.remove(0);
+    let mut settings = world.settings(&[]);
     let command = |settings: &[String], options: &[&str]| {
         let mut command = binary();
         command.arg("reconcile").args(options).args(settings).arg("--until=0s");
@@ -150,8 +148,8 @@ async fn unusable_setting_is_named() {
         let error = text(&output.stderr);
         assert!(error.starts_with(&format!("billing-portal: {expected}")) && error.lines().count() == 1, "{error}");
     }
-    let settings: Vec<_> = arguments(&world.folder, world.stripe.base_url());
-    let settings = settings.iter().skip(1).filter(|setting| !setting.starts_with("--audit="));
+    let settings = world.settings(&[]);
+    let settings = settings.iter().filter(|setting| !setting.starts_with("--audit="));
     let output = binary().arg("reconcile").args(settings).output().await.unwrap();
     let expected = "billing-portal: missing required settings: --audit (or BILLING_PORTAL_AUDIT); see --help\n";
     assert_eq!((text(&output.stderr), output.status.code()), (expected, Some(64)));
