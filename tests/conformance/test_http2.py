@@ -4,6 +4,7 @@ import concurrent.futures
 import socket
 import struct
 import subprocess
+import tempfile
 import xml.etree.ElementTree
 
 import hpack
@@ -20,20 +21,31 @@ END_STREAM, END_HEADERS, ACK = 1, 4, 1
 INITIAL_WINDOW_SIZE, REFUSED_STREAM = 4, 7
 
 
-def h2spec(world: World, address: str, name: str) -> tuple[int, dict[str, str]]:
-    """Runs every case. Returns their number, and the result of each case that has not passed."""
-    report = world.folder / f"h2spec-{name}.xml"
-    host, port = address.rsplit(":", 1)
-    # A case that fails because it waits for something else takes all of the timeout.
-    command = ["h2spec", "--strict", "--timeout=5", f"--host={host}", f"--port={port}", f"--junit-report={report}"]
-    subprocess.run(command, capture_output=True, timeout=300)
+# How often a case is repeated that fails without an explanation. A deviation fails each time, and a race does not.
+REPETITIONS = 20
+
+
+def h2spec(world: World, address: str, case: str = "") -> tuple[int, dict[str, str]]:
+    """Runs one or every case. Returns their number, and the result of each case that has not passed."""
+    with tempfile.NamedTemporaryFile(dir=world.folder, suffix=".xml") as report:
+        host, port = address.rsplit(":", 1)
+        # A case that fails because it waits for something else takes all of the timeout.
+        command = ["h2spec", "--strict", "--timeout=5", f"--host={host}", f"--port={port}", f"--junit-report={report.name}"]
+        subprocess.run(command + [case] * bool(case), capture_output=True, timeout=300)
+        suites = list(xml.etree.ElementTree.parse(report.name).iter("testsuite"))
     count, results = 0, {}
-    for suite in xml.etree.ElementTree.parse(report).iter("testsuite"):
-        for number, case in enumerate(suite.iter("testcase"), 1):
+    for suite in suites:
+        for number, element in enumerate(suite.iter("testcase"), 1):
             count += 1
-            if len(case):
-                results[f"{suite.get('package')}/{number}"] = "skips" if case[0].tag == "skipped" else "fails"
+            if len(element):
+                name = case or f"{suite.get('package')}/{number}"
+                results[name] = "skips" if element[0].tag == "skipped" else "fails"
     return count, results
+
+
+def is_race(world: World, address: str, case: str) -> bool:
+    """Returns whether a case that has failed passes when it is repeated."""
+    return any(h2spec(world, address, case) == (1, {}) for _ in range(REPETITIONS))
 
 
 class H2specTest(ServiceTest):
@@ -43,7 +55,7 @@ class H2specTest(ServiceTest):
         self.addCleanup(relay.close)
         addresses = {"plain text": self.client.address, "mutual TLS": relay.address}
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            runs = {name: pool.submit(h2spec, self.world, address, name) for name, address in addresses.items()}
+            runs = {name: pool.submit(h2spec, self.world, address) for name, address in addresses.items()}
         for name, run in runs.items():
             count, results = run.result()
             self.assertGreaterEqual(count, 146)
@@ -51,7 +63,9 @@ class H2specTest(ServiceTest):
                 result = results.pop(row["case"], "passes")
                 expected = ("passes", "fails") if row[name] == "may fail" else (row[name],)
                 self.assertIn(result, expected, (row["case"], name))
-            self.assertEqual(results, {}, f"not explained, {name}")
+            races = {case for case, result in results.items()
+                     if result == "fails" and is_race(self.world, addresses[name], case)}
+            self.assertEqual({case: results[case] for case in results.keys() - races}, {}, f"not explained, {name}")
             print(f"h2spec, {name}: {count} cases")
             ServiceTest.cases += count
 
