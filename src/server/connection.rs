@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{connections::CLOSE_GRACE, establish::establish, idle::OpenStreams, refused::Refused};
+use super::{connections::CLOSE_GRACE, establish::establish, idle::OpenStreams, late::ReadToEnd, refused::Refused};
 use crate::{
     grpc::{
         caller::mtls::ClientIdentity,
@@ -130,7 +130,7 @@ fn respond(
         request.extensions_mut().insert(client);
     }
     async move {
-        let response = routes.respond(request.map(Body::new)).await;
+        let response = routes.respond(request.map(|body| Body::new(ReadToEnd::new(body)))).await;
         Ok(if response.extensions().get::<Lasting>().is_some() { hold_until_end(response, open) } else { response })
     }
 }

@@ -6,6 +6,7 @@ mod drain;
 mod establish;
 mod health;
 mod idle;
+mod late;
 mod not_established;
 mod per_minute;
 mod refused;

@@ -25,7 +25,7 @@ use crate::{
 pub const MAX_BYTES: usize = 16 * 1024;
 
 /// How long a message may take after its headers. A backend sends both together.
-const TIME_LIMIT: Duration = Duration::from_secs(2);
+pub const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// The compressed flag and the length, in bytes.
 const PREFIX_BYTES: usize = 5;

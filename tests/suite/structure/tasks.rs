@@ -3,7 +3,7 @@
 use super::sources::{code_without_tests, sources};
 
 /// The files that start tasks or threads on their own, and how many.
-const STARTS: [(&str, usize); 12] = [
+const STARTS: [(&str, usize); 13] = [
     // The thread runs only what `supervisor::run` restarts.
     ("src/adapters/audit_log.rs", 1),
     // Each query waits for its tasks; a panic is DATABASE_UNAVAILABLE.
@@ -21,6 +21,8 @@ const STARTS: [(&str, usize); 12] = [
     ("src/reload/file/read.rs", 1),
     // A panic closes one connection.
     ("src/server/connections.rs", 1),
+    // A panic resets the stream of one call that was refused.
+    ("src/server/late.rs", 1),
     ("src/supervisor/mod.rs", 1),
     // The end of the process waits for the thread.
     ("src/telemetry/otlp/mod.rs", 1),

@@ -40,7 +40,9 @@ impl RawClient {
 
     /// Connects, and sends the preface with these settings.
     pub(crate) async fn connect_with(address: impl Display, settings: &[u8]) -> Self {
-        let mut client = Self(TcpStream::connect(address.to_string()).await.unwrap());
+        let stream = TcpStream::connect(address.to_string()).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let mut client = Self(stream);
         client.0.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
         client.send(SETTINGS, 0, 0, settings).await;
         client

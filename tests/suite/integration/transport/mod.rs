@@ -10,6 +10,7 @@ mod drain;
 mod frames;
 mod health;
 mod health_listener;
+mod late_messages;
 mod redirect;
 mod shutdown;
 mod slow_messages;
