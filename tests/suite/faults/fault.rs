@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 use super::{
     load::{Call, LOST},
     outcome::Outcome,
-    stage::Stage,
+    stage::{AUDIT, Stage},
+    telemetry::Collector,
 };
 
 /// A row of the table. A new fault is a new row in the file of its group.
@@ -62,6 +63,23 @@ pub(super) enum Setup {
     Pooler,
     /// The name of Stripe's host, in a mount namespace with its own `/etc/hosts`.
     HostName,
+    /// The audit file on a small disk, in a mount namespace.
+    SmallDisk,
+    /// A pipe instead of the audit file.
+    Pipe,
+    /// A collector that fails.
+    Collector(Collector),
+}
+
+impl Setup {
+    /// Returns where the audit entries are written, in the folder of the stage.
+    pub(super) fn audit_path(self) -> &'static str {
+        match self {
+            Self::SmallDisk => "disk/audit.jsonl",
+            Self::Pipe => "pipe",
+            _ => AUDIT,
+        }
+    }
 }
 
 /// The calls that a fault may affect.

@@ -172,9 +172,9 @@ impl Load {
     }
 
     /// Stops. Returns all calls in the order of their start, and when the machine stalled.
-    pub(super) async fn stop(self) -> (Vec<Call>, Vec<[Instant; 2]>) {
+    pub(super) async fn stop(&mut self) -> (Vec<Call>, Vec<[Instant; 2]>) {
         self.stop.send_replace(true);
-        let stalls = self.task.await.unwrap();
+        let stalls = (&mut self.task).await.unwrap();
         let mut calls = self.ended.borrow().clone();
         calls.sort_by_key(|call| call.number);
         (calls, stalls)

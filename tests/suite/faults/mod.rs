@@ -6,22 +6,26 @@
 //!
 //! `tests/faults` runs all of them for a minute each, and prints the table. A short form runs in `tests/run`.
 
+mod audit;
 mod database;
 mod fault;
 mod files;
+mod launch;
 mod load;
 mod long;
 mod outcome;
+mod pipe;
 mod resources;
 mod run;
 mod servers;
 mod short;
 mod stage;
 mod stripe;
+mod telemetry;
 
 pub(crate) use fault::Fault;
 
 /// All faults, in the order of the table.
 pub(crate) fn all() -> impl Iterator<Item = &'static Fault> {
-    [stripe::FAULTS, database::FAULTS, files::FAULTS].into_iter().flatten()
+    [stripe::FAULTS, database::FAULTS, files::FAULTS, audit::FAULTS, telemetry::FAULTS].into_iter().flatten()
 }

@@ -11,13 +11,15 @@ use super::{
     resources::Resources,
     stage::{Form, Stage},
 };
-use crate::support::{files::json_lines, process::signal};
+use crate::support::process::signal;
 
 /// The number of successful calls in a row after which the service is healthy.
 const HEALTHY: usize = 20;
 
-/// Runs the faults with these names, or all, at most `concurrent` at the same time. Fails after the last of them.
-pub(super) async fn run_all(form: Form, names: &[&str], concurrent: usize) {
+/// Runs every fault, or those in the variable `FAULTS`, at most `concurrent` at the same time. Fails after the last of them.
+pub(super) async fn run_all(form: Form, concurrent: usize) {
+    let names = std::env::var("FAULTS").unwrap_or_default();
+    let names: Vec<_> = names.split_whitespace().collect();
     let known: Vec<_> = all().map(|fault| fault.name).collect();
     assert!(names.iter().all(|name| known.contains(name)), "unknown fault; the names are: {}", known.join(" "));
     let chosen = all().filter(|fault| names.is_empty() || names.contains(&fault.name));
@@ -69,13 +71,12 @@ async fn run(fault: &'static Fault, form: Form) -> Line {
         .await;
     let after = Resources::of(process);
     let explained = stage.explained();
-    let audit_file = stage.path("audit.jsonl");
     let (calls, stalls) = stage.load.stop().await;
     assert_eq!(stage.serving.child.try_wait().unwrap(), None, "{}: the process has ended", fault.name);
     signal(&stage.serving.child, "-TERM");
     assert_eq!(stage.serving.child.wait().await.unwrap().code(), Some(0));
+    let audit = stage.audit().await;
     let log = stage.serving.log.await.unwrap();
-    let audit = json_lines(&audit_file);
     let outcome = Outcome {
         fault,
         calls,

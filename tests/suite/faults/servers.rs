@@ -24,13 +24,13 @@ pub(super) struct Servers(Vec<Postgres>);
 impl Servers {
     pub(super) fn start(setup: Setup) -> Self {
         Self(match setup {
-            Setup::Shared | Setup::Password | Setup::HostName => Vec::new(),
             Setup::OwnServer | Setup::Pooler => vec![Postgres::start()],
             Setup::Standby => {
                 let primary = Postgres::start();
                 let standby = primary.start_standby();
                 vec![primary, standby]
             }
+            _ => Vec::new(),
         })
     }
 

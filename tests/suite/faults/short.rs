@@ -7,5 +7,5 @@ const SHORT: Form = Form { calls: 30, divisor: 25, settings: &["--stripe-attempt
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs PostgreSQL and PgBouncer: `tests/run` installs them"]
 async fn service_keeps_its_promises() {
-    run_all(SHORT, &[], 4).await;
+    run_all(SHORT, 4).await;
 }

@@ -1,26 +1,32 @@
 //! The service in a process of its own, with the real PostgreSQL, the simulator of Stripe over TLS, and its files.
 
-use std::{path::PathBuf, sync::Mutex, time::Instant};
+use std::{fs::File, os::fd::AsRawFd as _, path::PathBuf, sync::Mutex, time::Instant};
 
+use serde_json::Value;
 use stripe_simulator::{Customer, Mode, Settings, Simulator};
 use tempfile::TempDir;
-use tokio::{process::Command, task::block_in_place};
+use tokio::task::block_in_place;
 
 use super::{
     fault::{Fault, Setup},
+    launch::{self, HOSTS},
     load::{Load, TENANTS},
+    pipe::PipeReader,
     servers::{Servers, customer, password_statement, schema_and_rows, tcp_setting},
 };
 use crate::support::{
     Issuer, PgBouncer, Postgres, files,
     postgres::TestDatabase,
-    process::{Serving, isolated, serve},
+    process::{Serving, serve},
     stripe,
     world::{FLAG_ON, arguments, override_settings},
 };
 
 /// The password that every role has at first.
 const PASSWORD: &str = "first-secret";
+
+/// The name of the audit file. Rotated ones begin with it.
+pub(super) const AUDIT: &str = "audit.jsonl";
 
 /// How large a run is.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +46,11 @@ pub(super) struct Stage {
     pub(super) serving: Serving,
     pub(super) stripe: Simulator,
     pub(super) database: TestDatabase,
+    /// The folder with the audit file, as this process sees it.
+    pub(super) audit_folder: PathBuf,
+    /// Keeps the disk of the audit file, which only the service has mounted.
+    _disk: Option<File>,
+    pipe: Option<PipeReader>,
     _pooler: Option<PgBouncer>,
     explained: Mutex<Vec<[Instant; 2]>>,
     servers: Servers,
@@ -93,12 +104,24 @@ impl Stage {
         if fault.setup == Setup::HostName {
             changes.push(&host_name);
         }
+        let audit = format!("--audit=file:{}", folder.path().join(fault.setup.audit_path()).display());
+        changes.push(&audit);
         override_settings(&mut settings, &changes);
-        let mut command = if fault.setup == Setup::HostName { in_namespace(&folder) } else { isolated(program()) };
+        let pipe = (fault.setup == Setup::Pipe)
+            .then(|| PipeReader::start(folder.path().join(fault.setup.audit_path()), &folder.path().join(AUDIT)));
+        std::fs::create_dir(folder.path().join("disk")).unwrap();
+        let mut command = launch::command(fault.setup, folder.path()).await;
         command.args(settings).env("SSL_CERT_FILE", folder.path().join("ca.pem"));
         let serving = serve(command).await;
         serving.wait_for_lines(r#""message":"ready""#, 1).await;
         let load = Load::start(serving.address, issuer);
+        let disk = (fault.setup == Setup::SmallDisk).then(|| {
+            let root = PathBuf::from(format!("/proc/{}/root", serving.child.id().unwrap()));
+            File::open(root.join(folder.path().join("disk").strip_prefix("/").unwrap())).unwrap()
+        });
+        let audit_folder = disk
+            .as_ref()
+            .map_or_else(|| folder.path().to_owned(), |disk| format!("/proc/self/fd/{}", disk.as_raw_fd()).into());
         let expected = fault.reasons.first().copied();
         Self {
             form,
@@ -107,6 +130,9 @@ impl Stage {
             serving,
             stripe,
             database,
+            audit_folder,
+            _disk: disk,
+            pipe,
             _pooler: pooler,
             explained: Mutex::default(),
             servers,
@@ -121,6 +147,20 @@ impl Stage {
 
     pub(super) fn standby(&self) -> &Postgres {
         self.servers.standby().unwrap()
+    }
+
+    pub(super) fn pipe(&self) -> &PipeReader {
+        self.pipe.as_ref().unwrap()
+    }
+
+    /// Returns all audit entries, once the service has ended.
+    pub(super) async fn audit(&mut self) -> Vec<Value> {
+        if let Some(pipe) = self.pipe.take() {
+            pipe.end().await;
+        }
+        let files = std::fs::read_dir(&self.audit_folder).unwrap().map(|file| file.unwrap());
+        let files = files.filter(|file| file.file_name().to_str().unwrap().starts_with(AUDIT));
+        files.flat_map(|file| files::json_lines(&file.path())).collect()
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -180,24 +220,4 @@ impl Stage {
     pub(super) async fn close_connections(&self) {
         self.sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'billing-portal' AND datname = current_database()").await;
     }
-}
-
-/// What `/etc/hosts` has while the name of Stripe's host can be resolved.
-pub(super) const HOSTS: &str = "127.0.0.1 localhost\n";
-
-fn program() -> PathBuf {
-    std::env::var_os("BILLING_PORTAL_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_billing-portal").into()).into()
-}
-
-/// Starts the service where `/etc/hosts` is a file of the test, and nothing else resolves names.
-fn in_namespace(folder: &TempDir) -> Command {
-    let mut command = isolated("unshare");
-    if !rustix::process::getuid().is_root() {
-        command.args(["--user", "--map-root-user"]);
-    }
-    let script =
-        r#"mount --bind "$0/hosts" /etc/hosts && mount --bind "$0/nsswitch.conf" /etc/nsswitch.conf && exec "$@""#;
-    command.args(["--mount", "sh", "-c", script]).arg(folder.path()).arg(program());
-    command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
-    command
 }

@@ -6,8 +6,9 @@ use stripe_simulator::{Fault as Failure, Injection};
 
 use super::{
     fault::{Affected, Fault, HARMLESS, Setup},
+    launch::HOSTS,
     outcome::Outcome,
-    stage::{HOSTS, Stage},
+    stage::Stage,
 };
 
 const UNAVAILABLE: &[&str] = &["STRIPE_UNAVAILABLE"];

@@ -44,13 +44,19 @@ pub(crate) struct HttpCollector {
 
 impl HttpCollector {
     pub(crate) async fn start() -> Self {
+        Self::answering(200, Duration::ZERO).await
+    }
+
+    /// Responds with this status after this time.
+    pub(crate) async fn answering(status: u16, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (status, (sender, exports)) = (Arc::new(AtomicU16::new(200)), mpsc::unbounded_channel());
+        let (status, (sender, exports)) = (Arc::new(AtomicU16::new(status)), mpsc::unbounded_channel());
         let shared = Arc::clone(&status);
         let routes = Router::new().fallback(async move |uri: Uri, headers: HeaderMap, body: Bytes| {
             let status = StatusCode::from_u16(shared.load(Ordering::SeqCst)).unwrap();
             drop(sender.send(Export { path: uri.path().to_owned(), headers, body }));
+            tokio::time::sleep(delay).await;
             status
         });
         tokio::spawn(async move { axum::serve(listener, routes).await });

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -135,8 +135,12 @@ pub(crate) async fn startup_error(mut command: Command) -> (Option<i32>, String)
 /// Creates a named pipe, and returns a reader of it.
 pub(crate) fn pipe_reader(path: &Path) -> File {
     create_pipe(path);
-    let mut options = File::options();
-    options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path).unwrap()
+    open_pipe(path, OFlags::RDONLY)
+}
+
+/// Opens a named pipe for reading or writing, without waiting for the other side.
+pub(crate) fn open_pipe(path: &Path, access: OFlags) -> File {
+    rustix::fs::open(path, access | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).unwrap().into()
 }
 
 /// Creates a named pipe that nobody has opened.
@@ -147,7 +151,7 @@ pub(crate) fn create_pipe(path: &Path) {
 /// Creates a named pipe, fills it, and returns a writer with these flags, and a reader that does not wait.
 pub(crate) fn full_pipe(path: &Path, flags: OFlags) -> (File, File) {
     let (writer, reader) = empty_pipe(path, flags);
-    fill(&reader);
+    fill(&reader, b'.');
     (writer, reader)
 }
 
@@ -162,10 +166,10 @@ pub(crate) fn empty_pipe(path: &Path, flags: OFlags) -> (File, File) {
     (open(flags), open(OFlags::NONBLOCK))
 }
 
-/// Fills a pipe with dots.
-pub(crate) fn fill(mut reader: &File) {
+/// Fills a pipe with a character.
+pub(crate) fn fill(mut pipe: &File, character: u8) {
     for size in [4_096, 1] {
-        while reader.write(&vec![b'.'; size]).is_ok() {}
+        while pipe.write(&vec![character; size]).is_ok() {}
     }
 }
 

@@ -114,7 +114,7 @@ async fn stopped_reader_of_the_log_blocks_neither_calls_nor_drain() {
         let mut child = binary().args(&arguments).stderr(writer).spawn().unwrap();
         let listening = read_log_until(&reader, "listening").await;
         world.connect_to(listening["address"].as_str().unwrap().parse().unwrap()).await;
-        fill(&reader);
+        fill(&reader, b'.');
         let calls = async {
             // More than there are threads that serve calls.
             for _ in 0..20 {
@@ -125,7 +125,7 @@ async fn stopped_reader_of_the_log_blocks_neither_calls_nor_drain() {
         let refusal = timeout(Duration::from_secs(20), calls).await.expect("a call waits for the reader of the log");
         let line = read_log_until(&reader, &refusal.request_id).await;
         assert_eq!(line["reason"], "TOKEN_INVALID");
-        fill(&reader);
+        fill(&reader, b'.');
         signal(&child, "-TERM");
         let exit = timeout(Duration::from_secs(20), child.wait()).await.expect("the drain waits for the reader");
         assert_eq!(exit.unwrap().code(), Some(0));
