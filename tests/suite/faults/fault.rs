@@ -28,6 +28,8 @@ pub(crate) struct Fault {
     pub(crate) rare: &'static [&'static str],
     /// How long after the end of the fault calls succeed again.
     pub(crate) healthy_within: Duration,
+    /// The exit code, if the fault ends the process. It has answered what it has accepted.
+    pub(crate) ends: Option<i32>,
     /// Begins the fault, lets it last, and ends it.
     pub(super) inject: for<'a> fn(&'a Stage) -> BoxFuture<'a, ()>,
     /// Checks of this fault alone, and the figure that they are about.
@@ -44,6 +46,7 @@ pub(super) const HARMLESS: Fault = Fault {
     reasons: &[],
     rare: &[],
     healthy_within: Duration::ZERO,
+    ends: None,
     inject: |_| Box::pin(std::future::ready(())),
     figure: None,
 };
@@ -114,9 +117,10 @@ impl Fault {
 
     /// What callers see, as docs/operate.md says it.
     pub(crate) fn promise(&self) -> String {
-        let reasons: Vec<_> = self.all_reasons().map(|reason| format!("`{reason}`")).collect();
-        let reasons = reasons.join(", ");
+        let reasons = self.all_reasons().filter(|reason| *reason != LOST);
+        let reasons = reasons.map(|reason| format!("`{reason}`")).collect::<Vec<_>>().join(", ");
         match self.affected {
+            Affected::All if reasons.is_empty() => "every accepted call succeeds".to_owned(),
             Affected::None => "nothing: every call succeeds".to_owned(),
             Affected::Sessions => format!("{reasons}; `GetPortalAccess` succeeds"),
             Affected::OneTenant => format!("one tenant: {reasons}; the others succeed"),
@@ -126,14 +130,18 @@ impl Fault {
 
     /// Whether calls can end without an answer of the service, as docs/operate.md says it.
     pub(crate) fn lost_calls(&self) -> &'static str {
-        if self.all_reasons().any(|reason| reason == LOST) { "some" } else { "none" }
+        match self.ends {
+            Some(_) => "only those that are not accepted",
+            None => "none",
+        }
     }
 
     /// How soon calls succeed again, as docs/operate.md says it.
     pub(crate) fn recovery(&self) -> String {
-        match (self.affected, self.healthy_within) {
-            (Affected::None, _) => "always".to_owned(),
-            (_, within) => format!("within {} s", within.as_secs()),
+        match (self.ends, self.affected) {
+            (Some(code), _) => format!("exit code {code}"),
+            (None, Affected::None) => "always".to_owned(),
+            (None, _) => format!("within {} s", self.healthy_within.as_secs()),
         }
     }
 }

@@ -6,24 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use billing_portal::grpc::proto::{
-    GetPortalAccessRequest, billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
-};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
     time::{MissedTickBehavior, interval, timeout},
 };
-use tonic::{Request, Status, transport::Uri};
 
-use crate::support::{
-    ClientError, Issuer,
-    world::{bearer, home},
-};
+use super::caller::Caller;
+use crate::support::Issuer;
 
 /// The number of tenants. Every fourth call is GetPortalAccess, of each tenant in turn.
 pub(super) const TENANTS: usize = 7;
@@ -31,13 +21,7 @@ pub(super) const TENANTS: usize = 7;
 /// Calls per second.
 const RATE: u32 = 20;
 
-const CONNECTIONS: usize = 4;
-
-/// The `grpc-timeout` of each call, in seconds.
-const DEADLINE: u64 = 8;
-
-/// A call without an answer until then is lost.
-const PATIENCE: Duration = Duration::from_secs(DEADLINE + 20);
+pub(super) const CONNECTIONS: usize = 4;
 
 /// The status of a call without an answer of the service.
 pub(super) const LOST: &str = "lost";
@@ -69,6 +53,11 @@ pub(super) enum Answer {
     },
     /// No answer of the service.
     Lost(#[expect(dead_code, reason = "printed if the call breaks a promise")] String),
+}
+
+/// Returns whether a call of the load has this user.
+pub(super) fn is_user(user: &str) -> bool {
+    user.strip_prefix('u').is_some_and(|number| number.parse::<usize>().is_ok())
 }
 
 impl Call {
@@ -166,6 +155,11 @@ impl Load {
         self.wait_for("the end of earlier calls", |calls| earlier(calls) == started).await;
     }
 
+    /// Returns the token of an owner.
+    pub(super) fn token(&self, user: &str, tenant: &str) -> String {
+        self.signer.lock().unwrap().token(user, tenant, "owner")
+    }
+
     /// Signs the tokens of later calls with another key.
     pub(super) fn sign_with(&self, signer: Issuer) {
         *self.signer.lock().unwrap() = signer;
@@ -178,58 +172,5 @@ impl Load {
         let mut calls = self.ended.borrow().clone();
         calls.sort_by_key(|call| call.number);
         (calls, stalls)
-    }
-}
-
-/// A client with one connection. It sends the deadline, but does not enforce it, as tonic's own channel would.
-#[derive(Clone)]
-struct Caller {
-    client: Client<HttpConnector, tonic::body::Body>,
-    origin: Uri,
-}
-
-impl Caller {
-    fn new(address: SocketAddr) -> Self {
-        let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
-        Self { client, origin: format!("http://{address}").parse().unwrap() }
-    }
-
-    async fn call(&self, number: usize, token: &str) -> Call {
-        let (is_session, started) = (number % 4 != 3, Instant::now());
-        let answer = async { if is_session { self.open(token).await } else { self.access(token).await } };
-        let answer = timeout(PATIENCE, answer).await.unwrap_or_else(|_| Answer::Lost("no answer".to_owned()));
-        Call { number, is_session, started, ended: Instant::now(), answer }
-    }
-
-    async fn open(&self, token: &str) -> Answer {
-        let mut client = BillingPortalClient::with_origin(self.client.clone(), self.origin.clone());
-        match client.create_portal_session(with_deadline(bearer(token, home()))).await {
-            Ok(response) => Answer::Ok(response.into_inner().url),
-            Err(status) => refusal(&status),
-        }
-    }
-
-    async fn access(&self, token: &str) -> Answer {
-        let mut client = PortalAccessClient::with_origin(self.client.clone(), self.origin.clone());
-        match client.get_portal_access(with_deadline(bearer(token, GetPortalAccessRequest::default()))).await {
-            Ok(response) if response.get_ref().visible => Answer::Ok(String::new()),
-            Ok(response) => {
-                let reason = response.get_ref().reason().as_str_name().trim_start_matches("REASON_").to_owned();
-                Answer::Refused { reason, request_id: String::new() }
-            }
-            Err(status) => refusal(&status),
-        }
-    }
-}
-
-fn with_deadline<T>(mut request: Request<T>) -> Request<T> {
-    request.metadata_mut().insert("grpc-timeout", format!("{DEADLINE}S").parse().unwrap());
-    request
-}
-
-fn refusal(status: &Status) -> Answer {
-    match ClientError::if_refused(status) {
-        Some(ClientError { reason, request_id, .. }) => Answer::Refused { reason, request_id },
-        None => Answer::Lost(format!("{status:?}")),
     }
 }

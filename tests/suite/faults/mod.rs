@@ -7,6 +7,8 @@
 //! `tests/faults` runs all of them for a minute each, and prints the table. A short form runs in `tests/run`.
 
 mod audit;
+mod caller;
+mod crowd;
 mod database;
 mod fault;
 mod files;
@@ -15,6 +17,7 @@ mod load;
 mod long;
 mod outcome;
 mod pipe;
+mod process;
 mod resources;
 mod run;
 mod servers;
@@ -27,5 +30,6 @@ pub(crate) use fault::Fault;
 
 /// All faults, in the order of the table.
 pub(crate) fn all() -> impl Iterator<Item = &'static Fault> {
-    [stripe::FAULTS, database::FAULTS, files::FAULTS, audit::FAULTS, telemetry::FAULTS].into_iter().flatten()
+    let groups = [stripe::FAULTS, database::FAULTS, files::FAULTS, audit::FAULTS, telemetry::FAULTS, process::FAULTS];
+    groups.into_iter().flatten()
 }

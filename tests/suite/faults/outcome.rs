@@ -10,7 +10,7 @@ use stripe_simulator::Simulator;
 
 use super::{
     fault::{Affected, Fault},
-    load::{Answer, Call},
+    load::{Answer, Call, is_user},
     resources::Resources,
     servers::customer,
 };
@@ -62,7 +62,7 @@ impl Outcome<'_> {
             fault: self.fault.name,
             statuses: self.statuses(),
             lost: self.during().filter(|call| matches!(call.answer, Answer::Lost(_))).count(),
-            healthy: healthy.map_or("always".to_owned(), |time| format!("{:.2} s", time.as_secs_f64())),
+            healthy: healthy.map_or_else(|| self.fault.recovery(), |time| format!("{:.2} s", time.as_secs_f64())),
             figure: self.fault.figure.map_or(String::new(), |figure| figure(self)),
         }
     }
@@ -98,7 +98,7 @@ impl Outcome<'_> {
 
     /// Returns the time from the end of the fault to the first success after the last failure, if there was a failure.
     fn time_until_healthy(&self) -> Option<Duration> {
-        if self.fault.affected == Affected::None {
+        if self.fault.affected == Affected::None || self.fault.ends.is_some() {
             return None;
         }
         let last_failure = self.calls.iter().rev().find(|call| !call.is_ok()).map_or(0, |call| call.number);
@@ -121,7 +121,7 @@ impl Outcome<'_> {
         for call in self.calls.iter().filter(|call| call.is_session) {
             let found = outcomes.remove(call.user().as_str()).unwrap_or_default();
             match &call.answer {
-                Answer::Lost(_) => {}
+                Answer::Lost(_) => assert!(found.is_empty(), "accepted, but not answered: {call:?}: {found:?}"),
                 // What could not be written is missing, and an OK may have been written before it.
                 Answer::Refused { reason, request_id } if reason == "AUDIT_UNAVAILABLE" => {
                     assert!(found.iter().all(|entry| entry["request_id"] == **request_id), "{call:?}: {found:?}");
@@ -140,6 +140,7 @@ impl Outcome<'_> {
                 }
             }
         }
+        outcomes.retain(|user, _| is_user(user));
         assert!(outcomes.is_empty(), "outcomes of no call: {outcomes:?}");
     }
 

@@ -8,11 +8,14 @@ pub(super) struct Resources {
     pub(super) descriptors: usize,
     /// The resident memory, in KiB.
     pub(super) memory: u64,
+    /// The largest resident memory so far, in KiB.
+    pub(super) peak: u64,
 }
 
 impl Resources {
     pub(super) fn of(process: u32) -> Self {
         let descriptors = std::fs::read_dir(format!("/proc/{process}/fd")).unwrap().count();
-        Self { descriptors, memory: memory(process, "VmRSS").unwrap() }
+        let [memory, peak] = ["VmRSS", "VmHWM"].map(|field| memory(process, field).unwrap());
+        Self { descriptors, memory, peak }
     }
 }

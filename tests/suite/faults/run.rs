@@ -7,6 +7,7 @@ use futures_util::{StreamExt as _, stream};
 
 use super::{
     Fault, all,
+    load::Load,
     outcome::{Line, Outcome},
     resources::Resources,
     stage::{Form, Stage},
@@ -61,20 +62,20 @@ async fn run(fault: &'static Fault, form: Form) -> Line {
     (fault.inject)(&stage).await;
     let ended = Instant::now();
     let stripe_requests = stage.stripe.requests().len();
-    stage
-        .load
-        .wait_for("health after the fault", |calls| {
-            let last_failure = calls.iter().filter(|call| !call.is_ok()).map(|call| call.number).max();
-            let later = calls.iter().filter(|call| call.started > ended && Some(call.number) > last_failure);
-            later.filter(|call| call.is_ok()).count() >= HEALTHY
-        })
-        .await;
-    let after = Resources::of(process);
+    let after = match fault.ends {
+        Some(_) => before,
+        None => {
+            wait_until_healthy(&stage.load, ended).await;
+            Resources::of(process)
+        }
+    };
     let explained = stage.explained();
     let (calls, stalls) = stage.load.stop().await;
-    assert_eq!(stage.serving.child.try_wait().unwrap(), None, "{}: the process has ended", fault.name);
-    signal(&stage.serving.child, "-TERM");
-    assert_eq!(stage.serving.child.wait().await.unwrap().code(), Some(0));
+    if fault.ends.is_none() {
+        assert_eq!(stage.serving.child.try_wait().unwrap(), None, "{}: the process has ended", fault.name);
+        signal(&stage.serving.child, "-TERM");
+    }
+    assert_eq!(stage.serving.child.wait().await.unwrap().code(), Some(fault.ends.unwrap_or_default()));
     let audit = stage.audit().await;
     let log = stage.serving.log.await.unwrap();
     let outcome = Outcome {
@@ -90,4 +91,14 @@ async fn run(fault: &'static Fault, form: Form) -> Line {
         resources: [before, after],
     };
     outcome.check(&stage.stripe)
+}
+
+/// Waits for some calls that succeed after the last failure.
+async fn wait_until_healthy(load: &Load, ended: Instant) {
+    load.wait_for("health after the fault", |calls| {
+        let last_failure = calls.iter().filter(|call| !call.is_ok()).map(|call| call.number).max();
+        let later = calls.iter().filter(|call| call.started > ended && Some(call.number) > last_failure);
+        later.filter(|call| call.is_ok()).count() >= HEALTHY
+    })
+    .await;
 }
