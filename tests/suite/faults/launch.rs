@@ -1,11 +1,11 @@
 //! The process of a stage, and what is different around it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tokio::process::Command;
 
 use super::fault::Setup;
-use crate::support::process::isolated;
+use crate::support::process::{isolated, program};
 
 /// What `/etc/hosts` has while the name of Stripe's host can be resolved.
 pub(super) const HOSTS: &str = "127.0.0.1 localhost\n";
@@ -29,10 +29,6 @@ pub(super) async fn command(setup: Setup, folder: &Path) -> Command {
         }
         _ => isolated(program()),
     }
-}
-
-fn program() -> PathBuf {
-    std::env::var_os("BILLING_PORTAL_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_billing-portal").into()).into()
 }
 
 /// Starts the service where it alone sees what a script mounts.

@@ -17,13 +17,13 @@ use tokio::{
     time::{interval, sleep},
 };
 use tonic::{
-    Request, Status,
+    Status,
     transport::{Channel, Endpoint},
 };
 
 use crate::support::{
     ClientError, World,
-    world::{bearer, home},
+    world::{bearer, home, traced},
 };
 
 /// 50 calls a second.
@@ -120,11 +120,6 @@ async fn call(world: Arc<World>, channel: Channel, number: usize) -> Call {
         (answer(response.map(|access| reason(access.into_inner().reason()).to_owned())), expected)
     };
     Call { trace, creates_session, duration: started.elapsed(), answer, expected }
-}
-
-fn traced<T>(mut request: Request<T>, trace: &str) -> Request<T> {
-    request.metadata_mut().insert("traceparent", format!("00-{trace}-00000000000000a1-00").parse().unwrap());
-    request
 }
 
 /// Returns the reason of a refusal. A status without one is Envoy's, or the client's own.

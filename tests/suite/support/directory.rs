@@ -23,8 +23,13 @@ pub(super) fn path(folder: &TempDir) -> PathBuf {
     folder.path().join("directory.db")
 }
 
-pub(super) fn create(folder: &TempDir) {
-    Connection::open(path(folder)).unwrap().execute_batch(DIRECTORY).unwrap();
+pub(crate) fn create(folder: &TempDir) {
+    run(folder, DIRECTORY);
+}
+
+/// Runs statements on the directory in a folder.
+pub(crate) fn run(folder: &TempDir, statements: &str) {
+    Connection::open(path(folder)).unwrap().execute_batch(statements).unwrap();
 }
 
 impl World {
@@ -34,7 +39,7 @@ impl World {
     }
 
     pub(crate) fn sql(&self, statements: &str) {
-        self.database().execute_batch(statements).unwrap();
+        run(&self.folder, statements);
     }
 
     /// Adds the tenants `t0`, `t1` and so on, with the customers `cus_T0`, `cus_T1` and so on.

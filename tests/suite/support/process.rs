@@ -6,7 +6,7 @@ use std::{
     io::{Read as _, Write as _},
     net::SocketAddr,
     os::unix::fs::OpenOptionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Output, Stdio},
     time::Duration,
 };
@@ -28,6 +28,11 @@ use super::{
 
 pub(crate) fn binary() -> Command {
     isolated(env!("CARGO_BIN_EXE_billing-portal"))
+}
+
+/// Returns the binary of the service: the one in the variable, or that of a debug build.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("BILLING_PORTAL_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_billing-portal").into()).into()
 }
 
 pub(crate) fn backfill_binary() -> Command {

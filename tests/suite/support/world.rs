@@ -232,6 +232,12 @@ pub(crate) fn bearer<T>(token: &str, message: T) -> Request<T> {
     request
 }
 
+/// Adds a trace, which is also in the audit entries of the call.
+pub(crate) fn traced<T>(mut request: Request<T>, trace: &str) -> Request<T> {
+    request.metadata_mut().insert("traceparent", format!("00-{trace}-00000000000000a1-00").parse().unwrap());
+    request
+}
+
 /// Replaces default settings with those of a test, because a duplicate flag is a configuration error.
 pub(crate) fn override_settings(arguments: &mut Vec<String>, settings: &[&str]) {
     for setting in settings {
