@@ -5,6 +5,7 @@
 //! | [`corpus`] | is every case of `tests/corpus` refused with its code and reason, and nothing behind the check touched? |
 //! | [`integration`] | does the real server behave as the contract says? |
 //! | [`faults`] | what do callers see while something around the service fails, and for how long? |
+//! | [`load`] | what do callers see under overload, beside clients that abuse HTTP/2, and after a long time? |
 //! | [`regression`] | who sees the billing action on the page? |
 //! | [`restarts`] | does every call get its answer while replicas behind an Envoy are restarted? |
 //! | [`smoke`] | does the happy path work with a real browser and a real grpcurl? |
@@ -20,6 +21,7 @@ mod corpus;
 mod differential;
 mod faults;
 mod integration;
+mod load;
 mod long;
 mod properties;
 mod regression;

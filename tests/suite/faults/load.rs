@@ -6,14 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{
-    sync::watch,
-    task::{JoinHandle, JoinSet},
-    time::{MissedTickBehavior, interval, timeout},
-};
+use tokio::{sync::watch, time::timeout};
 
 use super::caller::Caller;
-use crate::support::Issuer;
+use crate::support::{
+    Issuer,
+    open_loop::{Ended, OpenLoop},
+};
 
 /// The number of tenants. Every fourth call is GetPortalAccess, of each tenant in turn.
 pub(super) const TENANTS: usize = 7;
@@ -90,49 +89,26 @@ impl Call {
 
 pub(super) struct Load {
     ended: watch::Receiver<Vec<Call>>,
-    started: watch::Receiver<usize>,
+    calls: OpenLoop<()>,
     signer: Arc<Mutex<Issuer>>,
-    stop: watch::Sender<bool>,
-    /// Returns when the machine stalled.
-    task: JoinHandle<Vec<[Instant; 2]>>,
 }
 
 impl Load {
     pub(super) fn start(address: SocketAddr, signer: Issuer) -> Self {
         let signer = Arc::new(Mutex::new(signer));
         let (ended_sender, ended) = watch::channel(Vec::new());
-        let (started_sender, started) = watch::channel(0);
-        let (stop, mut stopped) = watch::channel(false);
         let clients: Vec<_> = (0..CONNECTIONS).map(|_| Caller::new(address)).collect();
         let issuer = Arc::clone(&signer);
-        let task = tokio::spawn(async move {
-            let mut ticks = interval(Duration::from_secs(1) / RATE);
-            // A late tick does not reduce the number of calls.
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-            let (mut calls, mut stalls) = (JoinSet::new(), Vec::new());
-            loop {
-                let due = tokio::select! {
-                    _ = stopped.changed() => break,
-                    due = ticks.tick() => due.into_std(),
-                };
-                if due.elapsed() > STALL {
-                    stalls.push([due, Instant::now()]);
-                }
-                let number = *started_sender.borrow();
-                let tenant = format!("t{}", number % TENANTS);
-                let token = issuer.lock().unwrap().token(&format!("u{number}"), &tenant, "owner");
-                let (client, ended) = (clients[number % CONNECTIONS].clone(), ended_sender.clone());
-                calls.spawn(async move {
-                    let call = client.call(number, &token).await;
-                    ended.send_modify(|calls| calls.push(call));
-                });
-                started_sender.send_modify(|count| *count += 1);
-                while calls.try_join_next().is_some() {}
+        let calls = OpenLoop::start(RATE, move |number| {
+            let tenant = format!("t{}", number % TENANTS);
+            let token = issuer.lock().unwrap().token(&format!("u{number}"), &tenant, "owner");
+            let (client, ended) = (clients[number % CONNECTIONS].clone(), ended_sender.clone());
+            async move {
+                let call = client.call(number, &token).await;
+                ended.send_modify(|calls| calls.push(call));
             }
-            calls.join_all().await;
-            stalls
         });
-        Self { ended, started, signer, stop, task }
+        Self { ended, calls, signer }
     }
 
     /// Waits until the calls that have ended meet a condition.
@@ -144,13 +120,12 @@ impl Load {
 
     /// Waits until this number of further calls has started.
     pub(super) async fn wait_for_calls(&self, count: usize) {
-        let target = *self.started.borrow() + count;
-        self.started.clone().wait_for(|started| *started >= target).await.unwrap();
+        self.calls.wait_for_calls(count).await;
     }
 
     /// Waits until every call that has started has also ended.
     pub(super) async fn wait_for_earlier_calls(&self) {
-        let started = *self.started.borrow();
+        let started = self.calls.started();
         let earlier = |calls: &[Call]| calls.iter().filter(|call| call.number < started).count();
         self.wait_for("the end of earlier calls", |calls| earlier(calls) == started).await;
     }
@@ -166,9 +141,9 @@ impl Load {
     }
 
     /// Stops. Returns all calls in the order of their start, and when the machine stalled.
-    pub(super) async fn stop(&mut self) -> (Vec<Call>, Vec<[Instant; 2]>) {
-        self.stop.send_replace(true);
-        let stalls = (&mut self.task).await.unwrap();
+    pub(super) async fn stop(self) -> (Vec<Call>, Vec<[Instant; 2]>) {
+        let Ended { mut stalls, .. } = self.calls.stop().await;
+        stalls.retain(|[from, until]| *until - *from > STALL);
         let mut calls = self.ended.borrow().clone();
         calls.sort_by_key(|call| call.number);
         (calls, stalls)

@@ -18,7 +18,6 @@ mod long;
 mod outcome;
 mod pipe;
 mod process;
-mod resources;
 mod run;
 mod servers;
 mod short;

@@ -11,9 +11,9 @@ use stripe_simulator::Simulator;
 use super::{
     fault::{Affected, Fault},
     load::{Answer, Call, is_user},
-    resources::Resources,
     servers::customer,
 };
+use crate::support::resources::Resources;
 
 /// By how much a machine that does other things may delay what is promised.
 const GENEROUS: Duration = Duration::from_secs(30);

@@ -9,10 +9,9 @@ use super::{
     Fault, all,
     load::Load,
     outcome::{Line, Outcome},
-    resources::Resources,
-    stage::{Form, Stage},
+    stage::{Form, Stage, audit},
 };
-use crate::support::process::signal;
+use crate::support::{process::signal, resources::Resources};
 
 /// The number of successful calls in a row after which the service is healthy.
 const HEALTHY: usize = 20;
@@ -76,7 +75,7 @@ async fn run(fault: &'static Fault, form: Form) -> Line {
         signal(&stage.serving.child, "-TERM");
     }
     assert_eq!(stage.serving.child.wait().await.unwrap().code(), Some(fault.ends.unwrap_or_default()));
-    let audit = stage.audit().await;
+    let audit = audit(stage.pipe, &stage.audit_folder).await;
     let log = stage.serving.log.await.unwrap();
     let outcome = Outcome {
         fault,

@@ -1,6 +1,12 @@
 //! The service in a process of its own, with the real PostgreSQL, the simulator of Stripe over TLS, and its files.
 
-use std::{fs::File, os::fd::AsRawFd as _, path::PathBuf, sync::Mutex, time::Instant};
+use std::{
+    fs::File,
+    os::fd::AsRawFd as _,
+    path::{Path, PathBuf},
+    sync::Mutex,
+    time::Instant,
+};
 
 use serde_json::Value;
 use stripe_simulator::{Customer, Mode, Settings, Simulator};
@@ -50,7 +56,7 @@ pub(super) struct Stage {
     pub(super) audit_folder: PathBuf,
     /// Keeps the disk of the audit file, which only the service has mounted.
     _disk: Option<File>,
-    pipe: Option<PipeReader>,
+    pub(super) pipe: Option<PipeReader>,
     _pooler: Option<PgBouncer>,
     explained: Mutex<Vec<[Instant; 2]>>,
     servers: Servers,
@@ -153,16 +159,6 @@ impl Stage {
         self.pipe.as_ref().unwrap()
     }
 
-    /// Returns all audit entries, once the service has ended.
-    pub(super) async fn audit(&mut self) -> Vec<Value> {
-        if let Some(pipe) = self.pipe.take() {
-            pipe.end().await;
-        }
-        let files = std::fs::read_dir(&self.audit_folder).unwrap().map(|file| file.unwrap());
-        let files = files.filter(|file| file.file_name().to_str().unwrap().starts_with(AUDIT));
-        files.flat_map(|file| files::json_lines(&file.path())).collect()
-    }
-
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -220,4 +216,14 @@ impl Stage {
     pub(super) async fn close_connections(&self) {
         self.sql("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'billing-portal' AND datname = current_database()").await;
     }
+}
+
+/// Returns all audit entries, once the service has ended.
+pub(super) async fn audit(pipe: Option<PipeReader>, folder: &Path) -> Vec<Value> {
+    if let Some(pipe) = pipe {
+        pipe.end().await;
+    }
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap());
+    let files = files.filter(|file| file.file_name().to_str().unwrap().starts_with(AUDIT));
+    files.flat_map(|file| files::json_lines(&file.path())).collect()
 }

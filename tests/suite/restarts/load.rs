@@ -1,4 +1,4 @@
-//! A steady load: a call starts every 20 ms, whether earlier ones have ended or not, and none of them is sent again.
+//! A steady load: 50 calls start every second, and none of them is sent again.
 
 use std::{
     net::SocketAddr,
@@ -10,24 +10,18 @@ use billing_portal::grpc::proto::{
     GetPortalAccessRequest, Reason, billing_portal_client::BillingPortalClient,
     portal_access_client::PortalAccessClient,
 };
-use stripe_simulator::Customer;
-use tokio::{
-    sync::oneshot,
-    task::{JoinHandle, JoinSet},
-    time::{interval, sleep},
-};
-use tonic::{
-    Status,
-    transport::{Channel, Endpoint},
-};
+use tokio::time::sleep;
+use tonic::transport::{Channel, Endpoint};
 
 use crate::support::{
-    ClientError, World,
+    World,
+    client_error::answer,
+    open_loop::OpenLoop,
     world::{bearer, home, traced},
 };
 
-/// 50 calls a second.
-const INTERVAL: Duration = Duration::from_millis(20);
+/// Calls per second.
+const RATE: u32 = 50;
 
 /// People share the calls, so that a machine that is busy for a second does not exceed the concurrent calls of one person.
 const PEOPLE: usize = 20;
@@ -46,45 +40,9 @@ pub(super) struct Call {
     pub(super) expected: &'static str,
 }
 
-pub(super) struct Load {
-    calling: JoinHandle<Vec<Call>>,
-    stop: oneshot::Sender<()>,
-}
-
-impl Load {
-    /// Adds the people, and begins to call.
-    pub(super) async fn start(world: &Arc<World>, address: SocketAddr) -> Self {
-        add_people(world);
-        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        let (stop, mut stopped) = oneshot::channel();
-        let world = Arc::clone(world);
-        let calling = tokio::spawn(async move {
-            let (mut calls, mut timer) = (JoinSet::new(), interval(INTERVAL));
-            for number in 0.. {
-                tokio::select! {
-                    _ = timer.tick() => calls.spawn(call(Arc::clone(&world), channel.clone(), number)),
-                    _ = &mut stopped => break,
-                };
-            }
-            calls.join_all().await
-        });
-        Self { calling, stop }
-    }
-
-    /// Starts no further calls, and returns all of them when the last one has ended.
-    pub(super) async fn stop(self) -> Vec<Call> {
-        self.stop.send(()).unwrap();
-        self.calling.await.unwrap()
-    }
-}
-
-fn add_people(world: &World) {
-    world.add_tenants(PEOPLE);
-    for person in 0..PEOPLE {
-        world.sql(&format!("INSERT INTO billing_portal_owners VALUES ('t{person}', 'u{person}')"));
-        let customer = format!("cus_T{person}");
-        world.stripe.add_customer(Customer::new(&customer).metadata("tenant_id", &format!("t{person}")));
-    }
+/// Adds the people, and begins to call.
+pub(super) async fn start(world: &Arc<World>, address: SocketAddr) -> OpenLoop<Call> {
+    world.add_owners(PEOPLE);
     world.stripe.record_requests(false);
     world.stripe.tamper(Some(Arc::new(|request, answer| {
         Box::pin(async move {
@@ -98,6 +56,9 @@ fn add_people(world: &World) {
             answer
         })
     })));
+    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    let world = Arc::clone(world);
+    OpenLoop::start(RATE, move |number| call(Arc::clone(&world), channel.clone(), number))
 }
 
 /// Every second call creates a session. One of ten people is not an owner.
@@ -111,21 +72,13 @@ async fn call(world: Arc<World>, channel: Channel, number: usize) -> Call {
     let (answer, expected) = if creates_session {
         let request = traced(bearer(&token, home()), &trace);
         let response = BillingPortalClient::new(channel).create_portal_session(request).await;
-        (answer(response.map(|_| "OK".to_owned())), if is_owner { "OK" } else { "NOT_OWNER" })
+        (answer(response.map(|_| "OK")), if is_owner { "OK" } else { "NOT_OWNER" })
     } else {
         let request = traced(bearer(&token, GetPortalAccessRequest::default()), &trace);
         let response = PortalAccessClient::new(channel).get_portal_access(request).await;
         let reason = |reason: Reason| reason.as_str_name();
         let expected = reason(if is_owner { Reason::Allowed } else { Reason::NotOwner });
-        (answer(response.map(|access| reason(access.into_inner().reason()).to_owned())), expected)
+        (answer(response.map(|access| reason(access.into_inner().reason()))), expected)
     };
     Call { trace, creates_session, duration: started.elapsed(), answer, expected }
-}
-
-/// Returns the reason of a refusal. A status without one is Envoy's, or the client's own.
-fn answer(response: Result<String, Status>) -> String {
-    response.unwrap_or_else(|status| match ClientError::if_refused(&status) {
-        Some(refusal) => refusal.reason,
-        None => format!("{:?}: {}", status.code(), status.message()),
-    })
 }

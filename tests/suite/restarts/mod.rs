@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Request;
 use http_body_util::Empty;
-use load::{Call, Load};
+use load::Call;
 use replica::{Ended, Replica};
 
 use crate::support::{World, envoy::Envoy, raw_call::RawClient};
@@ -85,12 +85,12 @@ pub(crate) async fn restart(restarts: usize) {
     let world = Arc::new(World::start().await);
     let mut rollout = Rollout::start(&world).await;
     let addresses: Vec<_> = rollout.replicas.iter().map(|replica| replica.serving.address).collect();
-    let load = Load::start(&world, rollout.envoy.address).await;
+    let load = load::start(&world, rollout.envoy.address).await;
     join_all(addresses.into_iter().map(|address| rollout.envoy.uses(address))).await;
     for number in 0..restarts {
         rollout.restart(number).await;
     }
-    let calls = load.stop().await;
+    let calls = load.stop().await.calls;
     let Rollout { replicas, mut ended, .. } = rollout;
     let drained: u64 = ended.iter().map(|replica| replica.drained_calls).sum();
     ended.extend(join_all(replicas.into_iter().map(Replica::terminate)).await);

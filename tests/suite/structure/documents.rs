@@ -12,7 +12,7 @@ use billing_portal::{
     telemetry::metrics::NAMES,
 };
 
-use crate::faults;
+use crate::{faults, load};
 
 const CONTRACT: &str = include_str!("../../../docs/contract.md");
 const INTEGRATE: &str = include_str!("../../../docs/integrate.md");
@@ -141,6 +141,13 @@ fn runbook_has_the_promise_under_each_fault() {
         let cells = [fault.title, &fault.promise(), fault.lost_calls(), &fault.recovery(), &command];
         cells.map(|cell| cell.replace('`', "")).to_vec()
     });
+    assert_eq!(documented, rows.collect::<Vec<_>>());
+}
+
+#[test]
+fn runbook_has_each_abuse() {
+    let documented = table(OPERATE, "| each client | command |");
+    let rows = load::abuses().map(|abuse| vec![abuse.title.to_owned(), format!("tests/load {}", abuse.name)]);
     assert_eq!(documented, rows.collect::<Vec<_>>());
 }
 

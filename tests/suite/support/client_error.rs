@@ -48,3 +48,12 @@ impl ClientError {
         })
     }
 }
+
+/// Returns what a client was answered: its own word for success, or the reason. A status without one is that of a proxy, or the
+/// client's own.
+pub(crate) fn answer(response: Result<&str, Status>) -> String {
+    response.map(str::to_owned).unwrap_or_else(|status| match ClientError::if_refused(&status) {
+        Some(refusal) => refusal.reason,
+        None => format!("{:?}: {}", status.code(), status.message()),
+    })
+}

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use rusqlite::Connection;
+use stripe_simulator::Customer;
 use tempfile::TempDir;
 
 use super::World;
@@ -49,5 +50,15 @@ impl World {
                 WITH RECURSIVE numbers (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers LIMIT {count})
                 SELECT 't' || number, 'cus_T' || number FROM numbers"
         ));
+    }
+
+    /// Does the same, and adds their owners `u0`, `u1` and so on, and the customers at Stripe.
+    pub(crate) fn add_owners(&self, count: usize) {
+        self.add_tenants(count);
+        for number in 0..count {
+            self.sql(&format!("INSERT INTO billing_portal_owners VALUES ('t{number}', 'u{number}')"));
+            let customer = Customer::new(&format!("cus_T{number}"));
+            self.stripe.add_customer(customer.metadata("tenant_id", &format!("t{number}")));
+        }
     }
 }

@@ -10,16 +10,23 @@ use tokio::{
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
+pub(crate) const PRIORITY: u8 = 2;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
 
 /// The flag of an acknowledgement.
 pub(crate) const ACK: u8 = 1;
 /// The flag of the last frame of a stream.
 pub(crate) const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+/// The flag of the last frame of a header block.
+pub(crate) const END_HEADERS: u8 = 4;
+
+/// What a client sends first, before its SETTINGS.
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A connection.
 pub(crate) struct RawClient(TcpStream);
@@ -43,25 +50,19 @@ impl RawClient {
         let stream = TcpStream::connect(address.to_string()).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let mut client = Self(stream);
-        client.0.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        client.0.write_all(PREFACE).await.unwrap();
         client.send(SETTINGS, 0, 0, settings).await;
         client
     }
 
     /// Sends a frame. If the connection is closed, only the next attempt to receive one shows it.
     pub(crate) async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = vec![length[1], length[2], length[3], kind, flags];
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
-        drop(self.0.write_all(&frame).await);
+        drop(self.0.write_all(&encoded(kind, flags, stream, payload)).await);
     }
 
     /// Sends the headers of a gRPC call, without the end of the stream.
     pub(crate) async fn call(&mut self, stream: u32, path: &str, token: &str) {
-        let authorization = format!("Bearer {token}");
-        let headers = grpc_headers(path).into_iter().chain([("authorization", &*authorization)]);
-        self.send_headers(stream, headers.map(|(name, value)| (name, value.as_bytes()))).await;
+        self.send(HEADERS, END_HEADERS, stream, &call_headers(path, token)).await;
     }
 
     /// Sends headers unchanged, without the end of the stream.
@@ -70,14 +71,7 @@ impl RawClient {
         stream: u32,
         headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) {
-        let mut block = Vec::new();
-        for (name, value) in headers {
-            // A literal without indexing (RFC 7541, section 6.2.2).
-            block.push(0);
-            literal(&mut block, name.as_bytes());
-            literal(&mut block, value);
-        }
-        self.send(HEADERS, END_HEADERS, stream, &block).await;
+        self.send(HEADERS, END_HEADERS, stream, &header_block(headers)).await;
     }
 
     /// Returns the next frame of a kind, or `None` when the connection is closed.
@@ -130,8 +124,35 @@ pub(crate) fn grpc_headers(path: &str) -> [(&str, &str); 6] {
     ]
 }
 
+/// Returns a frame.
+pub(crate) fn encoded(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = vec![length[1], length[2], length[3], kind, flags];
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// Returns the header block of a gRPC call.
+pub(crate) fn call_headers(path: &str, token: &str) -> Vec<u8> {
+    let authorization = format!("Bearer {token}");
+    let headers = grpc_headers(path).into_iter().chain([("authorization", &*authorization)]);
+    header_block(headers.map(|(name, value)| (name, value.as_bytes())))
+}
+
+/// Returns a header block whose fields are literals without indexing (RFC 7541, section 6.2.2).
+pub(crate) fn header_block<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
+    let mut block = Vec::new();
+    for (name, value) in headers {
+        block.push(0);
+        literal(&mut block, name.as_bytes());
+        literal(&mut block, value);
+    }
+    block
+}
+
 /// Appends a string: its length as an integer with a prefix of 7 bits, and its bytes.
-fn literal(block: &mut Vec<u8>, text: &[u8]) {
+pub(crate) fn literal(block: &mut Vec<u8>, text: &[u8]) {
     match text.len().checked_sub(127) {
         None => block.push(u8::try_from(text.len()).unwrap()),
         Some(mut rest) => {

@@ -114,6 +114,13 @@ pub(crate) async fn listening(mut child: Child) -> Serving {
     Serving { child, address, startup_log, log_so_far, log }
 }
 
+/// Starts the [`program`] with arguments.
+pub(crate) async fn serve_program(arguments: &[String]) -> Serving {
+    let mut command = isolated(program());
+    command.args(arguments);
+    serve(command).await
+}
+
 /// Starts the binary with arguments and a log level.
 pub(crate) async fn serve_at(level: &str, arguments: &[String]) -> Serving {
     let mut command = binary();

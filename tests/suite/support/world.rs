@@ -1,6 +1,6 @@
 //! A complete test environment on its own ports: the service, the Stripe simulator, SQLite, and files in a folder.
 
-use std::{fs::Permissions, net::SocketAddr, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf};
 
 use billing_portal::{
     commands,
@@ -11,7 +11,7 @@ use billing_portal::{
     },
 };
 use serde_json::Value;
-use stripe_simulator::{Mode, Settings, Simulator};
+use stripe_simulator::{Settings, Simulator};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tonic::{
@@ -24,6 +24,8 @@ use super::{
     ClientError, Issuer,
     counted_directory::{self, Queries},
     directory, files,
+    process::{Serving, serve_program},
+    surroundings::surroundings,
 };
 
 /// The URL of the settings page in every test.
@@ -72,14 +74,7 @@ impl World {
     }
 
     async fn start_with(stripe: Settings, settings: &[&str]) -> Self {
-        let folder = private_folder();
-        let stripe = super::stripe::simulator(stripe).await;
-        directory::create(&folder);
-        let issuer = Issuer::new("key-1");
-        std::fs::write(folder.path().join("flags.json"), FLAG_ON).unwrap();
-        std::fs::write(folder.path().join("jwks.json"), issuer.jwks().to_string()).unwrap();
-        std::fs::write(folder.path().join("stripe.key"), stripe.secret_key(Mode::Test)).unwrap();
-
+        let (folder, stripe, issuer) = surroundings(stripe).await;
         let mut all = arguments(&folder, stripe.base_url());
         override_settings(&mut all, settings);
         let (server, queries) = counted_directory::server(config(all)).await;
@@ -89,8 +84,20 @@ impl World {
         let served = tokio::spawn(async move {
             server.serve(listener, async { drop(stopped.await) }, std::future::pending()).await.unwrap();
         });
-        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        Self { folder, stripe, issuer, address, channel, queries, stop: Some(stop), served }
+        Self { folder, stripe, issuer, address, channel: connect(address).await, queries, stop: Some(stop), served }
+    }
+
+    /// Starts the service as a process of its own, whose queries are not counted. Returns once it is ready.
+    pub(crate) async fn with_process(settings: &[&str]) -> (Self, Serving) {
+        let (folder, stripe, issuer) = surroundings(Settings::default()).await;
+        let mut all = arguments(&folder, stripe.base_url());
+        override_settings(&mut all, &[&["--listen=127.0.0.1:0"], settings].concat());
+        let serving = serve_program(&all).await;
+        let (address, queries, served) = (serving.address, Queries::default(), tokio::spawn(async {}));
+        let world =
+            Self { folder, stripe, issuer, address, channel: connect(address).await, queries, stop: None, served };
+        world.wait_for_health("", ServingStatus::Serving).await;
+        (world, serving)
     }
 
     /// Returns the settings of this world with changes, for another process.
@@ -102,7 +109,7 @@ impl World {
 
     /// Sends the world's requests to another process from here on.
     pub(crate) async fn connect_to(&mut self, address: SocketAddr) {
-        self.channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+        self.channel = connect(address).await;
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -187,9 +194,9 @@ impl World {
     }
 }
 
-/// Returns a folder that only this user can open, as for files with secrets.
-fn private_folder() -> TempDir {
-    tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap()
+/// Opens a connection to a service.
+pub(crate) async fn connect(address: SocketAddr) -> Channel {
+    Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 
 /// The default settings of a world.

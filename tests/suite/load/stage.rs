@@ -1,0 +1,67 @@
+//! The service in a process of its own, and what it uses.
+
+use std::{sync::Arc, time::Instant};
+
+use crate::support::{
+    World,
+    open_loop::OpenLoop,
+    process::{Serving, signal},
+    resources::Resources,
+};
+
+/// The number of people, each the owner of a tenant. They share the calls, so that no one reaches the limit of one person.
+pub(super) const PEOPLE: usize = 40;
+
+/// How much the resident memory may grow over what the process had used when the test began, in KiB. An outer bound: a tenth of
+/// the limit that the chart sets is left for the operating system.
+pub(super) const MAX_GROWTH: u64 = 64 * 1024;
+
+pub(super) struct Stage {
+    pub(super) world: Arc<World>,
+    pub(super) serving: Serving,
+}
+
+/// What the process used at a moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sample {
+    pub(super) at: Instant,
+    pub(super) resources: Resources,
+}
+
+impl Stage {
+    /// Starts the service with settings that override the defaults, and returns once it is ready.
+    pub(super) async fn start(settings: &[&str]) -> Self {
+        let (world, serving) = World::with_process(settings).await;
+        world.add_owners(PEOPLE);
+        world.stripe.record_requests(false);
+        Self { world: Arc::new(world), serving }
+    }
+
+    pub(super) fn resources(&self) -> Resources {
+        Resources::of(self.serving.child.id().unwrap())
+    }
+
+    /// Reads what the process uses so many times per second.
+    pub(super) fn sample(&self, per_second: u32) -> OpenLoop<Sample> {
+        let process = self.serving.child.id().unwrap();
+        OpenLoop::start(
+            per_second,
+            move |_| async move { Sample { at: Instant::now(), resources: Resources::of(process) } },
+        )
+    }
+
+    /// Ends the process. It has neither ended before, nor has a call panicked.
+    pub(super) async fn end(mut self) {
+        assert_eq!(self.serving.child.try_wait().unwrap(), None, "the process has ended");
+        signal(&self.serving.child, "-TERM");
+        let status = self.serving.child.wait().await.unwrap();
+        let log = self.serving.log.await.unwrap();
+        assert_eq!(status.code(), Some(0), "{log}");
+        assert!(!log.contains(r#""message":"panic""#), "{log}");
+    }
+}
+
+/// Returns the largest memory, in KiB.
+pub(super) fn peak(samples: &[Sample]) -> u64 {
+    samples.iter().map(|sample| sample.resources.memory).max().unwrap()
+}
