@@ -126,6 +126,7 @@ fn respond(
         anonymous.close();
     }
     request.extensions_mut().insert(anonymous.clone());
+    request.extensions_mut().insert(streams.had_valid_token());
     if let Some(client) = client {
         request.extensions_mut().insert(client);
     }

@@ -73,7 +73,7 @@ impl Connections {
             slots: Arc::new(Semaphore::new(max_connections)),
             descriptors: Arc::new(Semaphore::new(descriptors)),
             crowded: Arc::default(),
-            idle: IdleConnections::default(),
+            idle: IdleConnections::new(max_connections),
             open: TaskTracker::new(),
             going_away: CancellationToken::new(),
             killed: CancellationToken::new(),

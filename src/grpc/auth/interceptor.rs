@@ -1,7 +1,10 @@
 //! The interceptors: they authenticate the person, and check the role, from the metadata and the keys in memory alone. They wrap
 //! the generated service directly, so that no method can be reached without them.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use axum::{extract, http};
 use tonic::{Request, Status, metadata::MetadataMap, service::Interceptor};
@@ -35,6 +38,18 @@ impl<I: Interceptor + Clone + Send + Sync + 'static> Layer for Intercept<I> {
     }
 }
 
+/// Whether a call on a connection had a valid token; an extension of each of its requests.
+#[derive(Clone, Debug, Default)]
+pub struct HadValidToken(Arc<AtomicBool>);
+
+impl HadValidToken {
+    /// Returns whether there was such a call.
+    #[must_use]
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Admits any authenticated person, and adds a [`Principal`] to the extensions.
 #[derive(Clone, Debug)]
 pub struct AdmitPrincipal(pub Arc<Verifier>);
@@ -60,6 +75,9 @@ impl Interceptor for AdmitOwner {
 
 fn authenticate(verifier: &Verifier, request: &mut Request<()>) -> Result<Principal, Refusal> {
     let principal = verifier.principal(request.metadata())?;
+    if let Some(connection) = request.extensions().get::<HadValidToken>() {
+        connection.0.store(true, Ordering::Relaxed);
+    }
     if let Some(audit) = request.extensions().get::<Arc<CallAudit>>() {
         audit.record_principal(&principal);
     }

@@ -1,5 +1,6 @@
 //! Integration: what happens to connections when `--max-connections` are open.
 
+use prost::Message as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -8,8 +9,10 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_client::H
 
 use crate::support::{
     World,
-    http2::{GOAWAY, HEADERS, RawClient, SETTINGS},
+    http2::{DATA, END_STREAM, GOAWAY, HEADERS, RawClient, SETTINGS},
+    raw_call::{OPEN, frame},
     service::Service,
+    world::home,
 };
 
 /// Opens a stream on the world's own connection that lasts as long as the returned value.
@@ -45,6 +48,51 @@ async fn new_connection_replaces_the_one_that_has_been_idle_longest() {
     // Never the one with work.
     world.open(&world.olivia()).await.unwrap();
     assert!(tokio::time::timeout(std::time::Duration::ZERO, busy.message()).await.is_err());
+}
+
+/// Opens a connection, and makes a call with a valid token.
+async fn connect_and_call(world: &World) -> RawClient {
+    let mut client = RawClient::connect(world.address).await;
+    client.call(1, OPEN, &world.olivia()).await;
+    client.send(DATA, END_STREAM, 1, &frame(0, &home().encode_to_vec())).await;
+    client.receive(HEADERS).await.unwrap();
+    client.answered().await;
+    client
+}
+
+#[tokio::test]
+async fn connections_without_a_valid_token_replace_each_other_first() {
+    let world = World::with(&["--max-connections=4"]).await;
+    let _busy = keep_busy(&world).await;
+    let mut caller = connect_and_call(&world).await;
+    let mut strangers = Vec::new();
+    for _ in 0..20 {
+        let mut stranger = RawClient::connect(world.address).await;
+        stranger.call(1, OPEN, "x").await;
+        stranger.receive(HEADERS).await.unwrap();
+        stranger.answered().await;
+        strangers.push(stranger);
+    }
+    caller.call(3, OPEN, &world.olivia()).await;
+    caller.send(DATA, END_STREAM, 3, &frame(0, &home().encode_to_vec())).await;
+    assert_eq!(caller.receive(HEADERS).await.expect("the connection is closed").stream, 3);
+}
+
+#[tokio::test]
+async fn idle_connections_of_callers_do_not_keep_new_ones_out() {
+    let world = World::with(&["--max-connections=4"]).await;
+    let _busy = keep_busy(&world).await;
+    let (mut first, mut second) = (connect_and_call(&world).await, connect_and_call(&world).await);
+    let mut strangers = Vec::new();
+    for _ in 0..2 {
+        let mut stranger = RawClient::connect(world.address).await;
+        stranger.answered().await;
+        strangers.push(stranger);
+    }
+    // Two of four are as many as strangers can have.
+    assert!(first.receive(GOAWAY).await.is_some());
+    second.answered().await;
+    strangers[0].answered().await;
 }
 
 #[tokio::test]
