@@ -87,6 +87,10 @@ impl Overload {
         Self { form, began, unloaded, overloaded, lasted, loaded, health, samples, memory }
     }
 
+    pub(super) fn capacity(&self) -> u32 {
+        self.form.capacity()
+    }
+
     /// The calls that were accepted, or the others, under overload.
     fn answered(&self, ok: bool) -> impl Iterator<Item = &Call> {
         self.loaded.calls.iter().filter(move |call| call.is_ok() == ok)
@@ -118,7 +122,7 @@ impl Overload {
         let mib = [before, peak(&self.samples), after].map(|kib| kib / 1024);
         println!(
             "the capacity is {} calls/s; memory: {} MiB before, at most {} MiB, {} MiB after; the machine stalled {} times",
-            self.form.capacity(),
+            self.capacity(),
             mib[0],
             mib[1],
             mib[2],
@@ -134,7 +138,7 @@ impl Overload {
 
         let (accepted, refused) = (self.answered(true).count(), self.answered(false).count());
         assert!(refused > accepted, "no overload: {refused} of {} calls were refused", refused + accepted);
-        let admitted = f64::from(self.form.capacity()) * self.lasted.as_secs_f64();
+        let admitted = f64::from(self.capacity()) * self.lasted.as_secs_f64();
         assert!(accepted as f64 > admitted / 2.0, "{accepted} of {admitted} calls were accepted");
 
         let [unloaded, refusals] =

@@ -39,12 +39,14 @@ struct Line {
 
 /// What a chart shows besides its lines.
 struct Frame {
-    title: &'static str,
+    title: String,
     value: &'static str,
     time: &'static str,
     times: Range<f64>,
     /// A moment that the chart marks, and what begins then.
     mark: Option<(f64, &'static str)>,
+    /// Where no line is.
+    legend: SeriesLabelPosition,
 }
 
 /// Draws docs/load.svg: calls per second, latency, and memory.
@@ -53,7 +55,10 @@ pub(super) fn overload(overload: &Overload) {
     let seconds = Seconds::of(overload.began, &calls);
     let times = 0.0..seconds.0.len() as f64;
     let mark = Some(((overload.overloaded - overload.began).as_secs_f64(), "ten times the capacity begins"));
-    let frame = |title, value| Frame { title, value, time: "seconds", times: times.clone(), mark };
+    let frame = |title: &str, value, legend| {
+        let (title, times) = (title.to_owned(), times.clone());
+        Frame { title, value, time: "seconds", times, mark, legend }
+    };
     let p99 = |calls: &[&Call]| (!calls.is_empty()).then(|| latencies(calls.iter().copied()).p99().as_secs_f64() * 1e3);
     let count = |calls: &[&Call]| Some(calls.len() as f64);
     draw("docs/load.svg", 3, |areas| {
@@ -61,16 +66,26 @@ pub(super) fn overload(overload: &Overload) {
             Line { name: "refused", color: REFUSED, points: seconds.values(false, count) },
             Line { name: "accepted", color: ACCEPTED, points: seconds.values(true, count) },
         ];
-        let highest = highest(&lines);
-        chart(&areas[0], &frame("Calls per second", "calls/s"), 0.0..highest, lines);
+        let title = format!("Calls per second; the capacity is {}", overload.capacity());
+        chart(
+            &areas[0],
+            &frame(&title, "calls/s", SeriesLabelPosition::MiddleRight),
+            0.0..1.1 * highest(&lines),
+            lines,
+        );
         let lines = [
             Line { name: "accepted", color: ACCEPTED, points: seconds.values(true, p99) },
             Line { name: "refused", color: REFUSED, points: seconds.values(false, p99) },
         ];
         let range = (0.1..1_000.0).log_scale();
-        chart(&areas[1], &frame("Latency that 99 % of the calls of a second do not exceed", "ms"), range, lines);
+        chart(
+            &areas[1],
+            &frame("Latency that 99 % of the calls of a second do not exceed", "ms", SeriesLabelPosition::LowerRight),
+            range,
+            lines,
+        );
         let lines = [memory(overload.began, &overload.samples, 1.0)];
-        chart(&areas[2], &frame("Memory", "MiB"), 0.0..2.0 * self::highest(&lines), lines);
+        chart(&areas[2], &frame("Memory", "MiB", SeriesLabelPosition::UpperRight), 0.0..2.0 * highest(&lines), lines);
     });
 }
 
@@ -78,8 +93,11 @@ pub(super) fn overload(overload: &Overload) {
 pub(super) fn soak(soak: &Soak) {
     const MINUTE: f64 = 60.0;
     let lasted = soak.samples.last().unwrap().at - soak.began;
-    let frame =
-        |title, value| Frame { title, value, time: "minutes", times: 0.0..lasted.as_secs_f64() / MINUTE, mark: None };
+    let frame = |title: &str, value| {
+        let (title, times, legend) =
+            (title.to_owned(), 0.0..lasted.as_secs_f64() / MINUTE, SeriesLabelPosition::UpperRight);
+        Frame { title, value, time: "minutes", times, mark: None, legend }
+    };
     let line = |name, color, value: fn(&Sample) -> usize| {
         let point = |sample: &Sample| ((sample.at - soak.began).as_secs_f64() / MINUTE, value(sample) as f64);
         Line { name, color, points: soak.samples.iter().map(point).collect() }
@@ -145,7 +163,7 @@ where
     Y::CoordDescType: ValueFormatter<f64>,
 {
     let mut chart = ChartBuilder::on(area)
-        .caption(frame.title, ("sans-serif", 18))
+        .caption(&frame.title, ("sans-serif", 18))
         .margin(10)
         .margin_right(20)
         .x_label_area_size(42)
@@ -166,7 +184,7 @@ where
         drawn.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3)));
     }
     let legend = &mut chart.configure_series_labels();
-    legend.position(SeriesLabelPosition::UpperLeft).background_style(WHITE.mix(0.85)).border_style(BLACK.mix(0.2));
+    legend.position(frame.legend.clone()).background_style(WHITE.mix(0.85)).border_style(BLACK.mix(0.2));
     legend.label_font(("sans-serif", 14)).draw().unwrap();
 }
 

@@ -12,8 +12,8 @@ use crate::support::{
 /// The number of people, each the owner of a tenant. They share the calls, so that no one reaches the limit of one person.
 pub(super) const PEOPLE: usize = 40;
 
-/// How much the resident memory may grow over what the process had used when the test began, in KiB. An outer bound: a tenth of
-/// the limit that the chart sets is left for the operating system.
+/// How much the resident memory may grow over what the process used before the load, in KiB. An outer bound: a quarter of the
+/// memory limit that the chart sets.
 pub(super) const MAX_GROWTH: u64 = 64 * 1024;
 
 pub(super) struct Stage {

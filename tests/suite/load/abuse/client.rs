@@ -49,6 +49,8 @@ const BATCH: usize = 8 * 1024;
 /// What is abused, and what a client needs for it.
 pub(super) struct Target {
     address: SocketAddr,
+    /// How long a client waits before it sends more.
+    pause: Duration,
     /// The token of an owner who does nothing else.
     pub(super) token: String,
     /// A token with a key ID that is not in the key set.
@@ -56,10 +58,11 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(stage: &Stage) -> Self {
+    pub(super) fn new(stage: &Stage, pause: Duration) -> Self {
         let unknown = Issuer::new("unknown");
         Self {
             address: stage.serving.address,
+            pause,
             token: stage.world.olivia(),
             unknown_token: unknown.token("olivia", "acme", "owner"),
         }
@@ -106,6 +109,7 @@ impl Target {
             if batch.len() >= BATCH {
                 writer.write_all(&batch).await?;
                 batch.clear();
+                sleep(self.pause).await;
             }
         }
         Ok(())

@@ -52,6 +52,8 @@ pub(super) struct Form {
     pub(super) calls: usize,
     /// How many abuses last at the same time, each of a process of its own.
     pub(super) concurrent: usize,
+    /// How long a client waits after each 8 KiB: a debug build needs the processors for more than one abuse.
+    pub(super) pause: Duration,
 }
 
 /// Calls per second of well-behaved clients.
@@ -97,7 +99,7 @@ async fn run(abuse: &'static Abuse, form: Form) -> Vec<String> {
     let calls = traffic::start(&stage, RATE, calls).await;
     calls.wait_for_calls(CALLS_BEFORE).await;
     let (before, samples) = (stage.resources(), stage.sample(10));
-    let clients = Clients::start(abuse, Target::new(&stage));
+    let clients = Clients::start(abuse, Target::new(&stage, form.pause));
     calls.wait_for_calls(form.calls).await;
     let calls = calls.stop().await.calls;
     let connections = block_in_place(|| clients.stop());
