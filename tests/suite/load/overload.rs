@@ -21,12 +21,15 @@ const IN_FLIGHT: u32 = 8;
 /// How many times the capacity is called.
 const OVERLOAD: u32 = 10;
 
+/// How long after a stall calls are still affected: those that were missed start together.
+const AFTER_STALL: Duration = Duration::from_secs(1);
+
 /// How large a run is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Form {
     /// How long Stripe takes for each of the two requests of a call, which are sent at the same time.
     pub(super) stripe: Duration,
-    /// How long calls come at half the capacity, and then at ten times the capacity.
+    /// How long calls come at a quarter of the capacity, and then at ten times the capacity.
     pub(super) seconds: [u32; 2],
     /// Whether refusals must be faster than Stripe. The debug build of a short form shares its processors with other tests.
     pub(super) is_quiet: bool,
@@ -43,7 +46,7 @@ impl Form {
 pub(super) struct Overload {
     form: Form,
     pub(super) began: Instant,
-    /// Half the capacity.
+    /// A quarter of the capacity.
     pub(super) unloaded: Ended<Call>,
     /// When ten times the capacity began, and how long it lasted.
     pub(super) overloaded: Instant,
@@ -77,7 +80,7 @@ impl Overload {
         })));
         let (health, samples, began) = (traffic::health(&stage.world), stage.sample(10), Instant::now());
         let [unloaded, loaded] =
-            [(form.capacity() / 2, form.seconds[0]), (form.capacity() * OVERLOAD, form.seconds[1])];
+            [(form.capacity() / 4, form.seconds[0]), (form.capacity() * OVERLOAD, form.seconds[1])];
         let unloaded = calls(&stage, unloaded).await;
         let (overloaded, before) = (Instant::now(), stage.resources().memory);
         let loaded = calls(&stage, loaded).await;
@@ -96,9 +99,14 @@ impl Overload {
         self.loaded.calls.iter().filter(move |call| call.is_ok() == ok)
     }
 
-    /// The latencies of calls. One that waited for the processor does not show what the service does.
+    /// Returns whether the machine stalled during a call or just before it: it does not show what the service does.
+    fn is_disturbed(&self, call: &Call) -> bool {
+        let mut stalls = self.unloaded.stalls.iter().chain(&self.loaded.stalls);
+        stalls.any(|[from, until]| call.ended >= *from && call.started <= *until + AFTER_STALL)
+    }
+
     fn latencies<'a>(&self, calls: impl Iterator<Item = &'a Call>) -> Latencies {
-        latencies(calls.filter(|call| !call.overlaps(&self.unloaded.stalls) && !call.overlaps(&self.loaded.stalls)))
+        latencies(calls.filter(|call| !self.is_disturbed(call)))
     }
 
     fn print(&self) {
@@ -108,7 +116,12 @@ impl Overload {
         let (accepted, refused) = (self.answered(true).count(), self.answered(false).count());
         let (unloaded, lasted) = (self.overloaded - self.began, self.lasted);
         for (name, count, lasted, times) in [
-            ("half the capacity", self.unloaded.calls.len(), unloaded, self.latencies(self.unloaded.calls.iter())),
+            (
+                "a quarter of the capacity",
+                self.unloaded.calls.len(),
+                unloaded,
+                self.latencies(self.unloaded.calls.iter()),
+            ),
             ("ten times the capacity: accepted", accepted, lasted, self.latencies(self.answered(true))),
             ("ten times the capacity: refused", refused, lasted, self.latencies(self.answered(false))),
             ("health checks", self.health.len(), unloaded + lasted, self.health.iter().copied().collect()),
@@ -131,8 +144,9 @@ impl Overload {
     }
 
     fn check(&self) {
-        let wrong: Vec<_> = self.unloaded.calls.iter().filter(|call| !call.is_ok()).collect();
-        assert!(wrong.is_empty(), "half the capacity: {wrong:?}");
+        let wrong: Vec<_> =
+            self.unloaded.calls.iter().filter(|call| !call.is_ok() && !self.is_disturbed(call)).collect();
+        assert!(wrong.is_empty(), "a quarter of the capacity: {wrong:?}");
         let wrong: Vec<_> = self.answered(false).filter(|call| call.answer != "OVERLOADED").collect();
         assert!(wrong.is_empty(), "ten times the capacity: {wrong:?}");
 
@@ -141,11 +155,12 @@ impl Overload {
         let admitted = f64::from(self.capacity()) * self.lasted.as_secs_f64();
         assert!(accepted as f64 > admitted / 2.0, "{accepted} of {admitted} calls were accepted");
 
-        let [unloaded, refusals] =
-            [self.latencies(self.unloaded.calls.iter()), self.latencies(self.answered(false))].map(|times| times.p99());
-        let times = self.latencies(self.answered(true));
-        assert!(times.count() > accepted / 4, "the machine stalled most of the time");
-        assert!(times.p99() <= 2 * unloaded, "accepted calls take longer: {:?} after {unloaded:?}", times.p99());
+        let unloaded = self.latencies(self.unloaded.calls.iter());
+        let [times, refusals] = [true, false].map(|ok| self.latencies(self.answered(ok)));
+        let measured = unloaded.count() * 4 > self.unloaded.calls.len() && times.count() * 4 > accepted;
+        assert!(measured, "the machine stalled most of the time");
+        let [unloaded, times, refusals] = [unloaded, times, refusals].map(|times| times.p99());
+        assert!(times <= 2 * unloaded, "accepted calls take longer: {times:?} after {unloaded:?}");
         assert!(!self.form.is_quiet || refusals < self.form.stripe, "refused calls wait: {refusals:?}");
         assert!(peak(&self.samples) <= self.memory[0] + MAX_GROWTH, "the memory grows");
     }

@@ -6,7 +6,7 @@ use super::{Form, abuse, overload, run, soak};
 
 const SHORT: Form = Form {
     // Stripe is slower than in the long form, so that the latency of an accepted call does not depend on the processor.
-    overload: overload::Form { stripe: Duration::from_millis(400), seconds: [3, 5], is_quiet: false },
+    overload: overload::Form { stripe: Duration::from_millis(400), seconds: [4, 5], is_quiet: false },
     abuse: abuse::Form { calls: 100, concurrent: 4, pause: Duration::from_millis(20) },
     soak: soak::Form { seconds: 5, compared: None },
     draws: false,

@@ -70,10 +70,6 @@ impl Call {
             Action::Cancel(_) => self.is_ok() || self.answer == CANCELLED,
         }
     }
-
-    pub(super) fn overlaps(&self, periods: &[[Instant; 2]]) -> bool {
-        periods.iter().any(|[from, until]| self.ended >= *from && self.started <= *until)
-    }
 }
 
 /// What a client has that does not wait for the answer.

@@ -19,15 +19,20 @@ impl Latencies {
     }
 
     pub(crate) fn median(&self) -> Duration {
-        self.0[self.0.len() / 2]
+        self.at(self.0.len() / 2)
     }
 
     /// The latency that 99 % do not exceed.
     pub(crate) fn p99(&self) -> Duration {
-        self.0[self.0.len() * 99 / 100]
+        self.at(self.0.len() * 99 / 100)
     }
 
     pub(crate) fn largest(&self) -> Duration {
-        self.0[self.0.len() - 1]
+        self.0.last().copied().unwrap_or_default()
+    }
+
+    /// Of no calls, every latency is 0.
+    fn at(&self, index: usize) -> Duration {
+        self.0.get(index).copied().unwrap_or_default()
     }
 }
