@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::{
     plot,
     stage::{MAX_GROWTH, Sample, Stage, peak},
-    traffic::{self, Action, Call, latencies, ms},
+    traffic::{self, Action, Call, answers, latencies, ms},
 };
 use crate::support::{latencies::Latencies, open_loop::Ended};
 
@@ -144,10 +144,9 @@ impl Overload {
     }
 
     fn check(&self) {
-        let wrong: Vec<_> =
-            self.unloaded.calls.iter().filter(|call| !call.is_ok() && !self.is_disturbed(call)).collect();
+        let wrong = answers(self.unloaded.calls.iter().filter(|call| !call.is_ok() && !self.is_disturbed(call)));
         assert!(wrong.is_empty(), "a quarter of the capacity: {wrong:?}");
-        let wrong: Vec<_> = self.answered(false).filter(|call| call.answer != "OVERLOADED").collect();
+        let wrong = answers(self.answered(false).filter(|call| call.answer != "OVERLOADED"));
         assert!(wrong.is_empty(), "ten times the capacity: {wrong:?}");
 
         let (accepted, refused) = (self.answered(true).count(), self.answered(false).count());

@@ -1,13 +1,16 @@
 //! A long time under a steady load of everything that callers do, while files change: memory, descriptors and threads stay flat.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
 use super::{
     plot,
     stage::{MAX_GROWTH, Sample, Stage, peak},
-    traffic::{self, Action, Call, latencies, ms},
+    traffic::{self, Action, Call, answers, latencies, ms},
 };
 use crate::support::{Issuer, files, open_loop::OpenLoop, world::FLAG_ON};
 
@@ -74,10 +77,10 @@ impl Soak {
     fn print(&self) {
         let times = latencies(&self.calls);
         println!(
-            "soak of {} s: {} calls, {} of them unexpected, p99 {} ms, {} changes of files",
+            "soak of {} s: {} calls, unexpected answers: {:?}, p99 {} ms, {} changes of files",
             self.form.seconds,
             self.calls.len(),
-            self.unexpected().len(),
+            self.unexpected(),
             ms(times.p99()),
             self.file_changes,
         );
@@ -89,8 +92,9 @@ impl Soak {
         }
     }
 
-    fn unexpected(&self) -> Vec<&Call> {
-        self.calls.iter().filter(|call| !call.is_expected()).collect()
+    /// Counts the unexpected answers.
+    fn unexpected(&self) -> BTreeMap<&str, usize> {
+        answers(self.calls.iter().filter(|call| !call.is_expected()))
     }
 
     fn check(&self) {

@@ -41,6 +41,19 @@ impl Stage {
         Resources::of(self.serving.child.id().unwrap())
     }
 
+    /// Returns how many connections to the service are not closed.
+    pub(super) fn connections(&self) -> usize {
+        let port = format!(":{:04X}", self.serving.address.port());
+        let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let sockets = table.lines().filter(|line| {
+            // The number, both addresses, and the state: ESTABLISHED and CLOSE_WAIT (proc_pid_net(5)).
+            let mut fields = line.split_whitespace().skip(1);
+            let is_server = fields.next().is_some_and(|local| local.ends_with(&port));
+            is_server && fields.nth(1).is_some_and(|state| ["01", "08"].contains(&state))
+        });
+        sockets.count()
+    }
+
     /// Reads what the process uses so many times per second.
     pub(super) fn sample(&self, per_second: u32) -> OpenLoop<Sample> {
         let process = self.serving.child.id().unwrap();

@@ -1,6 +1,7 @@
 //! Calls of well-behaved clients.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -127,6 +128,15 @@ pub(super) fn health(world: &World) -> OpenLoop<Duration> {
             started.elapsed()
         }
     })
+}
+
+/// Counts the calls with each answer.
+pub(super) fn answers<'a>(calls: impl IntoIterator<Item = &'a Call>) -> BTreeMap<&'a str, usize> {
+    let mut answers = BTreeMap::new();
+    for call in calls {
+        *answers.entry(&*call.answer).or_default() += 1;
+    }
+    answers
 }
 
 pub(super) fn latencies<'a>(calls: impl IntoIterator<Item = &'a Call>) -> Latencies {

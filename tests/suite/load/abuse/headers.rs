@@ -4,9 +4,10 @@ use super::{
     Abuse, FLOOD,
     client::{Then, stream},
 };
-use crate::support::http2::{CONTINUATION, END_HEADERS, HEADERS, call_headers, encoded, header_block, literal};
-
-const ACCESS: &str = "/billing.portal.v1.PortalAccess/GetPortalAccess";
+use crate::support::{
+    http2::{CONTINUATION, END_HEADERS, HEADERS, call_headers, encoded, header_block, literal},
+    raw_call::OPEN,
+};
 
 /// The largest payload of a frame by default (RFC 9113, section 6.5.2).
 const MAX_FRAME: usize = 16_384;
@@ -37,7 +38,7 @@ pub(super) const ABUSES: &[Abuse] = &[
         title: "sends header lists of 64 KiB",
         bytes: |target, number| {
             let field = header_block([("x", &[b'x'; 1_000][..])]);
-            frames(number, &[call_headers(ACCESS, &target.token), field.repeat(64)].concat())
+            frames(number, &[call_headers(OPEN, &target.token), field.repeat(64)].concat())
         },
         ..FLOOD
     },
@@ -47,7 +48,7 @@ pub(super) const ABUSES: &[Abuse] = &[
         bytes: |target, number| {
             let names: Vec<_> = (0..10_000).map(|name| format!("x{name}")).collect();
             let fields = header_block(names.iter().map(|name| (&**name, &b""[..])));
-            frames(number, &[call_headers(ACCESS, &target.token), fields].concat())
+            frames(number, &[call_headers(OPEN, &target.token), fields].concat())
         },
         ..FLOOD
     },
@@ -56,7 +57,7 @@ pub(super) const ABUSES: &[Abuse] = &[
         title: "sends headers without a name (CVE-2019-9516)",
         bytes: |target, number| {
             let fields = header_block([("", &b""[..])]).repeat(1_000);
-            frames(number, &[call_headers(ACCESS, &target.token), fields].concat())
+            frames(number, &[call_headers(OPEN, &target.token), fields].concat())
         },
         ..FLOOD
     },
@@ -65,7 +66,7 @@ pub(super) const ABUSES: &[Abuse] = &[
         title: "refers 10,000 times to a header of 4 KB in the table",
         bytes: |target, number| {
             // A literal with incremental indexing, then the first entry of the dynamic table (RFC 7541, sections 6.2.1 and 6.1).
-            let mut block = [call_headers(ACCESS, &target.token), vec![0x40]].concat();
+            let mut block = [call_headers(OPEN, &target.token), vec![0x40]].concat();
             literal(&mut block, b"x");
             literal(&mut block, &[b'x'; 4_000]);
             block.extend([0x80 | 62; 10_000]);

@@ -6,7 +6,7 @@ mod frames;
 mod headers;
 mod streams;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use client::{Clients, Target, Then};
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
@@ -18,7 +18,7 @@ use tokio::{
 
 use super::{
     stage::{MAX_GROWTH, Stage, peak},
-    traffic::{self, Action, Call, latencies, ms},
+    traffic::{self, Action, answers, latencies, ms},
 };
 
 /// A row of the table. A new abuse is a new row in the file of its group.
@@ -62,9 +62,6 @@ const RATE: u32 = 100;
 /// How many of them come before an abuse begins.
 const CALLS_BEFORE: usize = 20;
 
-/// How many connections to Stripe may stay open for later calls.
-const STRIPE_CONNECTIONS: usize = 64;
-
 /// How long what an abuse has used may remain. Longer than the service waits for the answer to a ping.
 const RELEASED: Duration = Duration::from_secs(90);
 
@@ -103,17 +100,18 @@ async fn run(abuse: &'static Abuse, form: Form) -> Vec<String> {
     calls.wait_for_calls(form.calls).await;
     let calls = calls.stop().await.calls;
     let connections = block_in_place(|| clients.stop());
+    // All but that of the stage.
     let released = timeout(RELEASED, async {
         let mut polls = interval(Duration::from_millis(100));
-        while stage.resources().descriptors > before.descriptors + STRIPE_CONNECTIONS {
+        while stage.connections() > 1 {
             polls.tick().await;
         }
     });
-    released.await.expect("descriptors are not released");
+    released.await.expect("connections are not closed");
     let (most, after) = (peak(&samples.stop().await.calls), stage.resources());
     stage.end().await;
 
-    let failed = failures(&calls);
+    let failed = answers(calls.iter().filter(|call| !call.is_expected()));
     let count = failed.values().sum::<usize>();
     println!("{}: {failed:?}", abuse.name);
     assert!(count * 1_000 <= calls.len(), "{count} of {} calls failed: {failed:?}", calls.len());
@@ -121,13 +119,4 @@ async fn run(abuse: &'static Abuse, form: Form) -> Vec<String> {
     let memory = [before.memory, most, after.memory].map(|kib| (kib / 1024).to_string()).join(", ");
     let numbers = [connections, calls.len(), count].map(|number| number.to_string());
     [&numbers[..], &[ms(latencies(&calls).p99()), memory]].concat()
-}
-
-/// Counts the calls of well-behaved clients that do not have the expected answer.
-fn failures(calls: &[Call]) -> BTreeMap<&str, usize> {
-    let mut failed = BTreeMap::new();
-    for call in calls.iter().filter(|call| !call.is_expected()) {
-        *failed.entry(&*call.answer).or_default() += 1;
-    }
-    failed
 }

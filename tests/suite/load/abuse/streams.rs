@@ -4,11 +4,11 @@ use prost::Message as _;
 
 use super::{
     Abuse, FLOOD,
-    client::{Target, Then, stream},
+    client::{Then, stream, whole_call},
 };
 use crate::support::{
-    http2::{DATA, END_STREAM, WINDOW_UPDATE, encoded},
-    raw_call::{OPEN, frame},
+    http2::{DATA, WINDOW_UPDATE, encoded},
+    raw_call::frame,
     world::home,
 };
 
@@ -23,7 +23,7 @@ pub(super) const ABUSES: &[Abuse] = &[
     Abuse {
         name: "many-streams",
         title: "opens streams beyond the limit of a connection",
-        bytes: |target, number| target.call(OPEN, number),
+        bytes: |target, number| target.call(number),
         ..FLOOD
     },
     Abuse {
@@ -32,7 +32,7 @@ pub(super) const ABUSES: &[Abuse] = &[
         clients: 5,
         bytes: |target, _| {
             let message = frame(0, &home().encode_to_vec());
-            let half = |number| [target.call(OPEN, number), encoded(DATA, 0, stream(number), &message[..9])].concat();
+            let half = |number| [target.call(number), encoded(DATA, 0, stream(number), &message[..9])].concat();
             (0..STREAMS).flat_map(half).collect()
         },
         then: Then::Hold,
@@ -43,9 +43,8 @@ pub(super) const ABUSES: &[Abuse] = &[
         title: "makes 100 calls, and never opens the window for the responses",
         clients: 5,
         settings: Some(CLOSED_WINDOW),
-        bytes: |target, _| (0..STREAMS).flat_map(|number| whole(target, number)).collect(),
+        bytes: |target, _| (0..STREAMS).flat_map(|number| whole_call(&target.token, number)).collect(),
         then: Then::Hold,
-        ..FLOOD
     },
     Abuse {
         name: "small-windows",
@@ -54,7 +53,7 @@ pub(super) const ABUSES: &[Abuse] = &[
         bytes: |target, number| {
             let call = number / STREAMS;
             match number % STREAMS {
-                0 => whole(target, call),
+                0 => whole_call(&target.token, call),
                 _ => encoded(WINDOW_UPDATE, 0, stream(call), &[0, 0, 0, 1]),
             }
         },
@@ -63,14 +62,8 @@ pub(super) const ABUSES: &[Abuse] = &[
     Abuse {
         name: "unread-responses",
         title: "makes calls, and does not read from its connection (CVE-2019-9517)",
-        bytes: whole,
+        bytes: |target, number| whole_call(&target.token, number),
         then: Then::RepeatUnread,
         ..FLOOD
     },
 ];
-
-/// Returns a whole call.
-fn whole(target: &Target, number: u32) -> Vec<u8> {
-    let message = frame(0, &home().encode_to_vec());
-    [target.call(OPEN, number), encoded(DATA, END_STREAM, stream(number), &message)].concat()
-}
