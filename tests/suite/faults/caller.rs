@@ -6,7 +6,8 @@ use std::{
 };
 
 use billing_portal::grpc::proto::{
-    GetPortalAccessRequest, billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
+    CreatePortalSessionRequest, GetPortalAccessRequest, billing_portal_client::BillingPortalClient,
+    portal_access_client::PortalAccessClient,
 };
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -48,9 +49,18 @@ impl Caller {
         Call { number, is_session, started, ended: Instant::now(), answer }
     }
 
-    pub(super) async fn open(&self, token: &str) -> Answer {
+    async fn open(&self, token: &str) -> Answer {
+        self.create_portal_session(with_deadline(bearer(token, home()))).await
+    }
+
+    /// Opens a session, and waits as long as the service does.
+    pub(super) async fn open_without_deadline(&self, token: &str) -> Answer {
+        self.create_portal_session(bearer(token, home())).await
+    }
+
+    async fn create_portal_session(&self, request: Request<CreatePortalSessionRequest>) -> Answer {
         let mut client = BillingPortalClient::with_origin(self.client.clone(), self.origin.clone());
-        match client.create_portal_session(with_deadline(bearer(token, home()))).await {
+        match client.create_portal_session(request).await {
             Ok(response) => Answer::Ok(response.into_inner().url),
             Err(status) => refusal(&status),
         }

@@ -28,6 +28,8 @@ pub(crate) struct Fault {
     pub(crate) rare: &'static [&'static str],
     /// How long after the end of the fault calls succeed again.
     pub(crate) healthy_within: Duration,
+    /// By how much the resident memory may have grown after the fault, in MiB.
+    pub(super) memory_growth: u64,
     /// The exit code, if the fault ends the process. It has answered what it has accepted.
     pub(crate) ends: Option<i32>,
     /// Begins the fault, lets it last, and ends it.
@@ -46,6 +48,7 @@ pub(super) const HARMLESS: Fault = Fault {
     reasons: &[],
     rare: &[],
     healthy_within: Duration::ZERO,
+    memory_growth: 32,
     ends: None,
     inject: |_| Box::pin(std::future::ready(())),
     figure: None,
@@ -80,7 +83,13 @@ impl Setup {
         match self {
             Self::SmallDisk => "disk/audit.jsonl",
             Self::Pipe => "pipe",
-            _ => AUDIT,
+            Self::Shared
+            | Self::Password
+            | Self::OwnServer
+            | Self::Standby
+            | Self::Pooler
+            | Self::HostName
+            | Self::Collector(_) => AUDIT,
         }
     }
 }

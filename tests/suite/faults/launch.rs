@@ -27,7 +27,9 @@ pub(super) async fn command(setup: Setup, folder: &Path) -> Command {
             command.envs(collector.variables().await);
             command
         }
-        _ => isolated(program()),
+        Setup::Shared | Setup::Password | Setup::OwnServer | Setup::Standby | Setup::Pooler | Setup::Pipe => {
+            isolated(program())
+        }
     }
 }
 

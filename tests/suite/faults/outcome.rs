@@ -149,7 +149,7 @@ impl Outcome<'_> {
         // Connections to Stripe stay open for a while: at most two for each call that ran at the same time.
         let connections = 2 * self.most_in_flight();
         assert!(after.descriptors <= before.descriptors + connections + 8, "{before:?}, {after:?}, {connections}");
-        assert!(after.memory <= before.memory + 32 * 1024, "{before:?}, {after:?}");
+        assert!(after.memory <= before.memory + self.fault.memory_growth * 1024, "{before:?}, {after:?}");
         assert!(!self.log.contains(r#""message":"panic""#), "{}", self.log);
     }
 

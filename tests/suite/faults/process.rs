@@ -76,7 +76,10 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         name: "process-crowd",
         title: "10,000 health watches and 1,000 slow calls on 256 connections",
-        settings: &["--max-in-flight=2000"],
+        // The slow calls last as long as the fault. Calls of the load send a deadline of their own.
+        settings: &["--max-in-flight=2000", "--deadline=10min", "--stripe-attempt-timeout=10min"],
+        // The allocator keeps what it has freed, for the next crowd.
+        memory_growth: 128,
         inject: |stage| Box::pin(crowd::stays(stage, CONNECTIONS)),
         figure: Some(crowd::memory),
         ..HARMLESS

@@ -30,7 +30,12 @@ impl Servers {
                 let standby = primary.start_standby();
                 vec![primary, standby]
             }
-            _ => Vec::new(),
+            Setup::Shared
+            | Setup::Password
+            | Setup::HostName
+            | Setup::SmallDisk
+            | Setup::Pipe
+            | Setup::Collector(_) => Vec::new(),
         })
     }
 
