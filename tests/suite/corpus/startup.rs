@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use super::case::{Case, Start};
 use crate::support::{
     process::{binary, valid_settings},
-    world::override_settings,
+    settings::override_settings,
 };
 
 /// Values that no message may contain.

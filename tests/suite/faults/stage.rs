@@ -24,8 +24,9 @@ use crate::support::{
     Issuer, PgBouncer, Postgres, files,
     postgres::TestDatabase,
     process::{Serving, serve},
+    settings::{arguments, override_settings},
     stripe,
-    world::{FLAG_ON, arguments, override_settings},
+    world::FLAG_ON,
 };
 
 /// The password that every role has at first.

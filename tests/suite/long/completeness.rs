@@ -19,8 +19,9 @@ use tokio::{
 use crate::support::{
     Issuer, directory,
     process::{self, Serving, isolated, program, signal},
+    settings::{arguments, override_settings},
     stripe,
-    world::{FLAG_ON, arguments, override_settings},
+    world::FLAG_ON,
 };
 use audit::Audit;
 use caller::{Answer, Call, Caller, Clients, PEOPLE};

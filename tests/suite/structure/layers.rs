@@ -2,7 +2,7 @@
 
 use billing_portal::wiring;
 
-use crate::support::{process::valid_settings, world::config};
+use crate::support::{process::valid_settings, settings::config};
 
 /// The layers outside `audit`, which prepare or record a call.
 const RECORDS: [&str; 6] = [

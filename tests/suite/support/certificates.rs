@@ -18,7 +18,7 @@ use tonic::transport::{Channel, Endpoint};
 use super::{
     World,
     process::{Serving, serve_at},
-    world::override_settings,
+    settings::override_settings,
 };
 
 /// A caller that the service of [`Mtls`] allows, and another one with a DNS name.

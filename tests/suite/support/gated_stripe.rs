@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::example::Example;
-use super::world::config;
+use super::settings::config;
 
 pub(crate) struct GatedStripe {
     pub(crate) example: Example,

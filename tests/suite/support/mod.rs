@@ -24,6 +24,7 @@ pub(crate) mod raw_call;
 pub(crate) mod refusing_service;
 pub(crate) mod resources;
 pub(crate) mod service;
+pub(crate) mod settings;
 pub(crate) mod stripe;
 pub(crate) mod surroundings;
 pub(crate) mod test_database;

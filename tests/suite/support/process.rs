@@ -23,7 +23,7 @@ use tokio::{
 
 use super::{
     Issuer, World,
-    world::{arguments, override_settings},
+    settings::{arguments, override_settings},
 };
 
 pub(crate) fn binary() -> Command {

@@ -2,13 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use billing_portal::{
-    commands,
-    config::Config,
-    grpc::proto::{
-        CreatePortalSessionRequest, GetPortalAccessRequest, GetPortalAccessResponse,
-        billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
-    },
+use billing_portal::grpc::proto::{
+    CreatePortalSessionRequest, GetPortalAccessRequest, GetPortalAccessResponse,
+    billing_portal_client::BillingPortalClient, portal_access_client::PortalAccessClient,
 };
 use serde_json::Value;
 use stripe_simulator::{Settings, Simulator};
@@ -23,8 +19,9 @@ use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus,
 use super::{
     ClientError, Issuer,
     counted_directory::{self, Queries},
-    directory, files,
+    files,
     process::{Serving, serve_program},
+    settings::{arguments, config, override_settings},
     surroundings::surroundings,
 };
 
@@ -199,35 +196,6 @@ pub(crate) async fn connect(address: SocketAddr) -> Channel {
     Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 
-/// The default settings of a world.
-pub(crate) fn arguments(folder: &TempDir, stripe: &str) -> Vec<String> {
-    let file = |name: &str| folder.path().join(name).display().to_string();
-    [
-        "--caller-identity=none",
-        &format!("--principal-jwks={}", file("jwks.json")),
-        "--principal-issuer=https://login.test",
-        "--return-url-origins=https://app.example.com,http://127.0.0.1:3000",
-        &format!("--database-url=sqlite:{}", directory::path(folder).display()),
-        &format!("--flags-file={}", file("flags.json")),
-        &format!("--stripe-secret-key-file={}", file("stripe.key")),
-        "--stripe-mode=test",
-        &format!("--stripe-api-base={stripe}"),
-        &format!("--stripe-session-hosts={stripe}"),
-        &format!("--audit=file:{}", file("audit.jsonl")),
-        // High enough that only the tests of rate limits reach them.
-        "--session-rate=10000",
-        "--stripe-rate=10000",
-    ]
-    .map(str::to_owned)
-    .into()
-}
-
-/// Parses the settings of the service.
-pub(crate) fn config(settings: Vec<String>) -> Config {
-    let arguments = std::iter::once("billing-portal".to_owned()).chain(settings);
-    commands::parse(arguments).unwrap().config().unwrap().clone()
-}
-
 /// A request for the portal home.
 pub(crate) fn home() -> CreatePortalSessionRequest {
     CreatePortalSessionRequest { return_url: RETURN_URL.to_owned(), ..Default::default() }
@@ -243,13 +211,4 @@ pub(crate) fn bearer<T>(token: &str, message: T) -> Request<T> {
 pub(crate) fn traced<T>(mut request: Request<T>, trace: &str) -> Request<T> {
     request.metadata_mut().insert("traceparent", format!("00-{trace}-00000000000000a1-00").parse().unwrap());
     request
-}
-
-/// Replaces default settings with those of a test, because a duplicate flag is a configuration error.
-pub(crate) fn override_settings(arguments: &mut Vec<String>, settings: &[&str]) {
-    for setting in settings {
-        let name = setting.split('=').next().unwrap();
-        arguments.retain(|argument| argument.split('=').next() != Some(name));
-        arguments.push((*setting).to_owned());
-    }
 }

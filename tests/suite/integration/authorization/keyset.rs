@@ -17,7 +17,8 @@ use crate::support::{
     ClientError, Issuer, World,
     key_server::{CannedResponse, KeyServer, loopback_tls},
     process::{Serving, binary, serve},
-    world::{bearer, override_settings},
+    settings::override_settings,
+    world::bearer,
 };
 
 pub(super) fn key_set_response(keys: &[&Issuer]) -> CannedResponse {

@@ -15,8 +15,8 @@ use stripe_simulator::{Customer, Mode, RecordedRequest};
 use crate::support::{
     World,
     process::{backfill_binary, run, text},
+    settings::override_settings,
     stripe::BACKFILL_KEY,
-    world::override_settings,
 };
 
 /// A world with these further tenants and customers, which do not name a tenant. The world's own three tenants are named.

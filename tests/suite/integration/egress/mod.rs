@@ -12,7 +12,7 @@ use crate::support::{
     Issuer, World,
     key_server::{CannedResponse, KeyServer},
     process::{Serving, binary, serve},
-    world::override_settings,
+    settings::override_settings,
 };
 
 /// Stripe and a key server over TLS, and a file with the CAs of both.

@@ -7,8 +7,9 @@ use crate::support::{
     Issuer, World,
     key_server::KeyServer,
     process::{binary, listening, serve, serve_at, signal, valid_settings},
+    settings::override_settings,
     stripe::hold_responses,
-    world::{FLAG_ON, bearer, home, override_settings},
+    world::{FLAG_ON, bearer, home},
 };
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
-use crate::support::{World, service::Service, world::config};
+use crate::support::{World, service::Service, settings::config};
 
 const PORTAL: &str = "billing.portal.v1.BillingPortal";
 

@@ -4,7 +4,7 @@ use tokio::net::TcpListener;
 
 use crate::support::{
     process::{binary, run_with, valid_settings},
-    world::{arguments, config, override_settings},
+    settings::{arguments, config, override_settings},
 };
 
 fn valid_arguments(changes: &[&str]) -> (tempfile::TempDir, Vec<String>) {

@@ -8,7 +8,8 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use crate::support::{
     World,
     process::{Serving, binary, binary_after, create_pipe, serve, signal, startup_error, valid_settings},
-    world::{FLAG_OFF, override_settings},
+    settings::override_settings,
+    world::FLAG_OFF,
 };
 
 #[tokio::test]

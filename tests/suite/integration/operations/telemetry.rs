@@ -10,8 +10,9 @@ use tonic::transport::Endpoint;
 use crate::support::{
     World,
     process::{Serving, binary, serve, signal},
+    settings::override_settings,
     stripe::{SESSIONS, alter},
-    world::{bearer, home, override_settings},
+    world::{bearer, home},
 };
 
 const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";

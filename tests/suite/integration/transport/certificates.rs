@@ -19,7 +19,8 @@ use crate::support::{
     World,
     certificates::{Authority, CALLER, Identity, Mtls, channel, client, connect, mtls_arguments, uri, write_files},
     process::{binary, serve_at, signal, startup_error, text},
-    world::{bearer, override_settings},
+    settings::override_settings,
+    world::bearer,
 };
 
 /// Writes the certificate and the private key of the server.

@@ -13,8 +13,9 @@ use crate::support::{
     World,
     http2::{GOAWAY, RawClient},
     process::{Serving, binary, run_with, serve_at, signal, startup_error, text, valid_settings},
+    settings::override_settings,
     stripe::hold_responses,
-    world::{bearer, home, override_settings},
+    world::{bearer, home},
 };
 
 /// Serves a world's files with a health listener, and returns the listener's address.

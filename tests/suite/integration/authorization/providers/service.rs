@@ -15,7 +15,8 @@ use tempfile::TempDir;
 use crate::support::{
     ClientError, World,
     issuer::now,
-    world::{config, home, override_settings},
+    settings::{config, override_settings},
+    world::home,
 };
 
 const GUIDE: &str = include_str!("../../../../../docs/integrate.md");

@@ -21,7 +21,8 @@ use crate::{
         postgres::TestDatabase,
         process::{run, text, valid_settings},
         service::Service,
-        world::{FLAG_ON, override_settings},
+        settings::override_settings,
+        world::FLAG_ON,
     },
 };
 
