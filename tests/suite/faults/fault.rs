@@ -129,7 +129,7 @@ impl Fault {
         let reasons = self.all_reasons().filter(|reason| *reason != LOST);
         let reasons = reasons.map(|reason| format!("`{reason}`")).collect::<Vec<_>>().join(", ");
         match self.affected {
-            Affected::All if reasons.is_empty() => "every accepted call succeeds".to_owned(),
+            Affected::All if self.ends == Some(0) => format!("calls after it: {reasons}; earlier ones succeed"),
             Affected::None => "nothing: every call succeeds".to_owned(),
             Affected::Sessions => format!("{reasons}; `GetPortalAccess` succeeds"),
             Affected::OneTenant => format!("one tenant: {reasons}; the others succeed"),

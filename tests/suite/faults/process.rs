@@ -32,6 +32,8 @@ const CONNECTIONS: usize = 256;
 const TERMINATION: Fault = Fault {
     affected: Affected::All,
     reasons: &[LOST],
+    // Of calls that arrive on a connection whose client does not know yet.
+    rare: &["SHUTTING_DOWN"],
     ends: Some(0),
     inject: |stage| Box::pin(terminated(stage)),
     figure: Some(calls_in_flight),
