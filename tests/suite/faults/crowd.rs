@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::json;
 use stripe_simulator::{Answer as Answered, Customer, Fault as Failure};
 use tokio::{sync::watch, task::JoinSet};
@@ -30,6 +31,10 @@ const CHART: &str = include_str!("../../../helm/billing-portal/values.yaml");
 /// Holds this number of connections, together with those of the load, watches, and calls that wait for Stripe. All of these calls
 /// are of one tenant, so that those of the load are served.
 pub(super) async fn stays(stage: &Stage, connections: usize) {
+    // Like the limit of a container, but for what the process has allocated, which is more than what is resident.
+    let limit = Some(limit() << 20);
+    let process = Pid::from_raw(stage.serving.child.id().unwrap().cast_signed());
+    prlimit(process, Resource::Data, Rlimit { current: limit, maximum: limit }).unwrap();
     let (is_over, over) = watch::channel(false);
     answer_when(stage, over);
     let slow = stage.scaled(SLOW_CALLS);
@@ -79,11 +84,16 @@ fn answer_when(stage: &Stage, over: watch::Receiver<bool>) {
     })));
 }
 
-/// The resident memory stays below the chart's limit.
-pub(super) fn memory(outcome: &Outcome<'_>) -> String {
+/// The chart's limit of memory, in MiB.
+fn limit() -> u64 {
     let (_, limit) = CHART.split_once("limits: {memory: ").unwrap();
     let (limit, _) = limit.split_once("Mi}").unwrap();
-    let peak = outcome.resources[1].peak / 1024;
-    assert!(peak < limit.parse().unwrap(), "{peak} MiB");
+    limit.parse().unwrap()
+}
+
+/// The resident memory stays below the chart's limit.
+pub(super) fn memory(outcome: &Outcome<'_>) -> String {
+    let (peak, limit) = (outcome.resources[1].peak / 1024, limit());
+    assert!(peak < limit, "{peak} MiB");
     format!("at most {peak} MiB of {limit} MiB")
 }
