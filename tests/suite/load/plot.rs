@@ -77,7 +77,8 @@ pub(super) fn overload(overload: &Overload) {
             Line { name: "accepted", color: ACCEPTED, points: seconds.values(true, p99) },
             Line { name: "refused", color: REFUSED, points: seconds.values(false, p99) },
         ];
-        let range = (0.1..1_000.0).log_scale();
+        // The lowest decades are the place of the legend.
+        let range = (0.01..1_000.0).log_scale();
         chart(
             &areas[1],
             &frame("Latency that 99 % of the calls of a second do not exceed", "ms", SeriesLabelPosition::LowerRight),
