@@ -102,7 +102,9 @@ impl Soak {
         assert!(peak(&self.samples) <= self.samples[0].resources.memory + MAX_GROWTH, "the memory grows");
         if let Some(compared) = self.form.compared {
             let [early, late] = compared.map(|period| Usage::of(&self.period(period)));
-            assert!(late.median_kib <= early.median_kib * 11 / 10, "the memory grows: {early:?}, {late:?}");
+            // Many calls at the same time, such as after a stall of the machine, raise the memory once: the allocator keeps it. A
+            // leak of 100 bytes for each call would exceed this.
+            assert!(late.median_kib <= early.median_kib * 5 / 4, "the memory grows: {early:?}, {late:?}");
             assert!(late.descriptors <= early.descriptors + 8, "descriptors are leaked: {early:?}, {late:?}");
             assert!(late.threads <= early.threads + 2, "threads are leaked: {early:?}, {late:?}");
         }
