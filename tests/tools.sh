@@ -283,3 +283,11 @@ need_cargo_cyclonedx() { cargo_tool cargo-cyclonedx "$cargo_cyclonedx_version" -
 
 # Optimized, because it compares every file with the text of every license.
 need_cargo_about() { CARGO_PROFILE_RELEASE_LTO=off cargo_tool cargo-about "$cargo_about_version" --features cli; }
+
+# The service as it is released, unless BILLING_PORTAL_BINARY selects another binary.
+need_release_binary() {
+    [ -z "${BILLING_PORTAL_BINARY-}" ] || return 0
+    cargo build --release --locked --bin billing-portal
+    BILLING_PORTAL_BINARY="$(realpath "${CARGO_TARGET_DIR:-target}")/release/billing-portal"
+    export BILLING_PORTAL_BINARY
+}

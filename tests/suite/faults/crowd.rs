@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Resource, Rlimit};
 use serde_json::json;
 use stripe_simulator::{Answer as Answered, Customer, Fault as Failure};
 use tokio::{sync::watch, task::JoinSet};
@@ -15,6 +15,7 @@ use super::{
     outcome::Outcome,
     stage::Stage,
 };
+use crate::support::process::limit;
 
 const WATCHES: usize = 10_000;
 const SLOW_CALLS: usize = 1_000;
@@ -32,9 +33,8 @@ const CHART: &str = include_str!("../../../helm/billing-portal/values.yaml");
 /// are of one tenant, so that those of the load are served.
 pub(super) async fn stays(stage: &Stage, connections: usize) {
     // Like the limit of a container, but for what the process has allocated, which is more than what is resident.
-    let limit = Some(limit() << 20);
-    let process = Pid::from_raw(stage.serving.child.id().unwrap().cast_signed());
-    prlimit(process, Resource::Data, Rlimit { current: limit, maximum: limit }).unwrap();
+    let bytes = Some(memory_limit() << 20);
+    limit(&stage.serving.child, Resource::Data, Rlimit { current: bytes, maximum: bytes });
     let (is_over, over) = watch::channel(false);
     answer_when(stage, over);
     let slow = stage.scaled(SLOW_CALLS);
@@ -85,7 +85,7 @@ fn answer_when(stage: &Stage, over: watch::Receiver<bool>) {
 }
 
 /// The chart's limit of memory, in MiB.
-fn limit() -> u64 {
+fn memory_limit() -> u64 {
     let (_, limit) = CHART.split_once("limits: {memory: ").unwrap();
     let (limit, _) = limit.split_once("Mi}").unwrap();
     limit.parse().unwrap()
@@ -93,7 +93,7 @@ fn limit() -> u64 {
 
 /// The resident memory stays below the chart's limit.
 pub(super) fn memory(outcome: &Outcome<'_>) -> String {
-    let (peak, limit) = (outcome.resources[1].peak / 1024, limit());
+    let (peak, limit) = (outcome.resources[1].peak / 1024, memory_limit());
     assert!(peak < limit, "{peak} MiB");
     format!("at most {peak} MiB of {limit} MiB")
 }

@@ -13,7 +13,7 @@ use super::{
     load::{Answer, Call, is_user},
     servers::customer,
 };
-use crate::support::resources::Resources;
+use crate::support::{latencies::Latencies, resources::Resources};
 
 /// By how much a machine that does other things may delay what is promised.
 const GENEROUS: Duration = Duration::from_secs(30);
@@ -187,7 +187,7 @@ impl Outcome<'_> {
 }
 
 fn median<'a>(calls: impl Iterator<Item = &'a Call>) -> Duration {
-    let mut times: Vec<_> = calls.map(|call| call.ended - call.started).collect();
-    times.sort_unstable();
-    times[times.len() / 2]
+    let times: Latencies = calls.map(|call| call.ended - call.started).collect();
+    assert!(times.count() > 0, "no call is compared");
+    times.median()
 }

@@ -1,12 +1,12 @@
 //! The process is ended, or reaches a limit.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use prost::Message as _;
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use rustix::process::{Resource, Rlimit, getrlimit};
 use serde_json::Value;
 use stripe_simulator::Fault as Failure;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::sleep};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use super::{
     crowd,
@@ -17,8 +17,9 @@ use super::{
 };
 use crate::support::{
     http2::{DATA, END_STREAM, GOAWAY, RawClient},
-    process::signal,
+    process::{limit, signal},
     raw_call::{OPEN, frame},
+    stripe::delay_responses,
     world::home,
 };
 
@@ -90,12 +91,7 @@ pub(super) const FAULTS: &[Fault] = &[
 
 /// Makes Stripe slow, and waits until calls are in flight.
 async fn slow_down(stage: &Stage) {
-    stage.stripe.tamper(Some(Arc::new(|_, answer| {
-        Box::pin(async move {
-            sleep(SLOW).await;
-            answer
-        })
-    })));
+    delay_responses(&stage.stripe, SLOW);
     stage.load.wait_for_calls(stage.scaled(500)).await;
 }
 
@@ -170,13 +166,13 @@ async fn silent_connections(stage: &Stage) {
 
 /// No further file or connection can be opened. Those that are open stay, except for those to the database.
 async fn descriptor_limit(stage: &Stage) {
-    let process = Pid::from_raw(stage.serving.child.id().unwrap().cast_signed());
-    let limit = |limit| prlimit(process, Resource::Nofile, limit).unwrap();
-    let normal = limit(Rlimit { current: Some(0), maximum: getrlimit(Resource::Nofile).maximum });
+    let service = &stage.serving.child;
+    let none = Rlimit { current: Some(0), maximum: getrlimit(Resource::Nofile).maximum };
+    let normal = limit(service, Resource::Nofile, none);
     // The system accepts the connection, and the service has to wait.
     let mut client = RawClient::connect(stage.serving.address).await;
     stage.close_connections().await;
     stage.hold().await;
-    limit(normal);
+    limit(service, Resource::Nofile, normal);
     client.answered().await;
 }

@@ -1,19 +1,15 @@
 //! Ten times the capacity: accepted calls take hardly longer, the others are refused immediately, and health answers.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use comfy_table::{Table, presets::ASCII_MARKDOWN};
-use tokio::time::sleep;
 
 use super::{
     plot,
     stage::{MAX_GROWTH, Sample, Stage, peak},
     traffic::{self, Action, Call, answers, latencies, ms},
 };
-use crate::support::{latencies::Latencies, open_loop::Ended};
+use crate::support::{latencies::Latencies, open_loop::Ended, stripe::delay_responses};
 
 /// How many calls the service admits at the same time.
 const IN_FLIGHT: u32 = 8;
@@ -72,12 +68,7 @@ pub(super) async fn run(form: Form, draws: bool) {
 impl Overload {
     async fn measure(form: Form) -> Self {
         let stage = Stage::start(&[&format!("--max-in-flight={IN_FLIGHT}")]).await;
-        stage.world.stripe.tamper(Some(Arc::new(move |_, answer| {
-            Box::pin(async move {
-                sleep(form.stripe).await;
-                answer
-            })
-        })));
+        delay_responses(&stage.world.stripe, form.stripe);
         let (health, samples, began) = (traffic::health(&stage.world), stage.sample(10), Instant::now());
         let [unloaded, loaded] =
             [(form.capacity() / 4, form.seconds[0]), (form.capacity() * OVERLOAD, form.seconds[1])];

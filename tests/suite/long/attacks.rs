@@ -6,12 +6,12 @@ use std::{
 };
 
 use tokio::task::JoinSet;
-use tonic::transport::Endpoint;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::support::{
     http2::{DATA, END_STREAM, RawClient, SETTINGS},
     process::{Serving, memory, serve_at, valid_settings},
+    world::connect,
 };
 
 const CONNECTIONS: usize = 50;
@@ -99,7 +99,7 @@ async fn idle_connections_do_not_delay_a_new_one() {
         idle.push(client);
     }
     let started = Instant::now();
-    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    let channel = connect(address).await;
     HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap();
     let delay = started.elapsed();
     println!("{} idle connections: a new one is answered after {delay:.1?}", idle.len());

@@ -9,7 +9,7 @@ mod disturbance;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use stripe_simulator::{Customer, Mode, Settings, Simulator};
+use stripe_simulator::{Settings, Simulator};
 use tempfile::TempDir;
 use tokio::{
     sync::{Notify, watch},
@@ -20,8 +20,7 @@ use crate::support::{
     Issuer, directory,
     process::{self, Serving, isolated, program, signal},
     settings::{arguments, override_settings},
-    stripe,
-    world::FLAG_ON,
+    surroundings::surroundings,
 };
 use audit::Audit;
 use caller::{Answer, Call, Caller, Clients, PEOPLE};
@@ -47,25 +46,8 @@ struct Run {
 
 impl Run {
     async fn start() -> (Arc<Self>, Serving) {
-        let (folder, issuer) = (tempfile::tempdir().unwrap(), Issuer::new("key-1"));
-        let stripe = stripe::simulator(Settings::default()).await;
-        directory::create(&folder);
-        for person in 0..PEOPLE {
-            let insert = format!(
-                "INSERT INTO billing_portal_tenants VALUES ('t{person}', '{}');
-                 INSERT INTO billing_portal_owners VALUES ('t{person}', 'u{person}')",
-                customer(person)
-            );
-            directory::run(&folder, &insert);
-            stripe.add_customer(Customer::new(&customer(person)).metadata("tenant_id", &format!("t{person}")));
-        }
-        for (name, text) in [
-            ("flags.json", FLAG_ON),
-            ("jwks.json", &issuer.jwks().to_string()),
-            ("stripe.key", stripe.secret_key(Mode::Test)),
-        ] {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
+        let (folder, stripe, issuer) = surroundings(Settings::default()).await;
+        directory::add_owners(&folder, &stripe, PEOPLE);
         let asked = slow_down(&stripe);
         let serving = serve(&folder, &stripe).await;
         let clients = watch::Sender::new(Clients::new(serving.address));

@@ -22,9 +22,8 @@ use std::{
 
 use stripe_simulator::Customer;
 use tokio::{sync::mpsc, task::JoinSet};
-use tonic::transport::Endpoint;
 
-use crate::support::{World, stripe::SESSIONS};
+use crate::support::{World, stripe::SESSIONS, world::connect};
 use caller::Caller;
 use changes::{Changes, change_directory, flip_flags};
 use keys::{rotate, rotate_keys};
@@ -107,7 +106,7 @@ async fn run(plan: Plan) -> Outcomes {
     let mut channel = world.channel.clone();
     for first in 0..plan.callers {
         if first.is_multiple_of(CALLERS_PER_CONNECTION) {
-            channel = Endpoint::from_shared(format!("http://{}", world.address)).unwrap().connect().await.unwrap();
+            channel = connect(world.address).await;
         }
         let (channel, model, is_wrong) = (channel.clone(), Arc::clone(&model), Arc::clone(&is_wrong));
         let (changes, rotations, tokens) = (changes.clone(), rotations.clone(), BTreeMap::new());

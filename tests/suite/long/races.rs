@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -13,10 +13,9 @@ use serde_json::json;
 use sqlx::AssertSqlSafe;
 use stripe_simulator::Customer;
 
-use crate::support::files::replace;
 use crate::{
     integration::directory::TABLES,
-    support::{Postgres, World, postgres::TestDatabase},
+    support::{Postgres, World, files::replace, postgres::TestDatabase, stripe::delay_responses},
 };
 
 const RACES: usize = 1_000;
@@ -102,12 +101,7 @@ async fn no_url_arrives_after_the_right_to_it_has_ended() {
     for index in 0..RACES {
         world.stripe.add_customer(Customer::new(&format!("cus_{index}")).metadata("tenant_id", &format!("t{index}")));
     }
-    world.stripe.tamper(Some(Arc::new(|_, answer| {
-        Box::pin(async move {
-            tokio::time::sleep(STRIPE).await;
-            answer
-        })
-    })));
+    delay_responses(&world.stripe, STRIPE);
     let switch = Switch { file: world.path("flags.json"), off: Mutex::default() };
     let races = stream::iter(0..RACES).map(|index| {
         let (world, database, switch) = (&world, &database, &switch);

@@ -11,13 +11,13 @@ use billing_portal::grpc::proto::{
     portal_access_client::PortalAccessClient,
 };
 use tokio::time::sleep;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 
 use crate::support::{
     World,
     client_error::answer,
     open_loop::OpenLoop,
-    world::{bearer, home, traced},
+    world::{bearer, connect, home, traced},
 };
 
 /// Calls per second.
@@ -56,7 +56,7 @@ pub(super) async fn start(world: &Arc<World>, address: SocketAddr) -> OpenLoop<C
             answer
         })
     })));
-    let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    let channel = connect(address).await;
     let world = Arc::clone(world);
     OpenLoop::start(RATE, move |number| call(Arc::clone(&world), channel.clone(), number))
 }

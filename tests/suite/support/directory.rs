@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use rusqlite::Connection;
-use stripe_simulator::Customer;
+use stripe_simulator::{Customer, Simulator};
 use tempfile::TempDir;
 
 use super::World;
@@ -33,6 +33,24 @@ pub(crate) fn run(folder: &TempDir, statements: &str) {
     Connection::open(path(folder)).unwrap().execute_batch(statements).unwrap();
 }
 
+fn add_tenants(folder: &TempDir, count: usize) {
+    let insert = format!(
+        "INSERT INTO billing_portal_tenants
+            WITH RECURSIVE numbers (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers LIMIT {count})
+            SELECT 't' || number, 'cus_T' || number FROM numbers"
+    );
+    run(folder, &insert);
+}
+
+/// Adds tenants as [`World::add_tenants`] does, their owners `u0`, `u1` and so on, and the customers at Stripe.
+pub(crate) fn add_owners(folder: &TempDir, stripe: &Simulator, count: usize) {
+    add_tenants(folder, count);
+    for number in 0..count {
+        run(folder, &format!("INSERT INTO billing_portal_owners VALUES ('t{number}', 'u{number}')"));
+        stripe.add_customer(Customer::new(&format!("cus_T{number}")).metadata("tenant_id", &format!("t{number}")));
+    }
+}
+
 impl World {
     /// Opens the directory, which the service opens only to read.
     pub(crate) fn database(&self) -> Connection {
@@ -45,20 +63,11 @@ impl World {
 
     /// Adds the tenants `t0`, `t1` and so on, with the customers `cus_T0`, `cus_T1` and so on.
     pub(crate) fn add_tenants(&self, count: usize) {
-        self.sql(&format!(
-            "INSERT INTO billing_portal_tenants
-                WITH RECURSIVE numbers (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers LIMIT {count})
-                SELECT 't' || number, 'cus_T' || number FROM numbers"
-        ));
+        add_tenants(&self.folder, count);
     }
 
-    /// Does the same, and adds their owners `u0`, `u1` and so on, and the customers at Stripe.
+    /// Does the same, and adds their owners and customers.
     pub(crate) fn add_owners(&self, count: usize) {
-        self.add_tenants(count);
-        for number in 0..count {
-            self.sql(&format!("INSERT INTO billing_portal_owners VALUES ('t{number}', 'u{number}')"));
-            let customer = Customer::new(&format!("cus_T{number}"));
-            self.stripe.add_customer(customer.metadata("tenant_id", &format!("t{number}")));
-        }
+        add_owners(&self.folder, &self.stripe, count);
     }
 }

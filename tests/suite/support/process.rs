@@ -12,6 +12,7 @@ use std::{
 };
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -234,4 +235,9 @@ pub(crate) async fn output_and_peak_memory(mut command: Command) -> (Output, u64
 
 pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
+}
+
+/// Changes a limit of a running process (prlimit(2)), and returns what it was before.
+pub(crate) fn limit(child: &Child, resource: Resource, limit: Rlimit) -> Rlimit {
+    prlimit(Pid::from_raw(child.id().unwrap().cast_signed()), resource, limit).unwrap()
 }

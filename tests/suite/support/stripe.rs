@@ -1,12 +1,13 @@
 //! Faults of the Stripe simulator that several modules use.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use stripe_simulator::{Answer, Customer, Permission, RecordedRequest, Settings, Simulator, Subscription, Tamper};
 use tokio::{
     net::TcpListener,
     sync::{Notify, Semaphore, SemaphorePermit},
+    time::sleep,
 };
 
 pub(crate) const SESSIONS: &str = "/v1/billing_portal/sessions";
@@ -52,6 +53,16 @@ pub(crate) fn alter(path: &'static str, change: impl Fn(Answer) -> Answer + Send
 /// Replaces the status and the body of a response.
 pub(crate) fn respond_with(status: u16, json: Value) -> impl Fn(Answer) -> Answer + Send + Sync {
     move |answer| Answer { status, ..answer }.with_json(&json)
+}
+
+/// Makes every response take this long.
+pub(crate) fn delay_responses(stripe: &Simulator, delay: Duration) {
+    stripe.tamper(Some(Arc::new(move |_, answer| {
+        Box::pin(async move {
+            sleep(delay).await;
+            answer
+        })
+    })));
 }
 
 /// Holds every response back until permits are added to the semaphore. The first value is notified of each request.

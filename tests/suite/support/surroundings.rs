@@ -1,4 +1,4 @@
-//! What the service of a [`World`](super::World) needs around it.
+//! What the service needs around it, as that of a [`World`](super::World).
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{Issuer, directory, world::FLAG_ON};
 
 /// Starts what the service needs, and writes its files into a folder that only this user can open, as for files with secrets.
-pub(super) async fn surroundings(stripe: Settings) -> (TempDir, Simulator, Issuer) {
+pub(crate) async fn surroundings(stripe: Settings) -> (TempDir, Simulator, Issuer) {
     let folder = tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap();
     let stripe = super::stripe::simulator(stripe).await;
     directory::create(&folder);

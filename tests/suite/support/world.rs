@@ -1,6 +1,6 @@
 //! A complete test environment on its own ports: the service, the Stripe simulator, SQLite, and files in a folder.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fmt::Display, net::SocketAddr, path::PathBuf};
 
 use billing_portal::grpc::proto::{
     CreatePortalSessionRequest, GetPortalAccessRequest, GetPortalAccessResponse,
@@ -192,7 +192,7 @@ impl World {
 }
 
 /// Opens a connection to a service.
-pub(crate) async fn connect(address: SocketAddr) -> Channel {
+pub(crate) async fn connect(address: impl Display) -> Channel {
     Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 

@@ -8,12 +8,12 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Resource, Rlimit};
 use serde_json::Value;
 
 use crate::support::{
     World,
-    process::{Serving, binary, binary_after, serve, serve_at, signal, text},
+    process::{Serving, binary, binary_after, limit, serve, serve_at, signal, text},
     stripe::hold_responses,
 };
 
@@ -132,8 +132,7 @@ async fn line_that_a_full_disk_tears_is_continued_and_lost_entries_are_a_gap() {
     let torn = std::fs::read_to_string(&path).unwrap();
     assert!(torn.len() == 1_024 && !torn.ends_with('\n'), "{torn}");
 
-    let process = Pid::from_raw(child.id().unwrap().cast_signed());
-    prlimit(process, Resource::Fsize, Rlimit { current: None, maximum: None }).unwrap();
+    limit(&child, Resource::Fsize, Rlimit { current: None, maximum: None });
     world.open(&world.olivia()).await.unwrap();
     let (rows, output) = verify(&[], &[&path]).await;
     // The first call, an intent, a torn OK, the lost AUDIT_UNAVAILABLE that follows it, and the last call.

@@ -9,20 +9,13 @@ use hyper::body::Frame;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::time::timeout;
 use tokio_stream::{StreamExt as _, pending};
-use tonic::{
-    Code, Status, Streaming,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Status, Streaming, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_client::HealthClient};
 use tonic_reflection::pb::v1::{
     ServerReflectionRequest, ServerReflectionResponse, server_reflection_client::ServerReflectionClient,
 };
 
-use crate::support::{World, http2::RawClient};
-
-async fn connect(world: &World) -> Channel {
-    Endpoint::from_shared(format!("http://{}", world.address)).unwrap().connect().await.unwrap()
-}
+use crate::support::{World, http2::RawClient, world::connect};
 
 async fn watch(channel: &Channel) -> Result<Streaming<HealthCheckResponse>, Status> {
     let mut stream = HealthClient::new(channel.clone()).watch(HealthCheckRequest::default()).await?.into_inner();
@@ -50,7 +43,7 @@ fn is_exhausted<T>(result: Result<T, Status>) -> bool {
 #[tokio::test]
 async fn connection_has_at_most_8_watches_and_16_streams_of_health_and_reflection() {
     let mut world = World::start().await;
-    let channel = connect(&world).await;
+    let channel = connect(world.address).await;
     let mut watches = Vec::new();
     for _ in 0..8 {
         watches.push(watch(&channel).await.unwrap());
@@ -80,7 +73,7 @@ async fn process_has_at_most_256_watches_and_still_answers_probes() {
     let mut channels = Vec::new();
     // The world itself watches until it is ready, so its place may not be free yet.
     while streams.len() < 256 {
-        let channel = connect(&world).await;
+        let channel = connect(world.address).await;
         for _ in 0..8 {
             match watch(&channel).await {
                 Ok(stream) => streams.push(stream),
@@ -90,7 +83,7 @@ async fn process_has_at_most_256_watches_and_still_answers_probes() {
         channels.push(channel);
         assert!(channels.len() <= 34, "only {} streams", streams.len());
     }
-    let probe = connect(&world).await;
+    let probe = connect(world.address).await;
     assert!(is_exhausted(watch(&probe).await));
     check(&probe).await.unwrap();
     check(&channels[0]).await.unwrap();
@@ -99,9 +92,9 @@ async fn process_has_at_most_256_watches_and_still_answers_probes() {
 #[tokio::test]
 async fn half_of_the_connections_can_have_streams_that_last() {
     let world = World::with(&["--max-connections=4"]).await;
-    let (first, second) = (connect(&world).await, connect(&world).await);
+    let (first, second) = (connect(world.address).await, connect(world.address).await);
     let _streams = (watch(&first).await.unwrap(), watch(&first).await.unwrap(), reflect(&second).await.unwrap());
-    let third = connect(&world).await;
+    let third = connect(world.address).await;
     assert!(is_exhausted(watch(&third).await));
     assert!(is_exhausted(reflect(&third).await));
     // A Check that waits for its message does not keep its connection, so a probe always finds one to replace.
@@ -111,10 +104,10 @@ async fn half_of_the_connections_can_have_streams_that_last() {
         client.call(1, "/grpc.health.v1.Health/Check", "").await;
         client.answered().await;
         checks.push(client);
-        check(&connect(&world).await).await.unwrap();
+        check(&connect(world.address).await).await.unwrap();
     }
     // The streams are still there.
-    assert!(is_exhausted(watch(&connect(&world).await).await));
+    assert!(is_exhausted(watch(&connect(world.address).await).await));
 }
 
 #[tokio::test]

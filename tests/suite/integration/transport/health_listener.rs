@@ -2,10 +2,7 @@
 
 use billing_portal::grpc::proto::billing_portal_client::BillingPortalClient;
 use tokio::net::TcpStream;
-use tonic::{
-    Code,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use tonic_reflection::pb::v1::{ServerReflectionRequest, server_reflection_client::ServerReflectionClient};
 
@@ -15,7 +12,7 @@ use crate::support::{
     process::{Serving, binary, run_with, serve_at, signal, startup_error, text, valid_settings},
     settings::override_settings,
     stripe::hold_responses,
-    world::{bearer, home},
+    world::{bearer, connect, home},
 };
 
 /// Serves a world's files with a health listener, and returns the listener's address.
@@ -26,10 +23,6 @@ async fn serve(world: &World, settings: &[&str]) -> (Serving, String) {
     let line = serving.startup_log.lines().find(|line| line.contains(r#""listening for health checks""#));
     let line: serde_json::Value = serde_json::from_str(line.expect("no health listener")).unwrap();
     (serving, line["address"].as_str().unwrap().to_owned())
-}
-
-async fn connect(address: &str) -> Channel {
-    Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 
 async fn check(channel: &Channel) -> ServingStatus {
