@@ -38,20 +38,7 @@ impl Browser {
     }
 
     async fn with(page_load_strategy: &str) -> Self {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .kill_on_drop(true)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver is missing; tests/run installs it");
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port: u16 = loop {
-            let line = lines.next_line().await.unwrap().expect("chromedriver exited early");
-            if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').parse().unwrap();
-            }
-        };
+        let (driver, port) = start_driver().await;
         let profile = tempfile::tempdir().unwrap();
         let arguments = [
             "--headless",
@@ -160,6 +147,25 @@ impl Browser {
         self.client.close().await.unwrap();
         self.driver.kill().await.unwrap();
     }
+}
+
+/// Starts chromedriver, and returns its port.
+async fn start_driver() -> (Child, u16) {
+    // It takes a free port of ::1, and ends if the same port of 127.0.0.1 is in use.
+    for _ in 0..10 {
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0").kill_on_drop(true).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut driver = command.spawn().expect("chromedriver is missing; tests/run installs it");
+        let (mut lines, mut output) = (BufReader::new(driver.stdout.take().unwrap()).lines(), String::new());
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                return (driver, port.trim_end_matches('.').parse().unwrap());
+            }
+            output += &line;
+        }
+        assert!(output.contains("port not available"), "chromedriver ends: {output}");
+    }
+    panic!("chromedriver finds no port that is free for IPv4 and IPv6");
 }
 
 /// A command of the Chrome DevTools Protocol, which chromedriver passes on.
