@@ -112,3 +112,16 @@ pub(super) fn literal(value: &Value) -> String {
 pub(super) fn quoted(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prepared_statement_declares_the_types_of_its_literals() {
+        for value in [Value::Text("a".to_owned()), Value::Bytes(None)] {
+            let literal = literal(&value);
+            assert!(literal.ends_with(&format!(" AS {})", value.postgres_type())), "{literal}");
+        }
+    }
+}

@@ -54,6 +54,18 @@ mod tests {
     }
 
     #[test]
+    fn only_the_shape_of_a_request_id_is_kept() {
+        let id = |value: &str| request_id(&HeaderMap::from_iter([(REQUEST_ID, value.parse().unwrap())]));
+        let (longest, too_long) = (format!("req_{}", "a".repeat(251)), format!("req_{}", "a".repeat(252)));
+        for valid in ["req_1", "req_aB_9", &longest] {
+            assert_eq!(id(valid).as_deref(), Some(valid));
+        }
+        for invalid in ["", "1", "req-1", "evt_1", "req_1 ", "req_1,req_2", "req_1\"", "req_\u{e9}", &too_long] {
+            assert_eq!(id(invalid), None, "{invalid:?}");
+        }
+    }
+
+    #[test]
     fn response_is_replayed_unless_header_is_absent_or_a_single_false() {
         let replayed = |values: &[&'static str]| {
             let values = values.iter().map(|value| (REPLAYED, value.parse().unwrap()));

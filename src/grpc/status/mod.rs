@@ -144,4 +144,13 @@ mod tests {
             assert_eq!(header, accepted);
         }
     }
+
+    #[test]
+    fn refusal_that_no_layer_records_has_its_reason_and_an_id() {
+        let response = unrecorded(Refusal::because(Reason::Bug, "cause"));
+        let status = Status::from_header_map(response.headers()).unwrap();
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!((status.code(), info.reason.as_str()), (Code::Internal, "BUG"));
+        uuid::Uuid::parse_str(&info.metadata["request_id"]).unwrap();
+    }
 }

@@ -56,6 +56,8 @@ fn maps_each_documented_error_to_its_reason() {
             Some(&Flow::Home),
             R::PortalNotConfigured,
         ),
+        (400, r#"{"error":{"param":"configuration"}}"#, Some(&flow), R::PortalNotConfigured),
+        (400, price_not_in_configuration, Some(&Flow::Home), R::PortalNotConfigured),
         (400, r#"{"error":{"param":"flow_data[subscription_cancel][subscription]"}}"#, Some(&flow), R::FlowInvalid),
         (404, r#"{"error":{"code":"resource_missing","param":"flow_data[type]"}}"#, Some(&flow), R::FlowInvalid),
         (
