@@ -156,6 +156,7 @@ mod tests {
             (vec![uri(ID)], Ok(ID)),
             (vec![dns("a.example.org"), uri(ID), dns("b.example.org")], Ok(ID)),
             (vec![dns("settings.example.org")], Ok("settings.example.org")),
+            (vec![dns("settings-2.example.org")], Ok("settings-2.example.org")),
             (vec![address.clone(), email.clone(), dns("settings")], Ok("settings")),
             (vec![uri(ID), uri(ID)], Err(NotOneUri)),
             (vec![uri(ID), uri("https://example.org")], Err(NotOneUri)),

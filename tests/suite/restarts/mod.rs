@@ -28,14 +28,24 @@ struct Rollout {
 }
 
 impl Rollout {
-    /// Starts two replicas.
+    /// Starts two replicas. Returns once Envoy sends calls to them.
     async fn start(world: &Arc<World>) -> Self {
         let envoy = Envoy::start().await;
         let mut rollout = Self { world: Arc::clone(world), envoy, replicas: Vec::new(), started: 0, ended: Vec::new() };
         for _ in 0..2 {
-            rollout.start_replica().await;
+            let address = rollout.start_replica().await;
+            rollout.envoy.has_added(address).await;
         }
+        rollout.until_worker_is_notified().await;
         rollout
+    }
+
+    /// Waits until Envoy's worker has processed what it was notified of: it has answered a request that began later.
+    async fn until_worker_is_notified(&self) {
+        for _ in 0..2 {
+            let probe = Request::get(format!("http://{}", self.envoy.address)).body(Empty::<Bytes>::new());
+            RawClient::new().send(probe.unwrap()).await;
+        }
     }
 
     /// Starts a replica and adds its endpoint. Returns its address.
@@ -53,11 +63,7 @@ impl Rollout {
         let replica = self.replicas.remove(0);
         self.set_endpoints();
         self.envoy.has_removed(replica.serving.address).await;
-        // The worker has processed what it was notified of, when it has answered a request that began later.
-        for _ in 0..2 {
-            let probe = Request::get(format!("http://{}", self.envoy.address)).body(Empty::<Bytes>::new());
-            RawClient::new().send(probe.unwrap()).await;
-        }
+        self.until_worker_is_notified().await;
         self.ended.push(replica.terminate().await);
     }
 

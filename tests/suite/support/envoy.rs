@@ -62,6 +62,17 @@ impl Envoy {
         write_endpoints(&self.folder, endpoints);
     }
 
+    /// Waits until an endpoint has passed its health check. Envoy's worker may still have to be notified.
+    pub(crate) async fn has_added(&self, endpoint: SocketAddr) {
+        let waits = |host: &Value| {
+            let health = &host["health_status"];
+            health["failed_active_hc"] == true || health["pending_active_hc"] == true
+        };
+        while !self.hosts().await.iter().any(|host| socket_address(&host["address"]) == endpoint && !waits(host)) {
+            sleep(INTERVAL).await;
+        }
+    }
+
     /// Waits until calls have been sent to an endpoint.
     pub(crate) async fn uses(&self, endpoint: SocketAddr) {
         let has_calls = |host: &Value| {
@@ -156,7 +167,8 @@ fn configuration(folder: &TempDir) -> Value {
         // The control plane removes an endpoint while it still reports SERVING.
         "ignore_health_on_host_removal": true,
         // An endpoint that does not report SERVING receives no calls, even if there is no other.
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        // Without a window, the worker is notified of each change of health. It is otherwise up to a second late.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
     });
     json!({
         "node": {"id": "test", "cluster": "test"},
