@@ -10,14 +10,11 @@ mod replica;
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
-use bytes::Bytes;
 use futures_util::future::join_all;
-use http::Request;
-use http_body_util::Empty;
 use load::Call;
 use replica::{Ended, Replica};
 
-use crate::support::{World, envoy::Envoy, raw_call::RawClient};
+use crate::support::{World, envoy::Envoy};
 
 struct Rollout {
     world: Arc<World>,
@@ -36,16 +33,7 @@ impl Rollout {
             let address = rollout.start_replica().await;
             rollout.envoy.has_added(address).await;
         }
-        rollout.until_worker_is_notified().await;
         rollout
-    }
-
-    /// Waits until Envoy's worker has processed what it was notified of: it has answered a request that began later.
-    async fn until_worker_is_notified(&self) {
-        for _ in 0..2 {
-            let probe = Request::get(format!("http://{}", self.envoy.address)).body(Empty::<Bytes>::new());
-            RawClient::new().send(probe.unwrap()).await;
-        }
     }
 
     /// Starts a replica and adds its endpoint. Returns its address.
@@ -63,7 +51,6 @@ impl Rollout {
         let replica = self.replicas.remove(0);
         self.set_endpoints();
         self.envoy.has_removed(replica.serving.address).await;
-        self.until_worker_is_notified().await;
         self.ended.push(replica.terminate().await);
     }
 

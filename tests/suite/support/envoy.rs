@@ -3,6 +3,9 @@
 
 use std::{net::SocketAddr, process::Stdio, time::Duration};
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Empty;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
@@ -11,7 +14,7 @@ use tokio::{
     time::sleep,
 };
 
-use super::files::replace;
+use super::{files::replace, raw_call::RawClient};
 
 /// How often Envoy checks the health of an endpoint, and is asked which endpoints it uses. It cannot report a change itself.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -62,15 +65,14 @@ impl Envoy {
         write_endpoints(&self.folder, endpoints);
     }
 
-    /// Waits until an endpoint has passed its health check. Envoy's worker may still have to be notified.
+    /// Waits until an endpoint has passed its health check, and calls are sent to it.
     pub(crate) async fn has_added(&self, endpoint: SocketAddr) {
         let waits = |host: &Value| {
             let health = &host["health_status"];
             health["failed_active_hc"] == true || health["pending_active_hc"] == true
         };
-        while !self.hosts().await.iter().any(|host| socket_address(&host["address"]) == endpoint && !waits(host)) {
-            sleep(INTERVAL).await;
-        }
+        self.wait_until(endpoint, |host| host.is_some_and(|host| !waits(host))).await;
+        self.worker_is_notified().await;
     }
 
     /// Waits until calls have been sent to an endpoint.
@@ -79,15 +81,28 @@ impl Envoy {
             let statistics = host["stats"].as_array().unwrap();
             statistics.iter().any(|each| each["name"] == "rq_total" && each["value"].is_string())
         };
-        while !self.hosts().await.iter().any(|host| socket_address(&host["address"]) == endpoint && has_calls(host)) {
+        self.wait_until(endpoint, |host| host.is_some_and(has_calls)).await;
+    }
+
+    /// Waits until an endpoint is not used for further calls.
+    pub(crate) async fn has_removed(&self, endpoint: SocketAddr) {
+        self.wait_until(endpoint, |host| host.is_none()).await;
+        self.worker_is_notified().await;
+    }
+
+    /// Waits until what the admin page says about an endpoint is as it should be. It says nothing about one that is not used.
+    async fn wait_until(&self, endpoint: SocketAddr, is_met: impl Fn(Option<&Value>) -> bool) {
+        let is_endpoint = |host: &&Value| socket_address(&host["address"]) == endpoint;
+        while !is_met(self.hosts().await.iter().find(is_endpoint)) {
             sleep(INTERVAL).await;
         }
     }
 
-    /// Waits until an endpoint is not used for further calls. Envoy's worker may still have to be notified.
-    pub(crate) async fn has_removed(&self, endpoint: SocketAddr) {
-        while self.hosts().await.iter().any(|host| socket_address(&host["address"]) == endpoint) {
-            sleep(INTERVAL).await;
+    /// Waits until the worker has processed what it was notified of: it has answered a request that began later.
+    async fn worker_is_notified(&self) {
+        for _ in 0..2 {
+            let probe = Request::get(format!("http://{}", self.address)).body(Empty::<Bytes>::new());
+            RawClient::new().send(probe.unwrap()).await;
         }
     }
 
