@@ -101,10 +101,10 @@ pub(super) fn literal(value: &Value) -> String {
     match value {
         Value::Text(text) => {
             let escaped: String = text.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
-            format!("CAST(E'{escaped}' AS pg_catalog.text)")
+            format!("CAST(E'{escaped}' AS {})", value.postgres_type())
         }
         Value::Bytes(Some(bytes)) => format!("pg_catalog.decode('{}', 'hex')", hex::encode(bytes)),
-        Value::Bytes(None) => "CAST(NULL AS pg_catalog.bytea)".to_owned(),
+        Value::Bytes(None) => format!("CAST(NULL AS {})", value.postgres_type()),
     }
 }
 
@@ -118,10 +118,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prepared_statement_declares_the_types_of_its_literals() {
-        for value in [Value::Text("a".to_owned()), Value::Bytes(None)] {
-            let literal = literal(&value);
-            assert!(literal.ends_with(&format!(" AS {})", value.postgres_type())), "{literal}");
+    fn literals_have_the_types_that_a_prepared_statement_declares() {
+        for (value, expected, declared) in [
+            (Value::Text("a".to_owned()), "CAST(E'\\x61' AS pg_catalog.text)", "pg_catalog.text"),
+            (Value::Bytes(None), "CAST(NULL AS pg_catalog.bytea)", "pg_catalog.bytea"),
+        ] {
+            assert_eq!((literal(&value).as_str(), value.postgres_type()), (expected, declared));
         }
     }
 }
