@@ -11,8 +11,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::fs::{Mode, OFlags};
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::{
+    fs::{Mode, OFlags},
+    process::{Pid, Resource, Rlimit, prlimit},
+};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},

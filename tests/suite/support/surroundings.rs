@@ -1,4 +1,4 @@
-//! What the service needs around it, as that of a [`World`](super::World).
+//! What a service needs around it, such as that of a [`World`](super::World).
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
 

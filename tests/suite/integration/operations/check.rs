@@ -5,13 +5,12 @@ use std::{collections::BTreeMap, fs::Permissions, os::unix::fs::PermissionsExt a
 use billing_portal::grpc::proto::billing_portal_client::BillingPortalClient;
 use serde_json::{Value, json};
 use stripe_simulator::{Configuration, Mode};
-use tonic::transport::Endpoint;
 
 use crate::support::{
     ClientError, World,
     process::{run, serve_at, signal, text},
     stripe::{alter, respond_with},
-    world::{FLAG_OFF, bearer, home},
+    world::{FLAG_OFF, bearer, connect, home},
 };
 
 /// Runs `check`, and returns its rows and the exit code.
@@ -141,7 +140,7 @@ async fn key_that_lacks_a_permission_fails_and_the_permission_is_named() {
         let mut arguments = world.settings(&[]);
         arguments.push("--listen=127.0.0.1:0".to_owned());
         let serving = serve_at("info", &arguments).await;
-        let channel = Endpoint::from_shared(format!("http://{}", serving.address)).unwrap().connect_lazy();
+        let channel = connect(serving.address).await;
         let call = BillingPortalClient::new(channel).create_portal_session(bearer(&world.olivia(), home())).await;
         assert_eq!(ClientError::of(&call.unwrap_err()).reason, "STRIPE_CREDENTIALS");
         signal(&serving.child, "-TERM");

@@ -17,7 +17,7 @@ use crate::support::{
     World,
     files::replace,
     process::{Serving, serve_at, signal},
-    world::{FLAG_OFF, FLAG_ON},
+    world::{FLAG_OFF, FLAG_ON, connect},
 };
 
 const PORTAL: &str = "billing.portal.v1.BillingPortal";
@@ -60,7 +60,7 @@ async fn invalid_definition_is_logged_once() {
     let Serving { mut child, address, startup_log, log, .. } = serve_at("info", &arguments).await;
     assert!(startup_log.contains("it has no variants"), "{startup_log}");
     // From here on, the world's requests go to the world.
-    world.channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    world.channel = connect(address).await;
     std::fs::write(world.path("flags.json"), format!("{invalid} ")).unwrap();
     world.wait_for_reload().await;
     std::fs::write(world.path("flags.json"), FLAG_ON).unwrap();

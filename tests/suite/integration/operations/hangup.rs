@@ -9,7 +9,7 @@ use crate::support::{
     process::{binary, listening, serve, serve_at, signal, valid_settings},
     settings::override_settings,
     stripe::hold_responses,
-    world::{FLAG_ON, bearer, home},
+    world::{FLAG_ON, bearer, connect, home},
 };
 
 #[tokio::test]
@@ -87,8 +87,7 @@ async fn signal_during_drain_cuts_off_no_call() {
     let (received, release) = hold_responses(&world.stripe);
     let arguments = world.settings(&["--listen=127.0.0.1:0"]);
     let mut serving = serve_at("info", &arguments).await;
-    let channel = tonic::transport::Endpoint::from_shared(format!("http://{}", serving.address)).unwrap();
-    let mut client = BillingPortalClient::new(channel.connect_lazy());
+    let mut client = BillingPortalClient::new(connect(serving.address).await);
     let request = bearer(&world.olivia(), home());
     let call = tokio::spawn(async move { client.create_portal_session(request).await });
     received.notified().await;

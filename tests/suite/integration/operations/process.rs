@@ -11,7 +11,7 @@ use crate::support::{
     ClientError, World,
     process::{Serving, binary, empty_pipe, fill, full_pipe, read_some, serve, serve_at, signal, valid_settings},
     stripe::hold_responses,
-    world::{bearer, home},
+    world::{bearer, connect, home},
 };
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn never_prints_token_key_or_url_even_at_trace() {
     let world = World::start().await;
     let arguments = world.settings(&["--listen=127.0.0.1:0", "--audit=stdout"]);
     let Serving { child, address, log, .. } = serve_at("trace", &arguments).await;
-    let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    let channel = connect(address).await;
     let mut client = billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(channel);
     let token = world.olivia();
     let url = client.create_portal_session(bearer(&token, home())).await.unwrap().into_inner().url;
@@ -57,7 +57,7 @@ async fn second_signal_ends_drain_immediately() {
     let (received, _release) = hold_responses(&world.stripe);
     let arguments = world.settings(&["--listen=127.0.0.1:0"]);
     let Serving { mut child, address, log, .. } = serve_at("info", &arguments).await;
-    let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    let channel = connect(address).await;
     let mut client = billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(channel);
     let request = bearer(&world.olivia(), home());
     let call = tokio::spawn(async move { client.create_portal_session(request).await });
@@ -78,7 +78,7 @@ async fn blocked_audit_pipe_opens_no_session_and_does_not_block_drain() {
     let mut command = binary();
     command.args(&arguments).stdout(writer);
     let Serving { mut child, address, log, .. } = serve(command).await;
-    let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    let channel = connect(address).await;
     let mut client = billing_portal::grpc::proto::billing_portal_client::BillingPortalClient::new(channel);
     for (role, reason) in [("member", "NOT_OWNER"), ("owner", "AUDIT_UNAVAILABLE")] {
         let token = world.issuer.token("olivia", "acme", role);

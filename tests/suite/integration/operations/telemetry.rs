@@ -5,14 +5,13 @@ use std::{collections::BTreeSet, time::Duration};
 use billing_portal::grpc::proto::billing_portal_client::BillingPortalClient;
 use fake_opentelemetry_collector::{ExportedSpan, FakeCollectorServer};
 use stripe_simulator::{Fault, Injection, Mode};
-use tonic::transport::Endpoint;
 
 use crate::support::{
     World,
     process::{Serving, binary, serve, signal},
     settings::override_settings,
     stripe::{SESSIONS, alter},
-    world::{bearer, home},
+    world::{bearer, connect, home},
 };
 
 const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -42,7 +41,7 @@ pub(super) async fn start_with(
 
 /// Calls as an owner and as a member, with the caller's span as the parent. Returns which of the calls succeeded.
 pub(super) async fn call(world: &World, serving: &Serving) -> [bool; 2] {
-    let channel = Endpoint::from_shared(format!("http://{}", serving.address)).unwrap().connect_lazy();
+    let channel = connect(serving.address).await;
     let mut client = BillingPortalClient::new(channel);
     let mut succeeded = [false; 2];
     for (role, succeeded) in ["owner", "member"].into_iter().zip(&mut succeeded) {

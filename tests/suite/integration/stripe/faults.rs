@@ -8,7 +8,7 @@ use tonic::transport::Channel;
 use crate::support::{
     ClientError, World,
     process::{Serving, binary, serve},
-    world::{bearer, home},
+    world::{bearer, connect, home},
 };
 
 const PROTOCOL: &str = "STRIPE_PROTOCOL";
@@ -89,6 +89,6 @@ async fn every_fault_has_documented_reason_over_tls() {
     let mut command = binary();
     command.args(arguments).env("SSL_CERT_FILE", ca_file);
     let Serving { child: _child, address, .. } = serve(command).await;
-    let channel = tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+    let channel = connect(address).await;
     check_every_fault(&world, &channel).await;
 }

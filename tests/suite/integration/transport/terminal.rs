@@ -6,9 +6,12 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use billing_portal::grpc::proto::{CreatePortalSessionRequest, billing_portal_client::BillingPortalClient};
 use rusqlite::Connection;
 use serde_json::Value;
-use tonic::{Request, transport::Endpoint};
+use tonic::Request;
 
-use crate::support::example::{Example, Visitor};
+use crate::support::{
+    example::{Example, Visitor},
+    world::connect,
+};
 
 /// Returns the token in a printed grpcurl command.
 fn token(grpcurl: &str) -> &str {
@@ -55,8 +58,7 @@ async fn refused_call_is_printed_on_one_line() {
         if let Some(token) = token {
             request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         }
-        let address = format!("http://{}", example.value("gRPC service"));
-        let channel = Endpoint::from_shared(address).unwrap().connect_lazy();
+        let channel = connect(example.value("gRPC service")).await;
         BillingPortalClient::new(channel).create_portal_session(request).await.unwrap_err();
     };
     call(None, "").await;
